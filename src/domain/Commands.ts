@@ -1,0 +1,72 @@
+/**
+ * What clients may ask, as schemas: the same for channel payloads and REST bodies. Decoding is the edge's work;
+ * behind it everything is typed. Unknown fields are ignored, wrong ones are named.
+ */
+import { Schema } from "effect"
+import { ConversationType, Role } from "./Conversation.ts"
+import { MediaId, MessageId, UserId } from "./Ids.ts"
+import { ClientRandom, Metadata, Position } from "./Message.ts"
+
+/** Members of one conversation at the most. */
+export const MAX_MEMBERS = 10_000
+/** Ids in one request at the most. */
+export const MAX_IDS_PER_REQUEST = 1_000
+/** Messages in one page at the most, and by default. */
+export const MAX_PAGE = 200
+export const DEFAULT_PAGE = 50
+
+export const NewAttachment = Schema.Struct({
+  media_id: MediaId,
+  media_type: Schema.Literals(["image", "video", "audio", "document"]),
+  metadata: Schema.optionalKey(Metadata)
+})
+
+/** `send_message`, and POST …/messages. Clients never send `system` messages. */
+export const SendMessage = Schema.Struct({
+  content: Schema.String,
+  client_random: ClientRandom,
+  message_type: Schema.optionalKey(Schema.Literals(["text", "media"])),
+  metadata: Schema.optionalKey(Metadata),
+  reply_to_id: Schema.optionalKey(Schema.NullOr(MessageId))
+}).annotate({ identifier: "SendMessage" })
+export type SendMessage = typeof SendMessage.Type
+
+/** The answer to a send. A retry of the same `client_random` answers the stored message with `duplicate: true`. */
+export const Sent = Schema.Struct({
+  message_id: MessageId,
+  seq: Position,
+  sent_at: Schema.String,
+  duplicate: Schema.Boolean
+})
+export type Sent = typeof Sent.Type
+
+/** Up to which seq the caller has read, or received. */
+export const UpTo = Schema.Struct({ seq: Position })
+
+export const PageSize = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: MAX_PAGE })))
+
+/** `history`: a page before or after a seq; newest first without either. */
+export const History = Schema.Struct({
+  before_seq: Schema.optionalKey(Position),
+  after_seq: Schema.optionalKey(Position),
+  limit: Schema.optionalKey(PageSize)
+})
+export type History = typeof History.Type
+
+/** Join of `conversation:{id}`; with `last_seq` it is a resume. */
+export const JoinConversation = Schema.Struct({ last_seq: Schema.optionalKey(Schema.NullOr(Position)) })
+
+export const CreateConversation = Schema.Struct({
+  type: ConversationType,
+  member_ids: Schema.Array(UserId).pipe(Schema.check(Schema.isMaxLength(MAX_IDS_PER_REQUEST))),
+  metadata: Schema.optionalKey(Metadata)
+}).annotate({ identifier: "CreateConversation" })
+export type CreateConversation = typeof CreateConversation.Type
+
+export const AddMembers = Schema.Struct({
+  user_ids: Schema.Array(UserId).pipe(
+    Schema.check(Schema.isMinLength(1), Schema.isMaxLength(MAX_IDS_PER_REQUEST))
+  ),
+  role: Schema.optionalKey(Role)
+}).annotate({ identifier: "AddMembers" })
+export type AddMembers = typeof AddMembers.Type

@@ -1,0 +1,143 @@
+/**
+ * A conversation's state and the rules that need nothing else: who may do what, and what a send must look like.
+ * Pure. `ConversationActor` owns one State and asks here before it hands anything to storage.
+ */
+import { Result, Schema } from "effect"
+import { Forbidden, NotFound, NotMember } from "./Errors.ts"
+import { ConversationId, UserId } from "./Ids.ts"
+import { Metadata, Position, Timestamp } from "./Message.ts"
+
+export const ConversationType = Schema.Literals(["direct", "group"])
+export type ConversationType = typeof ConversationType.Type
+
+export const Role = Schema.Literals(["owner", "admin", "member"])
+export type Role = typeof Role.Type
+
+export interface Member {
+  readonly userId: UserId
+  readonly role: Role
+  /** Unix ms. */
+  readonly joinedAt: number
+  /** The conversation's last seq when the member joined: history before it was not addressed to them. */
+  readonly joinedSeq: number
+  readonly lastReadSeq: number
+  readonly lastDeliveredSeq: number
+}
+
+/**
+ * Gotcha: `members` is owned by one actor and updated in place, since groups of 10,000 make copies on every
+ * receipt too dear. Nothing outside the actor holds on to it.
+ */
+export interface State {
+  readonly id: ConversationId
+  readonly type: ConversationType
+  readonly externalGroupId: string | null
+  readonly metadata: Metadata
+  readonly isActive: boolean
+  /** Unix ms. */
+  readonly createdAt: number
+  /** Unix ms. */
+  readonly updatedAt: number
+  readonly lastSeq: number
+  readonly members: Map<UserId, Member>
+}
+
+/** A conversation as its members see it. */
+export const ConversationView = Schema.Struct({
+  id: ConversationId,
+  type: ConversationType,
+  external_group_id: Schema.NullOr(Schema.String),
+  metadata: Metadata,
+  is_active: Schema.Boolean,
+  last_seq: Position,
+  member_count: Schema.Int,
+  created_at: Timestamp,
+  updated_at: Timestamp
+}).annotate({ identifier: "Conversation" })
+export type ConversationView = typeof ConversationView.Type
+
+/** A member as the other members see them. */
+export const MemberView = Schema.Struct({
+  user_id: UserId,
+  role: Role,
+  joined_at: Timestamp
+}).annotate({ identifier: "Member" })
+export type MemberView = typeof MemberView.Type
+
+/** How far one member has read and received. */
+export const ReadPosition = Schema.Struct({ last_read_seq: Position, last_delivered_seq: Position })
+export type ReadPosition = typeof ReadPosition.Type
+
+export const view = (state: State): ConversationView => ({
+  id: state.id,
+  type: state.type,
+  external_group_id: state.externalGroupId,
+  metadata: state.metadata,
+  is_active: state.isActive,
+  last_seq: state.lastSeq,
+  member_count: state.members.size,
+  created_at: new Date(state.createdAt).toISOString(),
+  updated_at: new Date(state.updatedAt).toISOString()
+})
+
+export const memberView = (member: Member): MemberView => ({
+  user_id: member.userId,
+  role: member.role,
+  joined_at: new Date(member.joinedAt).toISOString()
+})
+
+/** What needs a role. Everything else a member may do. */
+export type Action = "send" | "add_member" | "remove_member" | "update"
+
+const allowed: { readonly [A in Action]: ReadonlyArray<Role> } = {
+  send: ["owner", "admin", "member"],
+  add_member: ["owner", "admin"],
+  remove_member: ["owner", "admin"],
+  update: ["owner", "admin"]
+}
+
+/** The member behind a user id, or a refusal that does not tell whether the conversation exists. */
+export const memberOf = (state: State, userId: UserId): Result.Result<Member, NotMember> => {
+  const member = state.members.get(userId)
+  return member === undefined ? Result.fail(new NotMember()) : Result.succeed(member)
+}
+
+/** Whether `userId` may do `action` now. */
+export const authorize = (
+  state: State,
+  userId: UserId,
+  action: Action
+): Result.Result<Member, NotMember | Forbidden | NotFound> => {
+  const member = state.members.get(userId)
+  if (member === undefined) return Result.fail(new NotMember())
+  if (!state.isActive) return Result.fail(new NotFound({ what: "conversation" }))
+  if (!allowed[action].includes(member.role)) return Result.fail(new Forbidden({ rule: `role:${action}` }))
+  if (state.type === "direct" && (action === "add_member" || action === "remove_member")) {
+    return Result.fail(new Forbidden({ rule: "direct:fixed_members" }))
+  }
+  return Result.succeed(member)
+}
+
+/** Moves a member's watermarks forward, never back and never past what exists; `undefined` when nothing moves. */
+export const advance = (
+  state: State,
+  member: Member,
+  to: { readonly read?: number | undefined; readonly delivered?: number | undefined }
+): Member | undefined => {
+  const clamp = (seq: number | undefined) => Math.min(seq ?? 0, state.lastSeq)
+  const lastReadSeq = Math.max(member.lastReadSeq, clamp(to.read))
+  // What was read has been delivered.
+  const lastDeliveredSeq = Math.max(member.lastDeliveredSeq, clamp(to.delivered), lastReadSeq)
+  if (lastReadSeq === member.lastReadSeq && lastDeliveredSeq === member.lastDeliveredSeq) return undefined
+  return { ...member, lastReadSeq, lastDeliveredSeq }
+}
+
+export const positions = (state: State): Record<string, ReadPosition> => {
+  const out: Record<string, ReadPosition> = {}
+  for (const m of state.members.values()) {
+    if (m.lastDeliveredSeq > 0) {
+      out[m.userId] = { last_read_seq: m.lastReadSeq, last_delivered_seq: m.lastDeliveredSeq }
+    }
+  }
+  return out
+}

@@ -1,0 +1,28 @@
+/**
+ * Channel topics: `user:{userId}` and `conversation:{conversationId}`. Only canonical ids are topics, so that
+ * one conversation has one topic string and one encoded frame serves all its subscribers.
+ */
+import type { ConversationId, UserId } from "./Ids.ts"
+import { isCanonicalUuid } from "./Ids.ts"
+
+export type Topic =
+  | { readonly kind: "user"; readonly userId: UserId }
+  | { readonly kind: "conversation"; readonly conversationId: ConversationId }
+
+/** What a topic names, or `undefined` when we serve no such topic. */
+export const parse = (topic: string): Topic | undefined => {
+  const colon = topic.indexOf(":")
+  const id = topic.slice(colon + 1)
+  if (colon < 0 || !isCanonicalUuid(id)) return undefined
+  switch (topic.slice(0, colon)) {
+    case "user":
+      return { kind: "user", userId: id as UserId }
+    case "conversation":
+      return { kind: "conversation", conversationId: id as ConversationId }
+    default:
+      return undefined
+  }
+}
+
+export const ofUser = (id: UserId): string => `user:${id}`
+export const ofConversation = (id: ConversationId): string => `conversation:${id}`

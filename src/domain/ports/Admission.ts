@@ -1,0 +1,24 @@
+/**
+ * What a message must pass before it reaches its conversation, whichever edge it came in by: size, then (as the
+ * policy grows) rate limits, blocks and content rules.
+ */
+import type { Effect } from "effect"
+import { Context } from "effect"
+import type { SendMessage } from "../Commands.ts"
+import type { ContentRejected, MessageTooLarge, RateLimited, Unavailable, UserBlocked } from "../Errors.ts"
+import type { Identity } from "../Identity.ts"
+import type { ConversationId } from "../Ids.ts"
+
+export type AdmissionRefusal = MessageTooLarge | RateLimited | UserBlocked | ContentRejected | Unavailable
+
+export class Admission extends Context.Service<
+  Admission,
+  {
+    /** Answers the message to store, which a sanitising rule may have changed. */
+    readonly message: (
+      sender: Identity,
+      conversationId: ConversationId,
+      message: SendMessage
+    ) => Effect.Effect<SendMessage, AdmissionRefusal>
+  }
+>()("messaging-service/domain/ports/Admission") {}

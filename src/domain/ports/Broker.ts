@@ -1,0 +1,30 @@
+/**
+ * Publish/subscribe between nodes. At most once: what a broken connection swallows is repaired by `seq` from
+ * Postgres. Payloads pass through opaque, encoded once by the publisher.
+ */
+import { Context } from "effect"
+import type { SessionId } from "../Ids.ts"
+
+export interface Publication {
+  readonly topic: string
+  readonly event: string
+  /** The event's payload, as JSON text. */
+  readonly payload: string
+  /** The number of a durable event, `null` for an ephemeral one (typing, presence, receipts). */
+  readonly seq: number | null
+  /** A session that must not get it, normally the one that caused it. */
+  readonly except: SessionId | null
+}
+
+export class Broker extends Context.Service<
+  Broker,
+  {
+    /** Hands a publication to every node with an interest in its topic, this one included. Never fails, never waits. */
+    readonly publish: (publication: Publication) => void
+    /** Declares this node's interest in a topic. Idempotent. */
+    readonly subscribe: (topic: string) => void
+    readonly unsubscribe: (topic: string) => void
+    /** Sets the one receiver of this node (its TopicHub). */
+    readonly onPublication: (receive: (publication: Publication) => void) => void
+  }
+>()("messaging-service/domain/ports/Broker") {}
