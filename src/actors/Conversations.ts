@@ -1,0 +1,112 @@
+/**
+ * The application service that every edge enters by: channels, REST, RPC, gRPC and workers. It knows where a
+ * conversation's actor lives; its callers do not. There is no other way to write.
+ *
+ * The caller is always a verified identity. A conversation that does not exist and one the caller is no member
+ * of are answered alike (`NotMember`), so that ids cannot be probed.
+ */
+import type { Effect } from "effect"
+import { Context } from "effect"
+import type { AddMembers, CreateConversation, History, SendMessage, Sent } from "../domain/Commands.ts"
+import type { ConversationView, MemberView, ReadPosition, Role } from "../domain/Conversation.ts"
+import type {
+  Conflict,
+  Forbidden,
+  InvalidInput,
+  NotFound,
+  NotMember,
+  Overloaded,
+  Unavailable
+} from "../domain/Errors.ts"
+import type { Caller, Identity } from "../domain/Identity.ts"
+import type { ConversationId, MessageId, UserId } from "../domain/Ids.ts"
+import type { Message, Metadata } from "../domain/Message.ts"
+import type { AdmissionRefusal } from "../domain/ports/Admission.ts"
+import type { ConversationPage } from "../domain/ports/ConversationStore.ts"
+
+/** Any ask of a conversation may be answered by these. */
+export type AskError = NotMember | Overloaded | Unavailable
+
+/** What a member gets at the join of `conversation:{id}`, or a resume after `last_seq`. */
+export interface Snapshot {
+  readonly conversation: ConversationView
+  readonly role: Role
+  readonly current_seq: number
+  readonly resumed: boolean
+  readonly messages: ReadonlyArray<Message>
+  readonly has_more: boolean
+  readonly read_positions: Readonly<Record<string, ReadPosition>>
+}
+
+export interface MessagePage {
+  readonly items: ReadonlyArray<Message>
+  readonly has_more: boolean
+}
+
+export class Conversations extends Context.Service<
+  Conversations,
+  {
+    readonly create: (
+      caller: Identity,
+      input: CreateConversation
+    ) => Effect.Effect<
+      { readonly conversation: ConversationView; readonly created: boolean },
+      InvalidInput | Conflict | AskError
+    >
+    readonly list: (
+      caller: Identity,
+      options: { readonly cursor: string | undefined; readonly limit: number }
+    ) => Effect.Effect<ConversationPage, InvalidInput | Unavailable>
+    readonly show: (caller: Identity, id: ConversationId) => Effect.Effect<ConversationView, AskError>
+    readonly update: (
+      caller: Identity,
+      id: ConversationId,
+      metadata: Metadata
+    ) => Effect.Effect<ConversationView, Forbidden | NotFound | AskError>
+    readonly members: (
+      caller: Identity,
+      id: ConversationId
+    ) => Effect.Effect<ReadonlyArray<MemberView>, AskError>
+    /** Answers those who were not members before. */
+    readonly addMembers: (
+      caller: Identity,
+      id: ConversationId,
+      input: AddMembers
+    ) => Effect.Effect<ReadonlyArray<MemberView>, InvalidInput | Forbidden | NotFound | AskError>
+    /** Removing oneself is leaving. */
+    readonly removeMember: (
+      caller: Identity,
+      id: ConversationId,
+      userId: UserId
+    ) => Effect.Effect<void, Forbidden | NotFound | AskError>
+    /** Succeeds only after the message is committed. */
+    readonly send: (
+      caller: Caller,
+      id: ConversationId,
+      message: SendMessage
+    ) => Effect.Effect<Sent, AdmissionRefusal | InvalidInput | Forbidden | NotFound | AskError>
+    readonly history: (
+      caller: Identity,
+      id: ConversationId,
+      page: History
+    ) => Effect.Effect<MessagePage, AskError>
+    readonly message: (
+      caller: Identity,
+      id: ConversationId,
+      messageId: MessageId
+    ) => Effect.Effect<Message, NotFound | AskError>
+    readonly join: (
+      caller: Identity,
+      id: ConversationId,
+      lastSeq: number | undefined
+    ) => Effect.Effect<Snapshot, AskError>
+    /** Succeeds only after the watermark is committed; answers where it stands now. */
+    readonly markRead: (caller: Caller, id: ConversationId, seq: number) => Effect.Effect<ReadPosition, AskError>
+    readonly markDelivered: (
+      caller: Caller,
+      id: ConversationId,
+      seq: number
+    ) => Effect.Effect<ReadPosition, AskError>
+    readonly typing: (caller: Caller, id: ConversationId, action: "start" | "stop") => Effect.Effect<void, AskError>
+  }
+>()("messaging-service/actors/Conversations") {}
