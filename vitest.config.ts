@@ -1,0 +1,16 @@
+import { defineConfig } from "vitest/config"
+
+// One configuration for every suite: the slow ones (real servers, chaos, a real browser) are part of `npm test`.
+// Suites that start servers measure nothing, so two workers at most keep a small machine responsive.
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    pool: "forks",
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    teardownTimeout: 20_000,
+    globalSetup: ["test/support/GlobalSetup.ts"],
+    reporters: ["default", "./test/support/Reporter.ts"]
+  }
+})
