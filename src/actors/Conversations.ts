@@ -27,6 +27,8 @@ import type { ConversationPage } from "../domain/ports/ConversationStore.ts"
 /** Any ask of a conversation may be answered by these. */
 export type AskError = NotMember | Overloaded | Unavailable
 
+export type SendError = AdmissionRefusal | InvalidInput | Forbidden | NotFound | AskError
+
 /** What a member gets at the join of `conversation:{id}`, or a resume after `last_seq`. */
 export interface Snapshot {
   readonly conversation: ConversationView
@@ -79,12 +81,21 @@ export class Conversations extends Context.Service<
       id: ConversationId,
       userId: UserId
     ) => Effect.Effect<void, Forbidden | NotFound | AskError>
-    /** Succeeds only after the message is committed. */
+    /**
+     * Two steps, for callers that keep many sends under way: the outer effect admits the message; the inner one,
+     * when run, queues it at once and ends when it is committed. Order is the order in which inner ones are run.
+     */
+    readonly post: (
+      caller: Caller,
+      id: ConversationId,
+      message: SendMessage
+    ) => Effect.Effect<Effect.Effect<Sent, SendError>, SendError>
+    /** `post`, awaited: succeeds only after the message is committed. */
     readonly send: (
       caller: Caller,
       id: ConversationId,
       message: SendMessage
-    ) => Effect.Effect<Sent, AdmissionRefusal | InvalidInput | Forbidden | NotFound | AskError>
+    ) => Effect.Effect<Sent, SendError>
     readonly history: (
       caller: Identity,
       id: ConversationId,
@@ -101,12 +112,20 @@ export class Conversations extends Context.Service<
       lastSeq: number | undefined
     ) => Effect.Effect<Snapshot, AskError>
     /** Succeeds only after the watermark is committed; answers where it stands now. */
-    readonly markRead: (caller: Caller, id: ConversationId, seq: number) => Effect.Effect<ReadPosition, AskError>
+    readonly markRead: (
+      caller: Caller,
+      id: ConversationId,
+      seq: number
+    ) => Effect.Effect<ReadPosition, AskError>
     readonly markDelivered: (
       caller: Caller,
       id: ConversationId,
       seq: number
     ) => Effect.Effect<ReadPosition, AskError>
-    readonly typing: (caller: Caller, id: ConversationId, action: "start" | "stop") => Effect.Effect<void, AskError>
+    readonly typing: (
+      caller: Caller,
+      id: ConversationId,
+      action: "start" | "stop"
+    ) => Effect.Effect<void, AskError>
   }
 >()("messaging-service/actors/Conversations") {}

@@ -35,7 +35,10 @@ export const Attachment = Schema.Struct({
 export type Attachment = typeof Attachment.Type
 
 /** ISO 8601, UTC, milliseconds. */
-export const Timestamp = Schema.String.annotate({ description: "ISO 8601, UTC, with milliseconds", format: "date-time" })
+export const Timestamp = Schema.String.annotate({
+  description: "ISO 8601, UTC, with milliseconds",
+  format: "date-time"
+})
 
 export const Message = Schema.Struct({
   id: MessageId,

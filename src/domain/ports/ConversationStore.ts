@@ -67,7 +67,11 @@ export class ConversationStore extends Context.Service<
       at: number
     ) => Effect.Effect<ReadonlyArray<Member>, NotFound | Unavailable>
     readonly removeMember: (id: ConversationId, userId: UserId) => Effect.Effect<void, Unavailable>
-    readonly update: (id: ConversationId, metadata: Metadata, at: number) => Effect.Effect<void, NotFound | Unavailable>
+    readonly update: (
+      id: ConversationId,
+      metadata: Metadata,
+      at: number
+    ) => Effect.Effect<void, NotFound | Unavailable>
     /**
      * Moves watermarks forward, group-committed and merged per member like message appends; `done` is called
      * once, after the commit.

@@ -13,12 +13,12 @@ import type { Result } from "effect"
 import { Context } from "effect"
 import type { InvalidInput, NotFound, Overloaded, Unavailable } from "../Errors.ts"
 import type { ConversationId, MediaId, MessageId, UserId } from "../Ids.ts"
-import type { MessageType, Metadata } from "../Message.ts"
+import type { Attachment, MessageType, Metadata } from "../Message.ts"
 
 export interface NewAttachment {
   readonly id: string
   readonly mediaId: MediaId
-  readonly mediaType: string
+  readonly mediaType: Attachment["media_type"]
   readonly metadata: Metadata
 }
 
@@ -57,7 +57,10 @@ export class MessageWriter extends Context.Service<
      * Queues one message. Synchronous and callback-based on purpose: it stands on the path of every send, and
      * a fiber per message would cost more than the rest of that path. `done` must not throw.
      */
-    readonly append: (message: NewMessage, done: (result: Result.Result<Appended, AppendError>) => void) => void
+    readonly append: (
+      message: NewMessage,
+      done: (result: Result.Result<Appended, AppendError>) => void
+    ) => void
     /** Messages queued and not yet committed. */
     readonly depth: () => number
   }

@@ -1,0 +1,42 @@
+/**
+ * What a channel is: one topic joined on one socket. Its session routes frames to it, in order, and owns the
+ * socket; the channel knows its events. A defect in a channel ends that channel (`phx_error`), not the session.
+ */
+import type { Effect } from "effect"
+import type { Caller } from "../domain/Identity.ts"
+import type { SessionId } from "../domain/Ids.ts"
+import type { Status } from "../domain/Presence.ts"
+import type { Ref, Serializer } from "../domain/protocol/Frame.ts"
+import type { EncodedFrame } from "./SharedFrame.ts"
+
+/** The session as its channels see it. */
+export interface ChannelHost {
+  readonly caller: Caller & { readonly sessionId: SessionId }
+  readonly serializer: Serializer
+  /** Hands a finished frame to the socket's outbox; ephemeral ones may be dropped under pressure. */
+  readonly send: (frame: EncodedFrame, ephemeral: boolean) => void
+  /** The device's presence, the same on all its topics. */
+  readonly status: () => Status
+  readonly setStatus: (status: Status) => void
+  /** Runs beside the session's frames, and no longer than the sessions' supervisor. */
+  readonly fork: (effect: Effect.Effect<void>) => void
+}
+
+export interface Channel {
+  readonly topic: string
+  readonly joinRef: Ref
+  /** After the join reply is written: what waited for it follows. */
+  readonly opened: () => void
+  /** One event of the client. Replies by itself, now or later; `ref` is null when no reply is wanted. */
+  readonly handleIn: (event: string, payload: unknown, ref: Ref) => Effect.Effect<void>
+  /** The device's status has changed. */
+  readonly presenceChanged: () => void
+  /** Leaves the topic: no frame is sent for it afterwards. Idempotent. */
+  readonly close: () => void
+}
+
+/** A successful join: the channel, and the response of the join's reply as JSON text. */
+export interface Joined {
+  readonly channel: Channel
+  readonly response: string
+}

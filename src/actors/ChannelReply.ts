@@ -1,0 +1,38 @@
+/** Replies of channels: success and refusal, in the serializer of their socket. No ref, no reply. */
+import { InvalidInput, type Refusal } from "../domain/Errors.ts"
+import type { Ref } from "../domain/protocol/Frame.ts"
+import { toWire } from "../domain/Refusal.ts"
+import type { Channel, ChannelHost } from "./Channel.ts"
+import { encoded } from "./SharedFrame.ts"
+
+type At = Pick<Channel, "topic" | "joinRef">
+
+/** `response` is JSON text. */
+export const reply = (host: ChannelHost, at: At, ref: Ref, response: string): void => {
+  if (ref === null) return
+  host.send(encoded(host.serializer.reply(at.joinRef, ref, at.topic, "ok", response)), false)
+}
+
+/** The `response` of a refusing reply, as JSON text: the reason and what the client may know. */
+export const refusalResponse = (refusal: Refusal): string => {
+  const wire = toWire(refusal)
+  return JSON.stringify({ reason: wire.reason, ...wire.fields })
+}
+
+export const refuse = (host: ChannelHost, at: At, ref: Ref, refusal: Refusal): void => {
+  if (ref === null) return
+  host.send(
+    encoded(host.serializer.reply(at.joinRef, ref, at.topic, "error", refusalResponse(refusal))),
+    false
+  )
+}
+
+export const unknownEvent = (host: ChannelHost, at: At, ref: Ref, event: string): void =>
+  refuse(
+    host,
+    at,
+    ref,
+    new InvalidInput({
+      issues: [{ path: "event", message: `There is no event "${event.slice(0, 64)}" on this topic` }]
+    })
+  )

@@ -1,0 +1,367 @@
+/**
+ * The actor of one conversation: the only place that decides what happens in it, and in which order. It holds
+ * the state, lets `domain/Conversation` decide, hands durable work to storage and goes on; when storage has
+ * committed, it answers the caller and publishes. It never waits for a commit, so a conversation's throughput is
+ * not bound by its latency.
+ *
+ * Gotcha: storage numbers the events, not the actor. Should another node own this conversation for a moment,
+ * the order in Postgres stays one and gapless; a number that jumps tells this actor that its state is old.
+ */
+import { Effect, Result } from "effect"
+import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
+import type { SendMessage, Sent } from "../domain/Commands.ts"
+import {
+  advance,
+  authorize,
+  type ConversationView,
+  type Member,
+  type MemberView,
+  memberOf,
+  memberView,
+  positions,
+  type ReadPosition,
+  type Role,
+  type State,
+  view
+} from "../domain/Conversation.ts"
+import { Forbidden, NotFound, NotMember, type Overloaded, type Unavailable } from "../domain/Errors.ts"
+import type { Caller } from "../domain/Identity.ts"
+import type { ConversationId, MessageId, SessionId, UserId } from "../domain/Ids.ts"
+import type { Metadata } from "../domain/Message.ts"
+import { Broker } from "../domain/ports/Broker.ts"
+import { ConversationStore } from "../domain/ports/ConversationStore.ts"
+import { type AppendError, MessageWriter, type NewMessage } from "../domain/ports/MessageWriter.ts"
+import * as Topic from "../domain/Topic.ts"
+import type { Behaviour, Self } from "./Behaviour.ts"
+import * as Events from "./ConversationEvents.ts"
+import type { ReplyTo } from "./ReplyTo.ts"
+
+/** What a member learns of the conversation's state at a join. */
+export interface MemberSnapshot {
+  readonly conversation: ConversationView
+  readonly role: Role
+  readonly currentSeq: number
+  readonly positions: Readonly<Record<string, ReadPosition>>
+}
+
+export type Command =
+  | {
+      readonly _tag: "Post"
+      readonly caller: Caller
+      readonly message: SendMessage
+      readonly at: number
+      readonly reply: ReplyTo<Sent, NotMember | Forbidden | AppendError>
+    }
+  | { readonly _tag: "Snapshot"; readonly userId: UserId; readonly reply: ReplyTo<MemberSnapshot, NotMember> }
+  | {
+      readonly _tag: "Members"
+      readonly userId: UserId
+      readonly reply: ReplyTo<ReadonlyArray<MemberView>, NotMember>
+    }
+  | {
+      readonly _tag: "Advance"
+      readonly caller: Caller
+      readonly kind: "read" | "delivered"
+      readonly seq: number
+      readonly reply: ReplyTo<ReadPosition, NotMember | Unavailable | Overloaded>
+    }
+  | {
+      readonly _tag: "Typing"
+      readonly caller: Caller
+      readonly action: "start" | "stop"
+      readonly reply: ReplyTo<void, NotMember | Forbidden | NotFound>
+    }
+  | { readonly _tag: "TypingEnded"; readonly userId: UserId }
+  | {
+      readonly _tag: "AddMembers"
+      readonly by: UserId
+      readonly userIds: ReadonlyArray<UserId>
+      readonly role: Role
+      readonly at: number
+      readonly reply: ReplyTo<ReadonlyArray<MemberView>, NotMember | Forbidden | NotFound | Unavailable>
+    }
+  | {
+      readonly _tag: "RemoveMember"
+      readonly by: UserId
+      readonly userId: UserId
+      readonly reply: ReplyTo<void, NotMember | Forbidden | NotFound | Unavailable>
+    }
+  | {
+      readonly _tag: "Update"
+      readonly by: UserId
+      readonly metadata: Metadata
+      readonly at: number
+      readonly reply: ReplyTo<ConversationView, NotMember | Forbidden | NotFound | Unavailable>
+    }
+
+/** A typing indicator ends by itself after this long. */
+const TYPING_TIMEOUT = "10 seconds"
+
+interface Services {
+  readonly store: ConversationStore["Service"]
+  readonly writer: MessageWriter["Service"]
+  readonly broker: Broker["Service"]
+}
+
+class Conversation {
+  state: State
+  readonly #services: Services
+  readonly #self: Self<Command>
+  readonly #typing = new Map<UserId, () => void>()
+  /** Another owner has written: reload before the next command. */
+  #stale = false
+
+  constructor(services: Services, self: Self<Command>, state: State) {
+    this.#services = services
+    this.#self = self
+    this.state = state
+  }
+
+  handle(command: Command): Effect.Effect<void> | void {
+    if (this.#stale)
+      return Effect.andThen(
+        this.#reload(),
+        Effect.suspend(() => this.#dispatch(command) ?? Effect.void)
+      )
+    return this.#dispatch(command)
+  }
+
+  #dispatch(command: Command): Effect.Effect<void> | void {
+    switch (command._tag) {
+      case "Post":
+        return this.#post(command.caller, command.message, command.at, command.reply)
+      case "Snapshot":
+        return answer(
+          command.reply,
+          Result.map(memberOf(this.state, command.userId), (member) => this.#snapshot(member))
+        )
+      case "Members":
+        return answer(
+          command.reply,
+          Result.map(memberOf(this.state, command.userId), () =>
+            Array.from(this.state.members.values(), memberView)
+          )
+        )
+      case "Advance":
+        return this.#advance(command.caller, command.kind, command.seq, command.reply)
+      case "Typing":
+        return this.#setTyping(command.caller, command.action, command.reply)
+      case "TypingEnded":
+        return this.#stopTyping(command.userId, null)
+      case "AddMembers":
+        return this.#addMembers(command)
+      case "RemoveMember":
+        return this.#removeMember(command)
+      case "Update":
+        return this.#update(command)
+    }
+  }
+
+  #snapshot(member: Member): MemberSnapshot {
+    return {
+      conversation: view(this.state),
+      role: member.role,
+      currentSeq: this.state.lastSeq,
+      positions: positions(this.state)
+    }
+  }
+
+  #post(
+    caller: Caller,
+    message: SendMessage,
+    at: number,
+    reply: ReplyTo<Sent, NotMember | Forbidden | AppendError>
+  ): void {
+    const { userId } = caller.identity
+    const allowed = authorize(this.state, userId, "send")
+    if (Result.isFailure(allowed)) return void reply.fail(allowed.failure)
+    const fresh: NewMessage = {
+      id: uuidV7Unsafe() as MessageId,
+      conversationId: this.state.id,
+      senderId: userId,
+      replyToId: message.reply_to_id ?? null,
+      messageType: message.message_type ?? "text",
+      content: message.content,
+      metadata: message.metadata ?? {},
+      clientRandom: message.client_random,
+      sentAt: at,
+      expiresAt: null,
+      attachments: []
+    }
+    this.#services.writer.append(fresh, (result) => {
+      if (Result.isFailure(result)) return void reply.fail(result.failure)
+      const { duplicate, id, sentAt, seq } = result.success
+      if (!duplicate) {
+        this.#committed(seq, userId)
+        this.#services.broker.publish(Events.newMessage(Events.fresh(fresh, result.success)))
+      }
+      reply.succeed({ message_id: id, seq, sent_at: new Date(sentAt).toISOString(), duplicate })
+    })
+  }
+
+  #committed(seq: number, senderId: UserId): void {
+    if (seq > this.state.lastSeq + 1) this.#stale = true
+    this.state = { ...this.state, lastSeq: Math.max(this.state.lastSeq, seq) }
+    this.#stopTyping(senderId, null)
+  }
+
+  #advance(
+    caller: Caller,
+    kind: "read" | "delivered",
+    seq: number,
+    reply: ReplyTo<ReadPosition, NotMember | Unavailable | Overloaded>
+  ): void {
+    const found = memberOf(this.state, caller.identity.userId)
+    if (Result.isFailure(found)) return void reply.fail(found.failure)
+    const moved = advance(this.state, found.success, kind === "read" ? { read: seq } : { delivered: seq })
+    if (moved === undefined) return void reply.succeed(position(found.success))
+    this.state.members.set(moved.userId, moved)
+    const { id } = this.state
+    const { lastDeliveredSeq: deliveredSeq, lastReadSeq: readSeq, userId } = moved
+    this.#services.store.advance({ conversationId: id, userId, readSeq, deliveredSeq }, (result) => {
+      if (Result.isFailure(result)) {
+        // Not committed: what memory says must not be ahead of what storage says.
+        this.#stale = true
+        return void reply.fail(result.failure)
+      }
+      const receipt = kind === "read" ? Events.readReceipt : Events.deliveryReceipt
+      this.#services.broker.publish(receipt(id, moved, caller.sessionId))
+      reply.succeed(position(moved))
+    })
+  }
+
+  #setTyping(
+    caller: Caller,
+    action: "start" | "stop",
+    reply: ReplyTo<void, NotMember | Forbidden | NotFound>
+  ): void {
+    const { userId } = caller.identity
+    const allowed = authorize(this.state, userId, "send")
+    if (Result.isFailure(allowed)) return void reply.fail(allowed.failure)
+    if (action === "stop") {
+      this.#stopTyping(userId, caller.sessionId)
+    } else {
+      const renewed = this.#typing.get(userId)
+      renewed?.()
+      this.#typing.set(userId, this.#self.sendAfter(TYPING_TIMEOUT, { _tag: "TypingEnded", userId }))
+      if (renewed === undefined) {
+        this.#services.broker.publish(Events.typing(this.state.id, userId, "start", caller.sessionId))
+      }
+    }
+    reply.succeed(undefined)
+  }
+
+  #stopTyping(userId: UserId, except: SessionId | null): void {
+    const cancel = this.#typing.get(userId)
+    if (cancel === undefined) return
+    cancel()
+    this.#typing.delete(userId)
+    this.#services.broker.publish(Events.typing(this.state.id, userId, "stop", except))
+  }
+
+  #addMembers(command: Extract<Command, { readonly _tag: "AddMembers" }>): Effect.Effect<void> | void {
+    const { at, by, reply, role, userIds } = command
+    const allowed = authorize(this.state, by, "add_member")
+    if (Result.isFailure(allowed)) return void reply.fail(allowed.failure)
+    if (role !== "member" && allowed.success.role !== "owner")
+      return void reply.fail(new Forbidden({ rule: "role:grant" }))
+    const { id } = this.state
+    return this.#services.store.addMembers(id, userIds, role, at).pipe(
+      Effect.match({
+        onFailure: (error) => void reply.fail(error),
+        onSuccess: (added) => {
+          for (const member of added) {
+            this.state.members.set(member.userId, member)
+            this.#services.broker.publish(Events.memberAdded(Topic.ofConversation(id), id, member, by))
+            this.#services.broker.publish(Events.memberAdded(Topic.ofUser(member.userId), id, member, by))
+          }
+          reply.succeed(added.map(memberView))
+        }
+      })
+    )
+  }
+
+  #removeMember(command: Extract<Command, { readonly _tag: "RemoveMember" }>): Effect.Effect<void> | void {
+    const { by, reply, userId } = command
+    const leaving = by === userId
+    const allowed = leaving ? memberOf(this.state, by) : authorize(this.state, by, "remove_member")
+    if (Result.isFailure(allowed)) return void reply.fail(allowed.failure)
+    const target = this.state.members.get(userId)
+    if (target === undefined) return void reply.fail(new NotFound({ what: "member" }))
+    if (this.state.type === "direct") return void reply.fail(new Forbidden({ rule: "direct:fixed_members" }))
+    if (!leaving && target.role === "owner")
+      return void reply.fail(new Forbidden({ rule: "role:owner_stays" }))
+    const { id } = this.state
+    return this.#services.store.removeMember(id, userId).pipe(
+      Effect.match({
+        onFailure: (error) => void reply.fail(error),
+        onSuccess: () => {
+          this.state.members.delete(userId)
+          this.#stopTyping(userId, null)
+          this.#services.broker.publish(Events.memberRemoved(Topic.ofConversation(id), id, userId, by))
+          this.#services.broker.publish(Events.memberRemoved(Topic.ofUser(userId), id, userId, by))
+          reply.succeed(undefined)
+        }
+      })
+    )
+  }
+
+  #update(command: Extract<Command, { readonly _tag: "Update" }>): Effect.Effect<void> | void {
+    const { at, by, metadata, reply } = command
+    const allowed = authorize(this.state, by, "update")
+    if (Result.isFailure(allowed)) return void reply.fail(allowed.failure)
+    return this.#services.store.update(this.state.id, metadata, at).pipe(
+      Effect.match({
+        onFailure: (error) => void reply.fail(error),
+        onSuccess: () => {
+          this.state = { ...this.state, metadata, updatedAt: at }
+          const conversation = view(this.state)
+          this.#services.broker.publish(
+            Events.conversationUpdated(Topic.ofConversation(this.state.id), conversation)
+          )
+          reply.succeed(conversation)
+        }
+      })
+    )
+  }
+
+  #reload(): Effect.Effect<void> {
+    return this.#services.store.load(this.state.id).pipe(
+      Effect.match({
+        onFailure: () => {},
+        onSuccess: (state) => {
+          this.state = { ...state, lastSeq: Math.max(state.lastSeq, this.state.lastSeq) }
+          this.#stale = false
+        }
+      })
+    )
+  }
+}
+
+const position = (member: Member): ReadPosition => ({
+  last_read_seq: member.lastReadSeq,
+  last_delivered_seq: member.lastDeliveredSeq
+})
+
+const answer = <A, E>(reply: ReplyTo<A, E>, result: Result.Result<A, E>): void =>
+  void (Result.isSuccess(result) ? reply.succeed(result.success) : reply.fail(result.failure))
+
+/** Builds the behaviour of any conversation's actor. */
+export const make = Effect.gen(function* () {
+  const services: Services = {
+    store: yield* ConversationStore,
+    writer: yield* MessageWriter,
+    broker: yield* Broker
+  }
+  return (id: ConversationId): Behaviour<Command, Conversation, NotMember | Unavailable> => ({
+    init: (self) =>
+      services.store.load(id).pipe(
+        Effect.map((state) => new Conversation(services, self, state)),
+        Effect.catchTag("NotFound", () => Effect.fail(new NotMember()))
+      ),
+    handle: (command, conversation) => {
+      const work = conversation.handle(command)
+      return work === undefined ? conversation : Effect.as(work, conversation)
+    }
+  })
+})

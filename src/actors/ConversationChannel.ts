@@ -1,0 +1,179 @@
+/**
+ * The channel `conversation:{id}` of one socket. It turns events into calls of `Conversations` and hands the
+ * topic's publications to its socket. Subscription happens before the snapshot, and what is published between
+ * waits until the join reply is written, so nothing falls between and nothing comes twice.
+ */
+import { Effect, Result } from "effect"
+import { History, JoinConversation, SendMessage, UpTo } from "../domain/Commands.ts"
+import { decoder } from "../domain/Decode.ts"
+import type { InvalidInput, Refusal } from "../domain/Errors.ts"
+import type { ConversationId } from "../domain/Ids.ts"
+import type { Publication } from "../domain/ports/Broker.ts"
+import type { Ref } from "../domain/protocol/Frame.ts"
+import type { Channel, ChannelHost, Joined } from "./Channel.ts"
+import { refuse, reply, unknownEvent } from "./ChannelReply.ts"
+import { Conversations } from "./Conversations.ts"
+import { PresenceTracker, type Tracked } from "./PresenceTracker.ts"
+import type { SharedFrame } from "./SharedFrame.ts"
+import { encoded } from "./SharedFrame.ts"
+import { TopicHub } from "./TopicHub.ts"
+
+const decodeJoin = decoder(JoinConversation)
+const decodeSend = decoder(SendMessage)
+const decodeUpTo = decoder(UpTo)
+const decodeHistory = decoder(History)
+
+interface Waiting {
+  readonly publication: Publication
+  readonly frame: SharedFrame
+}
+
+class ConversationChannel implements Channel {
+  readonly topic: string
+  readonly joinRef: Ref
+  readonly #host: ChannelHost
+  readonly #id: ConversationId
+  readonly #services: Services
+  /** What was published before the join reply; `undefined` once the channel is open. */
+  #waiting: Array<Waiting> | undefined = []
+  #currentSeq = 0
+  #tracked: Tracked | undefined
+
+  constructor(host: ChannelHost, services: Services, id: ConversationId, topic: string, joinRef: Ref) {
+    this.#host = host
+    this.#services = services
+    this.#id = id
+    this.topic = topic
+    this.joinRef = joinRef
+    services.hub.subscribe(topic, this)
+  }
+
+  /** The snapshot holds everything up to `currentSeq`: what waits with a lower seq is in it already. */
+  snapshotAt(currentSeq: number): void {
+    this.#currentSeq = currentSeq
+  }
+
+  deliver(publication: Publication, frame: SharedFrame): void {
+    if (publication.except === this.#host.caller.sessionId) return
+    if (this.#waiting !== undefined) this.#waiting.push({ publication, frame })
+    else this.#host.send(frame.for(this.#host.serializer), publication.seq === null)
+  }
+
+  opened(): void {
+    const { identity } = this.#host.caller
+    const { presence } = this.#services
+    const waiting = this.#waiting ?? []
+    this.#waiting = undefined
+    for (const { publication, frame } of waiting) {
+      if (publication.seq !== null && publication.seq <= this.#currentSeq) continue
+      this.#host.send(frame.for(this.#host.serializer), publication.seq === null)
+    }
+    this.#tracked = presence.track(this.topic, identity.userId, identity.deviceId, this.#host.status())
+    const state = JSON.stringify(presence.state(this.topic))
+    const frame = this.#host.serializer.push(this.joinRef, null, this.topic, "presence_state", state)
+    this.#host.send(encoded(frame), false)
+  }
+
+  presenceChanged(): void {
+    this.#tracked?.update(this.#host.status())
+  }
+
+  close(): void {
+    this.#services.hub.unsubscribe(this.topic, this)
+    this.#tracked?.untrack()
+    this.#tracked = undefined
+  }
+
+  handleIn(event: string, payload: unknown, ref: Ref): Effect.Effect<void> {
+    const { conversations } = this.#services
+    const { caller } = this.#host
+    switch (event) {
+      case "send_message":
+        return this.#pipelined(ref, decodeSend(payload), (message) =>
+          conversations.post(caller, this.#id, message)
+        )
+      case "mark_as_read":
+        return this.#answer(ref, decodeUpTo(payload), ({ seq }) =>
+          conversations.markRead(caller, this.#id, seq)
+        )
+      case "message_delivered":
+        return this.#answer(ref, decodeUpTo(payload), ({ seq }) =>
+          conversations.markDelivered(caller, this.#id, seq)
+        )
+      case "typing_start":
+        return this.#answer(ref, nothing, () => conversations.typing(caller, this.#id, "start"))
+      case "typing_stop":
+        return this.#answer(ref, nothing, () => conversations.typing(caller, this.#id, "stop"))
+      case "history":
+        return this.#answer(ref, decodeHistory(payload), (page) =>
+          conversations.history(caller.identity, this.#id, page)
+        )
+      default:
+        return Effect.sync(() => unknownEvent(this.#host, this, ref, event))
+    }
+  }
+
+  #answer<I, A>(
+    ref: Ref,
+    input: Result.Result<I, InvalidInput>,
+    run: (input: I) => Effect.Effect<A, Refusal>
+  ): Effect.Effect<void> {
+    if (Result.isFailure(input)) return Effect.sync(() => refuse(this.#host, this, ref, input.failure))
+    return run(input.success).pipe(
+      Effect.match({
+        onSuccess: (response) => reply(this.#host, this, ref, JSON.stringify(response ?? {})),
+        onFailure: (refusal) => refuse(this.#host, this, ref, refusal)
+      })
+    )
+  }
+
+  /**
+   * Waits only until the command is accepted in order, not until it is done: the next event of this socket may
+   * be handled while this one's commit is under way.
+   */
+  #pipelined<I, A>(
+    ref: Ref,
+    input: Result.Result<I, InvalidInput>,
+    accept: (input: I) => Effect.Effect<Effect.Effect<A, Refusal>, Refusal>
+  ): Effect.Effect<void> {
+    if (Result.isFailure(input)) return Effect.sync(() => refuse(this.#host, this, ref, input.failure))
+    return accept(input.success).pipe(
+      Effect.match({
+        onSuccess: (done) => this.#host.fork(this.#answer(ref, nothing, () => done)),
+        onFailure: (refusal) => refuse(this.#host, this, ref, refusal)
+      })
+    )
+  }
+}
+
+const nothing = Result.succeed(undefined)
+
+interface Services {
+  readonly hub: TopicHub["Service"]
+  readonly conversations: Conversations["Service"]
+  readonly presence: PresenceTracker["Service"]
+}
+
+/** How sockets join `conversation:{id}`. */
+export const make = Effect.gen(function* () {
+  const services: Services = {
+    hub: yield* TopicHub,
+    conversations: yield* Conversations,
+    presence: yield* PresenceTracker
+  }
+  return Effect.fnUntraced(function* (
+    host: ChannelHost,
+    id: ConversationId,
+    topic: string,
+    joinRef: Ref,
+    payload: unknown
+  ): Effect.fn.Return<Joined, Refusal> {
+    const { last_seq: lastSeq } = yield* Effect.fromResult(decodeJoin(payload ?? {}))
+    const channel = new ConversationChannel(host, services, id, topic, joinRef)
+    const snapshot = yield* services.conversations
+      .join(host.caller.identity, id, lastSeq ?? undefined)
+      .pipe(Effect.onError(() => Effect.sync(() => channel.close())))
+    channel.snapshotAt(snapshot.current_seq)
+    return { channel, response: JSON.stringify(snapshot) }
+  })
+})

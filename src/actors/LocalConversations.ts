@@ -1,0 +1,151 @@
+/** `Conversations` on one node: every conversation's actor is in this process's registry. */
+import { Clock, Effect, Layer } from "effect"
+import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
+import { DEFAULT_PAGE, MAX_MEMBERS } from "../domain/Commands.ts"
+import { InvalidInput, NotFound, NotMember } from "../domain/Errors.ts"
+import type { Identity } from "../domain/Identity.ts"
+import type { ConversationId } from "../domain/Ids.ts"
+import type { Message } from "../domain/Message.ts"
+import { Admission } from "../domain/ports/Admission.ts"
+import { Broker } from "../domain/ports/Broker.ts"
+import { ConversationStore } from "../domain/ports/ConversationStore.ts"
+import { MessageStore } from "../domain/ports/MessageStore.ts"
+import * as Events from "./ConversationEvents.ts"
+import { ConversationRegistry } from "./ConversationRegistry.ts"
+import { type AskError, Conversations, type Snapshot } from "./Conversations.ts"
+
+/** Events a resume answers with at the most; a client further behind resumes again from what it got. */
+const MAX_CATCH_UP = 1_000
+
+const invalid = (path: string, message: string) => new InvalidInput({ issues: [{ path, message }] })
+
+export const layer = Layer.effect(
+  Conversations,
+  Effect.gen(function* () {
+    const registry = yield* ConversationRegistry
+    const store = yield* ConversationStore
+    const messages = yield* MessageStore
+    const admission = yield* Admission
+    const broker = yield* Broker
+
+    const snapshotOf = (caller: Identity, id: ConversationId) =>
+      registry.ask(id, "Snapshot", { userId: caller.userId })
+
+    /** What was committed after the snapshot comes as an event: the subscription stands already. */
+    const upTo = (seq: number, items: ReadonlyArray<Message>) => items.filter((message) => message.seq <= seq)
+
+    const post: Conversations["Service"]["post"] = Effect.fnUntraced(function* (caller, id, message) {
+      const admitted = yield* admission.message(caller.identity, id, message)
+      const at = yield* Clock.currentTimeMillis
+      return registry.ask(id, "Post", { caller, message: admitted, at })
+    })
+
+    return Conversations.of({
+      post,
+      send: (caller, id, message) => Effect.flatten(post(caller, id, message)),
+
+      create: Effect.fn("Conversations.create")(function* (caller, input) {
+        const memberIds = Array.from(new Set([caller.userId, ...input.member_ids]))
+        if (input.type === "direct" && memberIds.length !== 2) {
+          return yield* invalid("member_ids", "A direct conversation has exactly one other member")
+        }
+        const { created, id } = yield* store.create({
+          id: uuidV7Unsafe() as ConversationId,
+          type: input.type,
+          creator: caller.userId,
+          memberIds,
+          metadata: input.metadata ?? {},
+          externalGroupId: null,
+          createdAt: yield* Clock.currentTimeMillis
+        })
+        const { conversation } = yield* snapshotOf(caller, id)
+        if (created)
+          for (const userId of memberIds) broker.publish(Events.conversationCreated(userId, conversation))
+        return { conversation, created }
+      }),
+
+      list: (caller, options) =>
+        store
+          .listOf(caller.userId, options)
+          .pipe(
+            Effect.catchTag("Conflict", () =>
+              Effect.fail(invalid("cursor", "This cursor is not one of ours"))
+            )
+          ),
+
+      show: (caller, id) => Effect.map(snapshotOf(caller, id), (snapshot) => snapshot.conversation),
+
+      update: Effect.fnUntraced(function* (caller, id, metadata) {
+        const at = yield* Clock.currentTimeMillis
+        return yield* registry.ask(id, "Update", { by: caller.userId, metadata, at })
+      }),
+
+      members: (caller, id) => registry.ask(id, "Members", { userId: caller.userId }),
+
+      addMembers: Effect.fn("Conversations.addMembers")(function* (caller, id, input) {
+        const { conversation } = yield* snapshotOf(caller, id)
+        if (conversation.member_count + input.user_ids.length > MAX_MEMBERS) {
+          return yield* invalid("user_ids", `A conversation has at most ${MAX_MEMBERS} members`)
+        }
+        const at = yield* Clock.currentTimeMillis
+        return yield* registry.ask(id, "AddMembers", {
+          by: caller.userId,
+          userIds: Array.from(new Set(input.user_ids)),
+          role: input.role ?? "member",
+          at
+        })
+      }),
+
+      removeMember: (caller, id, userId) => registry.ask(id, "RemoveMember", { by: caller.userId, userId }),
+
+      history: Effect.fn("Conversations.history")(function* (caller, id, page) {
+        yield* snapshotOf(caller, id)
+        const limit = page.limit ?? DEFAULT_PAGE
+        if (page.after_seq !== undefined) {
+          const found = yield* messages.after(id, page.after_seq, limit + 1)
+          return { items: found.slice(0, limit), has_more: found.length > limit }
+        }
+        const found = yield* messages.before(id, page.before_seq, limit + 1)
+        return { items: found.slice(-limit), has_more: found.length > limit }
+      }),
+
+      message: Effect.fn("Conversations.message")(function* (caller, id, messageId) {
+        yield* snapshotOf(caller, id)
+        const message = yield* messages.get(messageId)
+        if (message?.conversation_id !== id) return yield* new NotFound({ what: "message" })
+        return message
+      }),
+
+      join: Effect.fnUntraced(function* (caller, id, lastSeq): Effect.fn.Return<Snapshot, AskError> {
+        const { conversation, currentSeq, positions, role } = yield* snapshotOf(caller, id)
+        const resumed = lastSeq !== undefined
+        const limit = resumed ? MAX_CATCH_UP : DEFAULT_PAGE
+        const upToDate = currentSeq === 0 || (resumed && lastSeq >= currentSeq)
+        const found = upToDate
+          ? []
+          : resumed
+            ? yield* messages.catchUp(id, lastSeq, limit + 1)
+            : yield* messages.before(id, undefined, limit + 1)
+        const page = resumed ? found.slice(0, limit) : found.slice(-limit)
+        return {
+          conversation,
+          role,
+          current_seq: currentSeq,
+          resumed,
+          messages: upTo(currentSeq, page),
+          has_more: found.length > limit,
+          read_positions: positions
+        }
+      }),
+
+      markRead: (caller, id, seq) => registry.ask(id, "Advance", { caller, kind: "read", seq }),
+
+      markDelivered: (caller, id, seq) => registry.ask(id, "Advance", { caller, kind: "delivered", seq }),
+
+      typing: (caller, id, action) =>
+        registry
+          .ask(id, "Typing", { caller, action })
+          .pipe(Effect.catchTag(["Forbidden", "NotFound"], () => Effect.fail(new NotMember())))
+    })
+  })
+)

@@ -1,0 +1,94 @@
+/**
+ * What is due to one socket. Everything pushed within one turn of the event loop leaves in one write. Bounded:
+ * past the soft limit ephemeral frames (typing, presence, receipts) are dropped, past the hard limit the socket
+ * is closed with 1013; its client reconnects and resumes from `last_seq`, so that nothing is lost by it.
+ */
+import type { EncodedFrame } from "./SharedFrame.ts"
+
+/** The far end of an outbox: a WebSocket, a long-poll session, a test's array. */
+export interface Transport {
+  /** Accepted by the transport and not yet taken by the peer, in bytes (or characters, for text transports). */
+  readonly buffered: () => number
+  readonly write: (frames: ReadonlyArray<EncodedFrame>) => void
+  readonly close: (code: number, reason: string) => void
+}
+
+export interface OutboxLimits {
+  /** Characters waiting, past which ephemeral frames are dropped. */
+  readonly soft: number
+  /** Characters waiting, past which the socket is closed (1013). */
+  readonly hard: number
+}
+
+/** RFC 6455's registry: "try again later". */
+const TRY_AGAIN_LATER = 1013
+
+/** Collects the outboxes that got frames in this turn and flushes them together at its end. */
+class Turn {
+  #dirty: Array<Outbox> = []
+  #scheduled = false
+
+  add(outbox: Outbox): void {
+    this.#dirty.push(outbox)
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(this.#end)
+  }
+
+  readonly #end = (): void => {
+    const dirty = this.#dirty
+    this.#dirty = []
+    this.#scheduled = false
+    for (const outbox of dirty) outbox.flush()
+  }
+}
+
+/** One per process, as the event loop is. */
+const turn = new Turn()
+
+export class Outbox {
+  readonly #transport: Transport
+  readonly #limits: OutboxLimits
+  #pending: Array<EncodedFrame> = []
+  #waiting = 0
+  #closed = false
+  /** Ephemeral frames dropped because this peer reads too slowly. */
+  dropped = 0
+
+  constructor(transport: Transport, limits: OutboxLimits) {
+    this.#transport = transport
+    this.#limits = limits
+  }
+
+  push(frame: EncodedFrame, ephemeral: boolean): void {
+    if (this.#closed) return
+    const waiting = this.#waiting + frame.text.length + this.#transport.buffered()
+    if (waiting > this.#limits.soft && ephemeral) {
+      this.dropped++
+      return
+    }
+    if (waiting > this.#limits.hard) {
+      this.close(TRY_AGAIN_LATER, "slow reader")
+      return
+    }
+    this.#waiting += frame.text.length
+    if (this.#pending.push(frame) === 1) turn.add(this)
+  }
+
+  flush(): void {
+    if (this.#closed || this.#pending.length === 0) return
+    const frames = this.#pending
+    this.#pending = []
+    this.#waiting = 0
+    this.#transport.write(frames)
+  }
+
+  /** Writes what is due, then closes the transport. Later pushes are ignored. */
+  close(code: number, reason: string): void {
+    if (this.#closed) return
+    if (code !== TRY_AGAIN_LATER) this.flush()
+    this.#closed = true
+    this.#pending = []
+    this.#transport.close(code, reason)
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * The state of one connection and what its frames do: the topics it has joined, the rules of the wire for joins,
+ * leaves and stale refs, and its outbox. One frame at a time, in order (`SessionActor` sees to that): a join
+ * holds back the frames behind it until it is answered, as in Phoenix.
+ */
+import { Cause, Effect, Exit } from "effect"
+import type { Refusal } from "../domain/Errors.ts"
+import type { Identity } from "../domain/Identity.ts"
+import type { SessionId } from "../domain/Ids.ts"
+import type { Status } from "../domain/Presence.ts"
+import { EMPTY, type Frame, type Ref, type Serializer } from "../domain/protocol/Frame.ts"
+import * as Topic from "../domain/Topic.ts"
+import type { Channel, ChannelHost, Joined } from "./Channel.ts"
+import { refusalResponse } from "./ChannelReply.ts"
+import type { Outbox } from "./Outbox.ts"
+import { type EncodedFrame, encoded } from "./SharedFrame.ts"
+
+const reason = (text: string): string => JSON.stringify({ reason: text })
+const UNMATCHED = reason("unmatched topic")
+const TOO_MANY = reason("too many channels joined")
+const JOIN_CRASHED = reason("join crashed")
+const CHANNEL_CRASH = reason("channel_crash")
+
+/** Joins a topic we serve. */
+export type JoinTopic = (
+  host: ChannelHost,
+  topic: Topic.Topic,
+  name: string,
+  joinRef: Ref,
+  payload: unknown
+) => Effect.Effect<Joined, Refusal>
+
+export interface SessionOptions {
+  readonly id: SessionId
+  readonly identity: Identity
+  readonly serializer: Serializer
+  readonly outbox: Outbox
+  readonly joinTopic: JoinTopic
+  readonly maxChannels: number
+  readonly fork: (effect: Effect.Effect<void>) => void
+}
+
+export class Session implements ChannelHost {
+  readonly caller: { readonly identity: Identity; readonly sessionId: SessionId }
+  readonly serializer: Serializer
+  readonly outbox: Outbox
+  readonly fork: (effect: Effect.Effect<void>) => void
+  readonly #joinTopic: JoinTopic
+  readonly #maxChannels: number
+  readonly #channels = new Map<string, Channel>()
+  #status: Status = "online"
+
+  constructor(options: SessionOptions) {
+    this.caller = { identity: options.identity, sessionId: options.id }
+    this.serializer = options.serializer
+    this.outbox = options.outbox
+    this.fork = options.fork
+    this.#joinTopic = options.joinTopic
+    this.#maxChannels = options.maxChannels
+  }
+
+  send(frame: EncodedFrame, ephemeral: boolean): void {
+    this.outbox.push(frame, ephemeral)
+  }
+
+  status(): Status {
+    return this.#status
+  }
+
+  setStatus(status: Status): void {
+    if (status === this.#status) return
+    this.#status = status
+    for (const channel of this.#channels.values()) channel.presenceChanged()
+  }
+
+  hasJoined(topic: string): boolean {
+    return this.#channels.has(topic)
+  }
+
+  /** The join_ref of a joined topic, `undefined` when it is not joined. */
+  joinRefOf(topic: string): Ref | undefined {
+    return this.#channels.get(topic)?.joinRef
+  }
+
+  /** What the frame does; `undefined` when it is done already. */
+  handle(frame: Frame): Effect.Effect<void> | undefined {
+    const { event, joinRef, ref, topic } = frame
+    if (topic === "phoenix") {
+      if (event === "heartbeat") this.#reply(null, ref, topic, "ok", EMPTY)
+      else this.#reply(null, ref, topic, "error", UNMATCHED)
+      return undefined
+    }
+    const channel = this.#channels.get(topic)
+    switch (event) {
+      case "phx_join":
+        return this.#join(frame, channel)
+      case "phx_leave":
+        this.#leave(frame, channel)
+        return undefined
+      default:
+        if (channel === undefined) this.#reply(null, ref, topic, "error", UNMATCHED)
+        // A stale join_ref belongs to a channel that is gone; its client no longer listens.
+        else if (joinRef === null || joinRef === channel.joinRef) return this.#handleIn(channel, frame)
+        return undefined
+    }
+  }
+
+  /** Ends a channel from our side; the client does not rejoin by itself. */
+  kick(topic: string): void {
+    const channel = this.#channels.get(topic)
+    if (channel === undefined) return
+    this.#remove(channel)
+    this.#closed(channel)
+  }
+
+  /** The connection is gone: leaves every topic. */
+  end(): void {
+    for (const channel of this.#channels.values()) channel.close()
+    this.#channels.clear()
+  }
+
+  #handleIn(channel: Channel, frame: Frame): Effect.Effect<void> {
+    return Effect.suspend(() => channel.handleIn(frame.event, frame.payload, frame.ref)).pipe(
+      Effect.catchCause((cause) => {
+        if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
+        this.#remove(channel)
+        this.#push(channel, channel.joinRef, "phx_error", CHANNEL_CRASH)
+        return Effect.logError("A channel crashed", cause).pipe(
+          Effect.annotateLogs({ topic: channel.topic, event: frame.event, session: this.caller.sessionId })
+        )
+      })
+    )
+  }
+
+  #join(frame: Frame, previous: Channel | undefined): Effect.Effect<void> {
+    const { joinRef, payload, ref, topic } = frame
+    const parsed = Topic.parse(topic)
+    if (parsed === undefined) {
+      this.#reply(null, ref, topic, "error", UNMATCHED)
+      return Effect.void
+    }
+    if (previous === undefined && this.#channels.size >= this.#maxChannels) {
+      this.#reply(joinRef, ref, topic, "error", TOO_MANY)
+      return Effect.void
+    }
+    if (previous !== undefined) this.#remove(previous)
+    return Effect.exit(Effect.suspend(() => this.#joinTopic(this, parsed, topic, joinRef, payload))).pipe(
+      Effect.flatMap((exit) => {
+        if (Exit.isSuccess(exit)) {
+          const { channel, response } = exit.value
+          this.#channels.set(topic, channel)
+          this.#reply(joinRef, ref, topic, "ok", response)
+          // The order clients rely on: the new join's reply, the old channel's close, the new channel's pushes.
+          if (previous !== undefined) this.#closed(previous)
+          channel.opened()
+          return Effect.void
+        }
+        const refusal = Cause.findErrorOption(exit.cause)
+        if (refusal._tag === "Some") {
+          this.#reply(joinRef, ref, topic, "error", refusalResponse(refusal.value))
+          if (previous !== undefined) this.#closed(previous)
+          return Effect.void
+        }
+        if (Cause.hasInterruptsOnly(exit.cause)) return Effect.failCause(exit.cause as Cause.Cause<never>)
+        this.#reply(joinRef, ref, topic, "error", JOIN_CRASHED)
+        return Effect.logError("A join crashed", exit.cause).pipe(Effect.annotateLogs({ topic }))
+      })
+    )
+  }
+
+  #leave(frame: Frame, channel: Channel | undefined): void {
+    const { joinRef, ref, topic } = frame
+    if (channel === undefined) return this.#reply(joinRef, ref, topic, "ok", EMPTY)
+    if (joinRef !== null && joinRef !== channel.joinRef) return
+    this.#remove(channel)
+    this.#reply(channel.joinRef, ref, topic, "ok", EMPTY)
+    this.#closed(channel)
+  }
+
+  #remove(channel: Channel): void {
+    this.#channels.delete(channel.topic)
+    channel.close()
+  }
+
+  #closed(channel: Channel): void {
+    this.#push(channel, channel.joinRef, "phx_close", EMPTY)
+  }
+
+  #reply(joinRef: Ref, ref: Ref, topic: string, status: "ok" | "error", response: string): void {
+    this.outbox.push(encoded(this.serializer.reply(joinRef, ref, topic, status, response)), false)
+  }
+
+  #push(channel: Channel, ref: Ref, event: string, payload: string): void {
+    this.outbox.push(
+      encoded(this.serializer.push(channel.joinRef, ref, channel.topic, event, payload)),
+      false
+    )
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * The actor of one connected user, over all their sessions on this node. It follows the user's conversations, so
+ * that a message in one that a socket has not joined still reaches that socket as a preview; and it ends a
+ * removed member's channels at once.
+ *
+ * Gotcha: publications reach it as a subscriber, not through its mailbox. A message to a thousand users would
+ * otherwise wake a thousand actors to find, for most of them, nothing to do.
+ */
+import { Effect, Schedule } from "effect"
+import type { ConversationId, UserId } from "../domain/Ids.ts"
+import type { Publication } from "../domain/ports/Broker.ts"
+import { ConversationStore } from "../domain/ports/ConversationStore.ts"
+import * as Topic from "../domain/Topic.ts"
+import type { Behaviour, Self } from "./Behaviour.ts"
+import type { Session } from "./Session.ts"
+import { encoded, type SharedFrame } from "./SharedFrame.ts"
+import { type Subscriber, TopicHub } from "./TopicHub.ts"
+
+export type UserMessage =
+  | { readonly _tag: "SessionOpened"; readonly session: Session }
+  | { readonly _tag: "SessionClosed"; readonly session: Session }
+  | { readonly _tag: "Follow"; readonly conversationId: ConversationId }
+  | { readonly _tag: "Unfollow"; readonly conversationId: ConversationId }
+
+interface Services {
+  readonly hub: TopicHub["Service"]
+  readonly store: ConversationStore["Service"]
+}
+
+const retryFollow = Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("10 seconds")]).pipe(
+  Schedule.jittered
+)
+
+class User implements Subscriber {
+  readonly #userId: UserId
+  readonly #topic: string
+  readonly #services: Services
+  readonly #self: Self<UserMessage>
+  readonly #maxFollowed: number
+  readonly #sessions = new Set<Session>()
+  readonly #followed = new Set<string>()
+
+  constructor(userId: UserId, services: Services, maxFollowed: number, self: Self<UserMessage>) {
+    this.#userId = userId
+    this.#topic = Topic.ofUser(userId)
+    this.#services = services
+    this.#maxFollowed = maxFollowed
+    this.#self = self
+    services.hub.subscribe(this.#topic, this)
+  }
+
+  deliver(publication: Publication, _frame: SharedFrame): void {
+    if (publication.topic === this.#topic) return this.#own(publication)
+    if (publication.event !== "new_message") return
+    for (const session of this.#sessions) {
+      if (session.hasJoined(publication.topic)) continue
+      const joinRef = session.joinRefOf(this.#topic)
+      if (joinRef === undefined) continue
+      const text = session.serializer.push(joinRef, null, this.#topic, "new_message", publication.payload)
+      session.send(encoded(text), false)
+    }
+  }
+
+  /** Changes of one's own memberships, wherever they were made. */
+  #own(publication: Publication): void {
+    switch (publication.event) {
+      case "conversation_created": {
+        const { id } = JSON.parse(publication.payload) as { readonly id: ConversationId }
+        this.#self.castUnsafe({ _tag: "Follow", conversationId: id })
+        return
+      }
+      case "member_added":
+      case "member_removed": {
+        const { conversation_id: conversationId } = JSON.parse(publication.payload) as {
+          readonly conversation_id: ConversationId
+        }
+        this.#self.castUnsafe({
+          _tag: publication.event === "member_added" ? "Follow" : "Unfollow",
+          conversationId
+        })
+      }
+    }
+  }
+
+  handle(message: UserMessage): void {
+    switch (message._tag) {
+      case "SessionOpened":
+        this.#sessions.add(message.session)
+        return
+      case "SessionClosed":
+        this.#sessions.delete(message.session)
+        if (this.#sessions.size === 0) this.#self.stop()
+        return
+      case "Follow":
+        return this.#follow(message.conversationId)
+      case "Unfollow": {
+        const topic = Topic.ofConversation(message.conversationId)
+        if (this.#followed.delete(topic)) this.#services.hub.unsubscribe(topic, this)
+        for (const session of this.#sessions) session.kick(topic)
+      }
+    }
+  }
+
+  #follow(id: ConversationId): void {
+    const topic = Topic.ofConversation(id)
+    if (this.#followed.size >= this.#maxFollowed || this.#followed.has(topic)) return
+    this.#followed.add(topic)
+    this.#services.hub.subscribe(topic, this)
+  }
+
+  /** Runs beside the mailbox: a slow database delays previews, not sessions. */
+  readonly followAll = Effect.suspend(() => this.#services.store.idsOf(this.#userId)).pipe(
+    Effect.retry(retryFollow),
+    Effect.map((ids) => {
+      for (const id of ids) this.#follow(id)
+    }),
+    Effect.ignore
+  )
+
+  end(): void {
+    this.#services.hub.unsubscribe(this.#topic, this)
+    for (const topic of this.#followed) this.#services.hub.unsubscribe(topic, this)
+    this.#followed.clear()
+  }
+}
+
+/** Builds the behaviour of any user's actor. */
+export const make = Effect.fnUntraced(function* (options: { readonly maxFollowed: number }) {
+  const services: Services = { hub: yield* TopicHub, store: yield* ConversationStore }
+  return (userId: UserId): Behaviour<UserMessage, User> => ({
+    init: (self) =>
+      Effect.gen(function* () {
+        const user = new User(userId, services, options.maxFollowed, self)
+        yield* Effect.forkScoped(user.followAll)
+        return user
+      }),
+    handle: (message, user) => {
+      user.handle(message)
+      return user
+    },
+    terminate: (user) => user.end()
+  })
+})

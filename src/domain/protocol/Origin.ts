@@ -1,0 +1,33 @@
+/**
+ * Which pages may open a socket here (Phoenix's `check_origin`). Browsers always send `Origin`; a request without
+ * it is no browser's and passes. Entries are `https://host`, `//host:888` or `//*.host`: scheme and port are
+ * compared only when given, and `*.host` matches `host` itself too.
+ */
+
+const defaultPort = (scheme: string): string => (scheme === "https:" || scheme === "wss:" ? "443" : "80")
+
+const entryPattern = /^([a-z][a-z0-9+.-]*:)?\/\/([^/:]+|\[[^\]]+\])(?::(\d+))?\/?$/i
+
+const matches = (entry: string, origin: URL): boolean => {
+  const parts = entryPattern.exec(entry)
+  if (parts === null) return false
+  const [, scheme, host = "", port] = parts
+  if (scheme !== undefined && scheme.toLowerCase() !== origin.protocol) return false
+  if (port !== undefined && port !== (origin.port || defaultPort(origin.protocol))) return false
+  const wanted = host.toLowerCase()
+  if (!wanted.startsWith("*.")) return origin.hostname === wanted
+  return origin.hostname === wanted.slice(2) || origin.hostname.endsWith(wanted.slice(1))
+}
+
+/** `allowed` empty means: the same host and port as the request's own `Host` header. */
+export const isAllowed = (
+  origin: string | undefined,
+  host: string | undefined,
+  allowed: ReadonlyArray<string>
+): boolean => {
+  if (origin === undefined) return true
+  if (!URL.canParse(origin)) return false
+  const url = new URL(origin)
+  if (allowed.length === 0) return url.host === host?.toLowerCase()
+  return allowed.some((entry) => matches(entry, url))
+}

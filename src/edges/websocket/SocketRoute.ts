@@ -1,0 +1,127 @@
+/**
+ * `GET /socket/websocket`: the upgrade. Checks in Phoenix's order (origin, token, subprotocol, vsn), refuses at
+ * HTTP level, and hands an accepted connection to its session. Knows nothing of topics.
+ */
+import type { IncomingMessage } from "node:http"
+import type { Duplex } from "node:stream"
+import { Effect, Exit, FiberSet } from "effect"
+import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
+import { WebSocketServer } from "ws"
+import { type SessionHandle, Sessions } from "../../actors/Sessions.ts"
+import { TokenRejected } from "../../domain/Errors.ts"
+import type { Identity } from "../../domain/Identity.ts"
+import { TokenVerifier } from "../../domain/ports/TokenVerifier.ts"
+import * as AuthToken from "../../domain/protocol/AuthToken.ts"
+import type { Serializer } from "../../domain/protocol/Frame.ts"
+import * as Origin from "../../domain/protocol/Origin.ts"
+import { negotiate } from "../../domain/protocol/Version.ts"
+import { toWire } from "../../domain/Refusal.ts"
+import { fromWire, type HttpRefusal, refuse } from "./Refuse.ts"
+import { webSocketTransport } from "./WebSocketTransport.ts"
+
+export const PATH = "/socket/websocket"
+
+export interface SocketRouteOptions {
+  /** Empty: only pages of the same host and port. */
+  readonly allowedOrigins: ReadonlyArray<string>
+  /** Bytes; a larger frame closes the socket with 1009. */
+  readonly maxFrameBytes: number
+}
+
+export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+
+/** RFC 6455: the endpoint met a condition that it cannot go on from; Phoenix closes so on an undecodable frame. */
+const UNDECODABLE = 1011
+
+interface Accepted {
+  readonly identity: Identity
+  readonly serializer: Serializer
+}
+
+const forbidden = (reason: string): HttpRefusal => ({ status: 403, reason })
+
+export const make = Effect.fnUntraced(function* (options: SocketRouteOptions) {
+  const verifier = yield* TokenVerifier
+  const sessions = yield* Sessions
+  const run = yield* FiberSet.makeRuntime<never>()
+  const wss = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: options.maxFrameBytes,
+    handleProtocols: (offered) => (offered.has(AuthToken.SUBPROTOCOL) ? AuthToken.SUBPROTOCOL : false)
+  })
+
+  const accept = Effect.fnUntraced(function* (
+    request: IncomingMessage
+  ): Effect.fn.Return<Accepted | HttpRefusal> {
+    const { headers } = request
+    if (!Origin.isAllowed(headers.origin, headers.host, options.allowedOrigins)) return forbidden("origin")
+    const query = new URL(request.url ?? "/", "http://localhost").searchParams
+    const token = AuthToken.fromSubprotocols(headers["sec-websocket-protocol"]) ?? AuthToken.fromQuery(query)
+    const serializer = negotiate(query.getAll("vsn").at(-1))
+    if (serializer === undefined) return forbidden("vsn")
+    const verified =
+      token === undefined ? Effect.fail(new TokenRejected({ reason: "missing" })) : verifier.verify(token)
+    return yield* verified.pipe(
+      Effect.match({
+        onSuccess: (identity): Accepted | HttpRefusal => ({ identity, serializer }),
+        onFailure: (refusal): Accepted | HttpRefusal => fromWire(toWire(refusal))
+      })
+    )
+  })
+
+  const serve = (request: IncomingMessage, socket: Duplex, head: Buffer, accepted: Accepted): void => {
+    wss.handleUpgrade(request, socket, head, (ws) => {
+      const transport = webSocketTransport(ws, socket)
+      const flow = { pause: () => ws.pause(), resume: () => ws.resume() }
+      const session: SessionHandle | undefined = sessions.open({ ...accepted, transport, flow })
+      if (session === undefined) return ws.close(1013, "too many sockets")
+      ws.on("message", (data, isBinary) => {
+        const frame = isBinary ? undefined : accepted.serializer.decode(data.toString())
+        if (frame === undefined) session.close(UNDECODABLE, "undecodable frame")
+        else session.receive(frame)
+      })
+      ws.on("ping", session.touch)
+      ws.on("pong", session.touch)
+      ws.on("close", session.closed)
+      // An error (a frame too big, bad UTF-8, a reset) is always followed by "close"; `ws` has chosen the code.
+      ws.on("error", () => {})
+    })
+  }
+
+  const onUpgrade: UpgradeHandler = (request, socket, head) => {
+    const requestId = uuidV7Unsafe()
+    const onError = () => socket.destroy()
+    socket.on("error", onError)
+    if (request.method !== "GET" || request.headers.upgrade?.toLowerCase() !== "websocket") {
+      return refuse(socket, requestId, { status: 400, reason: "not_a_websocket_request" })
+    }
+    if (sessions.isFull())
+      return refuse(socket, requestId, { status: 503, reason: "overloaded", retryAfterSeconds: 1 })
+    run(
+      Effect.exit(accept(request)).pipe(
+        Effect.flatMap((exit) => {
+          if (Exit.isFailure(exit)) {
+            refuse(socket, requestId, { status: 500, reason: "internal" })
+            return Effect.logError("A connection could not be decided", exit.cause).pipe(
+              Effect.annotateLogs({ request_id: requestId })
+            )
+          }
+          if ("status" in exit.value) {
+            const { reason, status } = exit.value
+            refuse(socket, requestId, exit.value)
+            return Effect.logInfo("Socket refused").pipe(
+              Effect.annotateLogs({ request_id: requestId, status, reason })
+            )
+          }
+          socket.off("error", onError)
+          // The peer may have gone while its token was verified.
+          if (!socket.destroyed) serve(request, socket, head, exit.value)
+          return Effect.void
+        })
+      )
+    )
+  }
+  return onUpgrade
+})

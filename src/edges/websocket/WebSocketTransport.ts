@@ -1,0 +1,32 @@
+/**
+ * The far end of an outbox over one upgraded connection. Finished frames go straight to the TCP socket, all of a
+ * turn in one write; `ws` keeps what it is good at (parsing, masking, pings, the closing handshake) on the same
+ * socket, which is safe because both write whole frames.
+ */
+import type { Duplex } from "node:stream"
+import type { WebSocket } from "ws"
+import type { Transport } from "../../actors/Outbox.ts"
+
+/** Frames of one turn are joined into one buffer up to this many bytes; a copy is then cheaper than a vector. */
+const JOIN_BELOW = 16 * 1024
+
+export const webSocketTransport = (ws: WebSocket, socket: Duplex): Transport => ({
+  buffered: () => socket.writableLength,
+  write: (frames) => {
+    if (ws.readyState !== ws.OPEN || !socket.writable) return
+    if (frames.length === 1) {
+      socket.write(frames[0]!.bytes)
+      return
+    }
+    const buffers = frames.map((frame) => frame.bytes)
+    const total = buffers.reduce((sum, buffer) => sum + buffer.length, 0)
+    if (total <= JOIN_BELOW) {
+      socket.write(Buffer.concat(buffers, total))
+      return
+    }
+    socket.cork()
+    for (const buffer of buffers) socket.write(buffer)
+    socket.uncork()
+  },
+  close: (code, reason) => ws.close(code, reason)
+})

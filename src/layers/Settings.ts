@@ -1,0 +1,212 @@
+/**
+ * Every environment variable this service reads, as data: name, type, default per `APP_ENV`, meaning.
+ * `AppConfig` loads it; `docs/configuration.md` is printed from it, so the page cannot disagree with the code.
+ */
+import { Config, Duration, Option, type Redacted } from "effect"
+
+export const AppEnv = ["dev", "test", "prod", "kube"] as const
+export type AppEnv = (typeof AppEnv)[number]
+
+export interface Setting<A> {
+  readonly name: string
+  readonly doc: string
+  readonly type: string
+  readonly config: (env: AppEnv) => Config.Config<A>
+  /** The default as the documentation shows it. */
+  readonly shown: (env: AppEnv) => string
+}
+
+/** One default for all, or one for dev and test and another for prod and kube. */
+type Defaults<A> = A | { readonly local: A; readonly deployed: A }
+
+const pick = <A extends string | number | boolean>(defaults: Defaults<A>, env: AppEnv): A => {
+  if (typeof defaults !== "object") return defaults
+  return env === "dev" || env === "test" ? defaults.local : defaults.deployed
+}
+
+const setting =
+  <A extends string | number | boolean>(type: string, parse: (name: string) => Config.Config<A>) =>
+  (name: string, defaults: Defaults<A>, doc: string): Setting<A> => ({
+    name,
+    doc,
+    type,
+    config: (env) => parse(name).pipe(Config.withDefault(pick(defaults, env))),
+    shown: (env) => String(pick(defaults, env))
+  })
+
+const text = setting<string>("text", Config.String)
+const int = setting<number>("integer", Config.Int)
+const port = setting<number>("port, 0 for a free one", (name) => Config.Port(name))
+
+const duration = (
+  name: string,
+  defaults: Duration.Input & string,
+  doc: string
+): Setting<Duration.Duration> => ({
+  name,
+  doc,
+  type: "duration, such as `30 seconds`",
+  config: () => Config.Duration(name).pipe(Config.withDefault(Duration.fromInputUnsafe(defaults))),
+  shown: () => defaults
+})
+
+const choice = <const A extends string>(
+  name: string,
+  options: ReadonlyArray<A>,
+  defaults: Defaults<A>,
+  doc: string
+): Setting<A> => ({
+  name,
+  doc,
+  type: options.map((o) => `\`${o}\``).join(", "),
+  config: (env) =>
+    Config.Literals(options, name).pipe(Config.withDefault(pick(defaults as Defaults<string>, env) as A)),
+  shown: (env) => pick(defaults as Defaults<string>, env)
+})
+
+const optional = <A>(
+  type: string,
+  parse: (name: string) => Config.Config<A>,
+  name: string,
+  doc: string
+): Setting<A | undefined> => ({
+  name,
+  doc,
+  type,
+  config: () => Config.option(parse(name)).pipe(Config.map(Option.getOrUndefined)),
+  shown: () => "unset"
+})
+
+const secret = (name: string, doc: string): Setting<Redacted.Redacted | undefined> =>
+  optional("URL (secret)", Config.Redacted, name, doc)
+
+const list = (name: string, doc: string): Setting<ReadonlyArray<string>> => ({
+  name,
+  doc,
+  type: "comma-separated",
+  config: () =>
+    Config.String(name).pipe(
+      Config.withDefault(""),
+      Config.map((value) =>
+        value
+          .split(",")
+          .map((item) => item.trim())
+          .filter((item) => item !== "")
+      )
+    ),
+  shown: () => "empty"
+})
+
+export const settings = {
+  host: text("HOST", { local: "127.0.0.1", deployed: "0.0.0.0" }, "Address to listen on."),
+  port: port("PORT", 4000, "Port of REST, WebSocket and the demo page."),
+  dataDir: text("DATA_DIR", ".data", "Where the embedded database and the dev issuer's key live."),
+  databaseUrl: secret("DATABASE_URL", "A Postgres server. Unset: the embedded database."),
+  databaseConnections: int("DATABASE_CONNECTIONS", 8, "Connections to a Postgres server at the most."),
+  databaseTimeout: duration("DATABASE_TIMEOUT", "5 seconds", "Past it a query answers `unavailable`."),
+  writerQueue: int(
+    "MAX_WRITER_QUEUE",
+    20_000,
+    "Appends waiting for a commit; past it sends answer `overloaded`."
+  ),
+  writerBatch: int("MAX_WRITER_BATCH", 500, "Messages in one commit at the most."),
+
+  jwksUrl: optional("URL", Config.URL, "JWT_JWKS_URL", "Where the issuer's public keys are."),
+  jwksFile: optional(
+    "path",
+    Config.String,
+    "JWT_JWKS_FILE",
+    "The issuer's public keys in a file, instead of a URL."
+  ),
+  jwtIssuer: text("JWT_ISSUER", "auth-service", "The `iss` a token must carry."),
+  jwtAudience: text("JWT_AUDIENCE", "messaging-service", "The `aud` a token must carry."),
+
+  allowedOrigins: list(
+    "ALLOWED_ORIGINS",
+    "Origins a browser may connect from, such as `https://chat.example.com` or `//*.example.com`. Empty: the service's own."
+  ),
+
+  maxMessageBytes: int("MAX_MESSAGE_BYTES", 10 * 1024 * 1024, "Content of one message, in UTF-8 bytes."),
+  maxFrameBytes: int(
+    "MAX_FRAME_BYTES",
+    11 * 1024 * 1024,
+    "One WebSocket frame; a larger one closes the socket (1009)."
+  ),
+  maxBodyBytes: int("MAX_BODY_BYTES", 11 * 1024 * 1024, "One HTTP request body; a larger one answers 413."),
+  maxChannels: int("MAX_CHANNELS_PER_SOCKET", 100, "Topics one socket may join."),
+  maxSockets: int("MAX_SOCKETS", 100_000, "Sockets of this node; past it a connection is refused (503)."),
+  maxOutboxSoft: int(
+    "MAX_OUTBOX_SOFT",
+    256 * 1024,
+    "Characters waiting for a slow socket, past which ephemeral events are dropped."
+  ),
+  maxOutbox: int(
+    "MAX_OUTBOX",
+    4 * 1024 * 1024,
+    "Characters waiting for a slow socket, past which it is closed (1013)."
+  ),
+  maxSessionMailbox: int(
+    "MAX_SESSION_MAILBOX",
+    256,
+    "Frames of one socket waiting; past it the socket is not read from until they are done."
+  ),
+  maxConversationMailbox: int(
+    "MAX_CONVERSATION_MAILBOX",
+    10_000,
+    "Commands waiting for one conversation; past it they answer `overloaded`."
+  ),
+  maxConversations: int(
+    "MAX_ACTIVE_CONVERSATIONS",
+    200_000,
+    "Conversations active on this node; past it asks of further ones answer `overloaded`."
+  ),
+  maxWatched: int(
+    "MAX_WATCHED_CONVERSATIONS",
+    1_000,
+    "Conversations of one user watched for previews, the most recently active first."
+  ),
+
+  socketIdleTimeout: duration(
+    "SOCKET_IDLE_TIMEOUT",
+    "60 seconds",
+    "A socket that sends nothing for this long is closed (1001)."
+  ),
+  conversationIdleTimeout: duration(
+    "CONVERSATION_IDLE_TIMEOUT",
+    "5 minutes",
+    "A conversation nobody asks anything of leaves memory."
+  ),
+  askTimeout: duration("ASK_TIMEOUT", "10 seconds", "Deadline of a request to a conversation."),
+  drainTimeout: duration("DRAIN_TIMEOUT", "10 seconds", "How long sockets are closed over, at a shutdown."),
+
+  logLevel: choice(
+    "LOG_LEVEL",
+    ["trace", "debug", "info", "warn", "error"],
+    "info",
+    "The least severe entries that are logged."
+  ),
+  logFormat: choice(
+    "LOG_FORMAT",
+    ["pretty", "json"],
+    { local: "pretty", deployed: "json" },
+    "How log entries are written."
+  )
+} as const
+
+/** What `docs/configuration.md` shows. */
+export const toMarkdownTable = (): string => {
+  const row = (cells: ReadonlyArray<string>) => `| ${cells.join(" | ")} |`
+  const quoted = (value: string) => (value === "unset" || value === "empty" ? value : `\`${value}\``)
+  const defaults = (s: Setting<unknown>) => {
+    const [local, deployed] = [s.shown("dev"), s.shown("prod")]
+    return local === deployed ? quoted(local) : `${quoted(local)}; in prod and kube ${quoted(deployed)}`
+  }
+  return [
+    row(["variable", "type", "default", "meaning"]),
+    row(["---", "---", "---", "---"]),
+    row(["`APP_ENV`", AppEnv.map((e) => `\`${e}\``).join(", "), "`dev`", "Chooses the defaults below."]),
+    ...Object.values(settings as Record<string, Setting<unknown>>).map((s) =>
+      row([`\`${s.name}\``, s.type, defaults(s), s.doc])
+    )
+  ].join("\n")
+}

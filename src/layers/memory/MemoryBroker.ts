@@ -1,0 +1,18 @@
+/** The Broker of a single node: what is published arrives here, at once, in order. */
+import { Layer } from "effect"
+import { Broker, type Publication } from "../../domain/ports/Broker.ts"
+
+export const layer = Layer.sync(Broker, () => {
+  const topics = new Set<string>()
+  let receive: (publication: Publication) => void = () => {}
+  return Broker.of({
+    publish: (publication) => {
+      if (topics.has(publication.topic)) receive(publication)
+    },
+    subscribe: (topic) => topics.add(topic),
+    unsubscribe: (topic) => topics.delete(topic),
+    onPublication: (handler) => {
+      receive = handler
+    }
+  })
+})
