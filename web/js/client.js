@@ -1,0 +1,135 @@
+/**
+ * Everything one person has in one pane: a session, a connection, an inbox, and the rooms they have looked at,
+ * one of them open. Views read it and call it; it tells them, at most once per frame, that something changed.
+ */
+import { Api } from "./api.js"
+import { Connection } from "./connection.js"
+import { Inbox } from "./inbox.js"
+import { Room } from "./room.js"
+import { nameOf, onRosterChange } from "./roster.js"
+import { Session } from "./session.js"
+import { recall, remember } from "./storage.js"
+
+export class Client {
+  #api
+  #rooms = new Map()
+  #userChannel
+  #listener = () => {}
+  #frame
+  #forgetRoster
+
+  constructor(person, pane) {
+    this.person = person
+    /** The open conversation, if any. */
+    this.room = undefined
+    /** What went wrong with the last thing the person asked for: `{reason, …}`. */
+    this.refusal = undefined
+    const changed = () => this.#changed()
+    this.session = new Session(person, pane, (token) => this.#userChannel?.push("refresh_token", { token }))
+    this.connection = new Connection(this.session, changed)
+    this.#api = new Api(this.session)
+    this.inbox = new Inbox(person.id, this.#api, { changed, appeared: (id) => this.#appeared(id) })
+    this.#forgetRoster = onRosterChange(changed)
+  }
+
+  async start() {
+    await this.connection.start()
+    this.#userChannel = this.inbox.open(this.connection.socket)
+    const last = recall(this.#lastOpenKey)
+    if (typeof last === "string") this.open(last)
+  }
+
+  /** `listener()` is called once per animation frame in which something changed. */
+  onChange(listener) {
+    this.#listener = listener
+  }
+
+  close() {
+    this.#forgetRoster()
+    cancelAnimationFrame(this.#frame)
+    this.#listener = () => {}
+    this.session.close()
+    this.connection.close()
+  }
+
+  open(conversationId) {
+    if (this.room?.id === conversationId) return
+    this.leave()
+    let room = this.#rooms.get(conversationId)
+    if (room === undefined) {
+      room = new Room(conversationId, this.person.id, this.connection, () => this.#changed())
+      this.#rooms.set(conversationId, room)
+    }
+    this.room = room
+    room.open()
+    remember(this.#lastOpenKey, conversationId)
+    this.#changed()
+  }
+
+  /** Back to the list. */
+  leave() {
+    if (this.room === undefined) return
+    this.room.setWatched(false)
+    this.room.close()
+    this.room = undefined
+    remember(this.#lastOpenKey, null)
+    this.#changed()
+  }
+
+  /** Opens the conversation with these people, making it where there is none. */
+  async converse(otherIds, groupName) {
+    const memberIds = [this.person.id, ...otherIds]
+    const isGroup = otherIds.length > 1
+    const metadata = isGroup && groupName ? { name: groupName } : {}
+    try {
+      const conversation = await this.#api.createConversation({
+        type: isGroup ? "group" : "direct",
+        memberIds: otherIds,
+        metadata
+      })
+      this.refusal = undefined
+      this.inbox.add(conversation, memberIds)
+      this.open(conversation.id)
+    } catch (refusal) {
+      this.refusal = refusal
+      this.#changed()
+    }
+  }
+
+  dismiss() {
+    this.refusal = undefined
+    this.#changed()
+  }
+
+  /** What this person calls a conversation. */
+  titleOf(entry) {
+    if (entry.name) return entry.name
+    const others = this.othersIn(entry)
+    return others.length === 0 ? this.person.name : others.map(nameOf).join(", ")
+  }
+
+  othersIn(entry) {
+    return entry.memberIds.filter((id) => id !== this.person.id)
+  }
+
+  get unreadTotal() {
+    return this.inbox.entries.reduce((sum, entry) => sum + entry.unread, 0)
+  }
+
+  get #lastOpenKey() {
+    return `open:${this.person.id}`
+  }
+
+  /** A pane that shows nothing opens the conversation someone has just begun with its person. */
+  #appeared(conversationId) {
+    if (this.room === undefined) this.open(conversationId)
+  }
+
+  #changed() {
+    if (this.room !== undefined) this.inbox.follow(this.room)
+    this.#frame ??= requestAnimationFrame(() => {
+      this.#frame = undefined
+      this.#listener()
+    })
+  }
+}
