@@ -1,0 +1,105 @@
+/** The statements of `PgConversationStore`. Positions come as doubles, which hold every number up to 2^53. */
+
+/** Unread messages are counted up to here: a badge shows no more, and counting further costs with the backlog. */
+export const maxUnread = 1000
+
+/** $1 id, $2 type, $3 direct key, $4 external group id, $5 metadata, $6 at; members: $7 row ids, $8 users, $9 roles. */
+export const create = `
+  WITH created AS (
+    INSERT INTO conversations (id, type, direct_key, external_group_id, metadata, member_count, created_at, updated_at)
+    VALUES ($1::uuid, $2, $3, $4, $5, cardinality($8::uuid[]), $6, $6)
+    ON CONFLICT DO NOTHING
+    RETURNING id
+  ), joined AS (
+    INSERT INTO conversation_members (id, conversation_id, user_id, role, joined_at)
+    SELECT m.id, created.id, m.user_id, m.role, $6
+    FROM created, unnest($7::uuid[], $8::uuid[], $9::text[]) AS m (id, user_id, role)
+  )
+  SELECT id FROM created`
+
+/** $1 direct key, $2 external group id. */
+export const find = `
+  SELECT id FROM conversations WHERE direct_key = $1 UNION ALL SELECT id FROM conversations WHERE external_group_id = $2`
+
+export const load = `
+  SELECT id, type, external_group_id, metadata, is_active, last_seq::float8, member_count, created_at, updated_at
+  FROM conversations WHERE id = $1`
+
+const memberColumns =
+  "user_id, role, joined_at, joined_seq::float8, last_read_seq::float8, last_delivered_seq::float8"
+
+export const members = `
+  SELECT ${memberColumns} FROM conversation_members WHERE conversation_id = $1 AND is_active ORDER BY joined_at, id`
+
+export const lastSeq = "SELECT last_seq::float8 FROM conversations WHERE id = $1"
+
+/**
+ * $1 user; $2 µs and $3 id where the last page ended, or null; $4 rows. Starts from the member's own rows, which are
+ * as many as they have conversations, and sorts those.
+ */
+export const list = `
+  WITH page AS MATERIALIZED (
+    SELECT c.*, m.role, m.last_read_seq, greatest(m.last_read_seq, m.joined_seq) AS seen_seq
+    FROM conversation_members m
+    JOIN conversations c ON c.id = m.conversation_id
+    WHERE m.user_id = $1 AND m.is_active AND c.is_active
+      AND ($2::float8 IS NULL OR (c.updated_at, c.id) < ('epoch'::timestamptz + $2 * interval '1 microsecond', $3::uuid))
+    ORDER BY c.updated_at DESC, c.id DESC LIMIT $4
+  )
+  SELECT p.id, p.type, p.external_group_id, p.metadata, p.is_active, p.last_seq::float8, p.member_count, p.created_at,
+    p.updated_at, p.role, p.last_read_seq::float8,
+    (extract(epoch FROM p.updated_at) * 1000000)::float8 AS activity,
+    (
+      SELECT count(*)::int FROM (
+        SELECT FROM messages u
+        WHERE u.conversation_id = p.id AND u.seq > p.seen_seq AND u.sender_id <> $1 AND NOT u.is_deleted
+        LIMIT ${maxUnread}
+      ) unread
+    ) AS unread_count
+  FROM page p ORDER BY p.updated_at DESC, p.id DESC`
+
+export const idsOf = `
+  SELECT m.user_id, array_agg(m.conversation_id ORDER BY c.updated_at DESC) AS ids
+  FROM conversation_members m JOIN conversations c ON c.id = m.conversation_id
+  WHERE m.user_id = ANY ($1::uuid[]) AND m.is_active AND c.is_active
+  GROUP BY m.user_id`
+
+/**
+ * $1 conversation, $2 row ids, $3 users, $4 role, $5 at. No row: no such conversation; one of nulls: nobody was new.
+ * Who comes back keeps their positions.
+ */
+export const addMembers = `
+  WITH target AS (
+    SELECT id, last_seq FROM conversations WHERE id = $1 AND is_active FOR NO KEY UPDATE
+  ), added AS (
+    INSERT INTO conversation_members AS m (id, conversation_id, user_id, role, joined_at, joined_seq)
+    SELECT n.id, target.id, n.user_id, $4, $5, target.last_seq
+    FROM target, unnest($2::uuid[], $3::uuid[]) AS n (id, user_id)
+    ON CONFLICT (conversation_id, user_id) DO UPDATE SET
+      is_active = true, role = excluded.role, joined_at = excluded.joined_at, joined_seq = excluded.joined_seq,
+      updated_at = now()
+    WHERE NOT m.is_active
+    RETURNING ${memberColumns.replaceAll("::float8", "")}
+  ), counted AS (
+    UPDATE conversations c SET member_count = c.member_count + n.count, updated_at = greatest(c.updated_at, $5)
+    FROM target, (SELECT count(*)::int AS count FROM added) n
+    WHERE c.id = target.id AND n.count > 0
+  )
+  SELECT ${memberColumns} FROM target LEFT JOIN added ON true`
+
+/** $1 conversation, $2 user. */
+export const removeMember = `
+  WITH target AS (
+    SELECT id FROM conversations WHERE id = $1 FOR NO KEY UPDATE
+  ), removed AS (
+    UPDATE conversation_members m SET is_active = false, updated_at = now()
+    FROM target WHERE m.conversation_id = target.id AND m.user_id = $2 AND m.is_active
+    RETURNING m.id
+  )
+  UPDATE conversations c SET member_count = c.member_count - 1
+  FROM removed WHERE c.id = $1`
+
+/** $1 conversation, $2 metadata, $3 at. */
+export const update = `
+  UPDATE conversations SET metadata = $2, updated_at = greatest(updated_at, $3)
+  WHERE id = $1 AND is_active RETURNING id`

@@ -1,0 +1,126 @@
+/**
+ * The database one gets without installing one: PGlite (Postgres compiled to WebAssembly) in a worker thread, its
+ * files under `DATA_DIR/postgres`, served on a Unix socket that only this user can reach. To everything else it is a
+ * Postgres server that happens to allow one statement at a time.
+ *
+ * Owns the directory, its lock, the worker's life and its restarts. Does not own connections or the schema.
+ * The files survive SIGKILL of the process at any moment: Postgres recovers from its log as after a crash.
+ */
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import { Worker } from "node:worker_threads"
+import { Deferred, Effect, Option, type Scope } from "effect"
+import { DatabaseUnusable } from "./DatabaseUnusable.ts"
+import * as DataDirLock from "./DataDirLock.ts"
+import type { EmbeddedWorkerData, EmbeddedWorkerMessage } from "./EmbeddedWorker.ts"
+
+export interface EmbeddedDatabase {
+  /** Where it listens, for as long as the scope is open, across restarts of the worker. */
+  readonly socketPath: string
+  /** Restarts the worker when it ends by itself. Fails when the files can no longer be opened. */
+  readonly run: Effect.Effect<never, DatabaseUnusable>
+}
+
+/** Opening, recovery after a crash included, takes well under a second; the very first start takes a few. */
+const openTimeout = "60 seconds"
+const closeTimeout = "10 seconds"
+
+/** A Unix socket's path is short by nature (108 bytes on Linux, 104 on macOS): a deep DATA_DIR has it elsewhere. */
+const socketIn = (root: string): Effect.Effect<string, never, Scope.Scope> => {
+  const path = join(root, "postgres.sock")
+  if (process.platform === "win32") return Effect.succeed(`\\\\.\\pipe\\messaging-service-${process.pid}`)
+  if (Buffer.byteLength(path) <= 100) return Effect.succeed(path)
+  return Effect.acquireRelease(
+    Effect.sync(() => mkdtempSync(join(tmpdir(), "messaging-"))),
+    (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
+  ).pipe(Effect.map((directory) => join(directory, "postgres.sock")))
+}
+
+const lock = (dataDir: string, directory: string) =>
+  Effect.acquireRelease(
+    Effect.try({
+      try: () => DataDirLock.acquire(directory),
+      catch: (error) =>
+        new DatabaseUnusable({ message: `DATA_DIR ${dataDir} cannot be used: ${(error as Error).message}` })
+    }).pipe(
+      Effect.flatMap(({ ownedBy }) =>
+        ownedBy === undefined
+          ? Effect.void
+          : Effect.fail(
+              new DatabaseUnusable({
+                message:
+                  `DATA_DIR ${dataDir} is in use by process ${ownedBy}: stop it, or set another DATA_DIR; ` +
+                  "several processes need a Postgres server (DATABASE_URL)"
+              })
+            )
+      )
+    ),
+    () => Effect.sync(() => DataDirLock.release(directory))
+  )
+
+interface Running {
+  readonly worker: Worker
+  readonly ended: Deferred.Deferred<number>
+}
+
+export const make = Effect.fnUntraced(function* (
+  dataDir: string
+): Effect.fn.Return<EmbeddedDatabase, DatabaseUnusable, Scope.Scope> {
+  const root = resolve(dataDir)
+  const directory = join(root, "postgres")
+  const unfinished = join(root, "initialising")
+  yield* lock(dataDir, root)
+  const socketPath = yield* socketIn(root)
+  const unusable = (what: string) =>
+    new DatabaseUnusable({ message: `DATA_DIR ${dataDir} cannot be opened: ${what}` })
+
+  const open = Effect.callback<Running, DatabaseUnusable>((resume) => {
+    rmSync(socketPath, { force: true })
+    // A first start that was cut short has left nothing worth keeping: nobody was served yet.
+    if (existsSync(unfinished)) rmSync(directory, { recursive: true, force: true })
+    if (!existsSync(directory)) writeFileSync(unfinished, "")
+    const ended = Deferred.makeUnsafe<number>()
+    const worker = new Worker(new URL("./EmbeddedWorker.ts", import.meta.url), {
+      workerData: { directory, socketPath } satisfies EmbeddedWorkerData
+    })
+    worker.on("error", (error) => resume(Effect.fail(unusable(String(error)))))
+    worker.on("exit", (code) => {
+      Deferred.doneUnsafe(ended, Effect.succeed(code))
+      resume(Effect.fail(unusable(`the database ended while opening it (code ${code})`)))
+    })
+    worker.on("message", (message: EmbeddedWorkerMessage) => {
+      if (message._tag === "Failed") return resume(Effect.fail(unusable(message.message)))
+      rmSync(unfinished, { force: true })
+      resume(Effect.succeed({ worker, ended }))
+    })
+    return Effect.promise(() => worker.terminate())
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: openTimeout,
+      orElse: () => Effect.fail(unusable(`it does not answer within ${openTimeout}`))
+    })
+  )
+
+  const close = ({ ended, worker }: Running) =>
+    Effect.sync(() => worker.postMessage("close")).pipe(
+      Effect.andThen(Deferred.await(ended)),
+      Effect.timeoutOption(closeTimeout),
+      Effect.filterOrElse(Option.isSome, () => Effect.promise(() => worker.terminate()))
+    )
+
+  let running = yield* open
+  yield* Effect.addFinalizer(() => Effect.suspend(() => close(running)))
+
+  const run = Effect.gen(function* () {
+    while (true) {
+      const code = yield* Deferred.await(running.ended)
+      yield* Effect.logWarning("The embedded database ended by itself; starting it again").pipe(
+        Effect.annotateLogs({ code, dataDir })
+      )
+      running = yield* open
+    }
+  })
+
+  return { socketPath, run }
+})

@@ -1,0 +1,73 @@
+/**
+ * The worker thread of the embedded database: PGlite over a directory, speaking the Postgres protocol on a socket.
+ * Started by `EmbeddedDatabase`, which it tells when it is ready and when it failed; it ends on request or by itself
+ * when the database inside is broken, since only a new one recovers from that.
+ */
+import { parentPort, workerData } from "node:worker_threads"
+import { PGlite } from "@electric-sql/pglite"
+import { PGLiteSocketServer } from "@electric-sql/pglite-socket"
+
+export interface EmbeddedWorkerData {
+  readonly directory: string
+  readonly socketPath: string
+}
+
+export type EmbeddedWorkerMessage =
+  | { readonly _tag: "Ready" }
+  | { readonly _tag: "Failed"; readonly message: string }
+
+const port = parentPort!
+const { directory, socketPath } = workerData as EmbeddedWorkerData
+const tell = (message: EmbeddedWorkerMessage) => port.postMessage(message)
+
+/** What the database last complained about, to explain a start that failed. */
+const complaints: Array<string> = []
+
+const fail = (error: unknown): void => {
+  const reason = error instanceof Error ? error.message : String(error)
+  const detail = complaints.filter((line) => /FATAL|PANIC|ERROR/.test(line)).at(-1)
+  tell({ _tag: "Failed", message: detail === undefined ? reason : `${detail.trim()} (${reason})` })
+  // The message leaves before the thread does.
+  setImmediate(() => process.exit(1))
+}
+
+process.on("uncaughtException", fail)
+process.on("unhandledRejection", fail)
+
+const db = new PGlite({
+  dataDir: directory,
+  // The data directory outlives any one process: a commit waits until its log is with the operating system.
+  relaxedDurability: false,
+  onStderr: (line) => {
+    complaints.push(line)
+    if (complaints.length > 20) complaints.shift()
+    return false
+  },
+  onStdout: () => false
+})
+
+await db.waitReady
+
+// The socket server stops serving for good once a call into the database has thrown, which happens only when the
+// database itself has crashed. Then the thread ends, and its successor recovers from the log.
+const execute = db.execProtocolRawStream.bind(db)
+db.execProtocolRawStream = async (...args) => {
+  try {
+    return await execute(...args)
+  } catch (error) {
+    fail(error)
+    throw error
+  }
+}
+
+// One connection at work; the others are cancel requests, and successors of connections that are still closing.
+const server = new PGLiteSocketServer({ db, path: socketPath, maxConnections: 8 })
+await server.start()
+
+port.on("message", async () => {
+  await server.stop()
+  await db.close()
+  process.exit(0)
+})
+
+tell({ _tag: "Ready" })

@@ -1,0 +1,49 @@
+/**
+ * The schema's history, applied at start and by `npm run migrate`: forward-only, one file per step, each in order
+ * and once. All steps of one run are one transaction under a lock on the migrations table, so nodes that start
+ * together do not race, and a step that fails leaves the schema as it was.
+ */
+import { Effect, Schema } from "effect"
+import * as Migrator from "effect/sql/Migrator"
+import type { SqlClient } from "effect/sql/SqlClient"
+import conversations from "../../migrations/0001_conversations.ts"
+import conversationMembers from "../../migrations/0002_conversation_members.ts"
+import messages from "../../migrations/0003_messages.ts"
+import deliveryStatuses from "../../migrations/0004_delivery_statuses.ts"
+import pinnedMessages from "../../migrations/0005_pinned_messages.ts"
+import messageReactions from "../../migrations/0006_message_reactions.ts"
+import messageAttachments from "../../migrations/0007_message_attachments.ts"
+import conversationSettings from "../../migrations/0008_conversation_settings.ts"
+import scheduledMessages from "../../migrations/0009_scheduled_messages.ts"
+import appendMessages from "../../migrations/0010_append_messages.ts"
+
+/** In code rather than read from a folder, so that it works wherever the package is installed. */
+const steps = {
+  "0001_conversations": conversations,
+  "0002_conversation_members": conversationMembers,
+  "0003_messages": messages,
+  "0004_delivery_statuses": deliveryStatuses,
+  "0005_pinned_messages": pinnedMessages,
+  "0006_message_reactions": messageReactions,
+  "0007_message_attachments": messageAttachments,
+  "0008_conversation_settings": conversationSettings,
+  "0009_scheduled_messages": scheduledMessages,
+  "0010_append_messages": appendMessages
+}
+
+/** A step could not be applied; the schema is as it was before. */
+export class MigrationFailed extends Schema.TaggedError<MigrationFailed>()("MigrationFailed", {
+  message: Schema.String,
+  cause: Schema.Defect()
+}) {}
+
+/** Applies what is missing and answers the names of what it applied. */
+export const migrate: Effect.Effect<ReadonlyArray<string>, MigrationFailed, SqlClient> = Migrator.make({})({
+  loader: Migrator.fromRecord(steps),
+  table: "schema_migrations"
+}).pipe(
+  Effect.map((applied) => applied.map(([id, name]) => `${String(id).padStart(4, "0")}_${name}`)),
+  Effect.mapError(
+    (cause) => new MigrationFailed({ message: `Migrating the database failed: ${cause.message}`, cause })
+  )
+)

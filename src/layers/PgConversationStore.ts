@@ -1,0 +1,245 @@
+/**
+ * Conversations and their members in SQL. Every method is one statement, hence atomic by itself. A row's lock order
+ * is always the conversation first, then its members, so that concurrent owners wait for each other and never
+ * deadlock.
+ */
+import { PgTypes } from "@effect/sql-pg"
+import { Context, Effect, Exit, Layer, Request, RequestResolver } from "effect"
+import * as SecureRandom from "effect/crypto/SecureRandom"
+import { SqlClient } from "effect/sql/SqlClient"
+import type { ConversationType, Member, Role } from "../domain/Conversation.ts"
+import { Conflict, NotFound, type Unavailable } from "../domain/Errors.ts"
+import type { ConversationId, UserId } from "../domain/Ids.ts"
+import type { Metadata } from "../domain/Message.ts"
+import {
+  ConversationStore,
+  type ConversationSummary,
+  type NewConversation
+} from "../domain/ports/ConversationStore.ts"
+import * as ConversationCursor from "./ConversationCursor.ts"
+import * as statements from "./ConversationSql.ts"
+import { Database } from "./Database.ts"
+import { texts, uuids } from "./SqlArrays.ts"
+import * as Watermarks from "./Watermarks.ts"
+
+/** The loop of the watermark writer, which the supervision tree runs; see `GroupCommit.run`. */
+export class WatermarkLoop extends Context.Service<WatermarkLoop, { readonly run: Effect.Effect<never> }>()(
+  "messaging-service/layers/WatermarkLoop"
+) {}
+
+interface MemberRow {
+  readonly user_id: UserId
+  readonly role: Role
+  readonly joined_at: Date
+  readonly joined_seq: number
+  readonly last_read_seq: number
+  readonly last_delivered_seq: number
+}
+
+interface ConversationRow {
+  readonly id: ConversationId
+  readonly type: ConversationType
+  readonly external_group_id: string | null
+  readonly metadata: Metadata
+  readonly is_active: boolean
+  readonly last_seq: number
+  readonly member_count: number
+  readonly created_at: Date
+  readonly updated_at: Date
+}
+
+interface SummaryRow extends ConversationRow {
+  readonly role: Role
+  readonly last_read_seq: number
+  readonly unread_count: number
+  /** Unix µs. */
+  readonly activity: number
+}
+
+const memberOf = (row: MemberRow): Member => ({
+  userId: row.user_id,
+  role: row.role,
+  joinedAt: row.joined_at.getTime(),
+  joinedSeq: row.joined_seq,
+  lastReadSeq: row.last_read_seq,
+  lastDeliveredSeq: row.last_delivered_seq
+})
+
+const summaryOf = (row: SummaryRow): ConversationSummary => ({
+  conversation: {
+    id: row.id,
+    type: row.type,
+    external_group_id: row.external_group_id,
+    metadata: row.metadata,
+    is_active: row.is_active,
+    last_seq: row.last_seq,
+    member_count: row.member_count,
+    created_at: row.created_at.toISOString(),
+    updated_at: row.updated_at.toISOString()
+  },
+  role: row.role,
+  lastReadSeq: row.last_read_seq,
+  unreadCount: row.unread_count
+})
+
+/** Rows get their ids here: version 7, so that they are made in the order of their index. */
+const newIds = (count: number): ReadonlyArray<string> =>
+  Array.from({ length: count }, () => SecureRandom.uuidV7Unsafe())
+
+const directKey = (conversation: NewConversation): string | null =>
+  conversation.type === "direct" ? [...conversation.memberIds].sort().join(":") : null
+
+interface IdsOf extends Request.Request<ReadonlyArray<ConversationId>, Unavailable> {
+  readonly _tag: "IdsOf"
+  readonly userId: UserId
+}
+const IdsOf = Request.tagged<IdsOf>("IdsOf")
+
+const make = Effect.fnUntraced(function* (options: Watermarks.WatermarkOptions) {
+  const sql = yield* SqlClient
+  const database = yield* Database
+  const watermarks = yield* Watermarks.make(options)
+
+  const query = <Row>(what: string, text: string, parameters: ReadonlyArray<unknown>) =>
+    database.run(`ConversationStore.${what}`, sql.unsafe<Row & object>(text, parameters))
+
+  const create = Effect.fnUntraced(function* (conversation: NewConversation) {
+    const { createdAt, creator, externalGroupId, id, memberIds, metadata, type } = conversation
+    const key = directKey(conversation)
+    const roles = memberIds.map(
+      (userId): Role => (type === "direct" || userId === creator ? "owner" : "member")
+    )
+    const created = yield* query("create", statements.create, [
+      id,
+      type,
+      key,
+      externalGroupId,
+      PgTypes.jsonb(metadata),
+      PgTypes.timestamptz(createdAt),
+      uuids(newIds(memberIds.length)),
+      uuids(memberIds),
+      texts(roles)
+    ])
+    if (created.length > 0) return { id, created: true }
+    const existing = yield* query<{ readonly id: ConversationId }>("find", statements.find, [
+      key,
+      externalGroupId
+    ])
+    if (existing[0] === undefined) return yield* new Conflict({ what: "conversation" })
+    return { id: existing[0].id, created: false }
+  })
+
+  const load = Effect.fnUntraced(function* (id: ConversationId) {
+    const [rows, members] = yield* Effect.all(
+      [
+        query<ConversationRow>("load", statements.load, [id]),
+        query<MemberRow>("members", statements.members, [id])
+      ],
+      { concurrency: "unbounded" }
+    )
+    const row = rows[0]
+    if (row === undefined) return yield* new NotFound({ what: "conversation" })
+    return {
+      id,
+      type: row.type,
+      externalGroupId: row.external_group_id,
+      metadata: row.metadata,
+      isActive: row.is_active,
+      createdAt: row.created_at.getTime(),
+      updatedAt: row.updated_at.getTime(),
+      lastSeq: row.last_seq,
+      members: new Map(members.map((member) => [member.user_id, memberOf(member)]))
+    }
+  })
+
+  const lastSeq = Effect.fnUntraced(function* (id: ConversationId) {
+    const rows = yield* query<{ readonly last_seq: number }>("lastSeq", statements.lastSeq, [id])
+    if (rows[0] === undefined) return yield* new NotFound({ what: "conversation" })
+    return rows[0].last_seq
+  })
+
+  const listOf = Effect.fnUntraced(function* (
+    userId: UserId,
+    { cursor, limit }: { readonly cursor: string | undefined; readonly limit: number }
+  ) {
+    const after = cursor === undefined ? undefined : ConversationCursor.decode(cursor)
+    if (cursor !== undefined && after === undefined) return yield* new Conflict({ what: "cursor" })
+    const rows = yield* query<SummaryRow>("listOf", statements.list, [
+      userId,
+      PgTypes.float8(after?.updatedAt ?? null),
+      PgTypes.uuid(after?.id ?? null),
+      limit + 1
+    ])
+    const page = rows.slice(0, limit)
+    const last = page.at(-1)
+    return {
+      items: page.map(summaryOf),
+      nextCursor:
+        rows.length > limit && last !== undefined
+          ? ConversationCursor.encode({ updatedAt: last.activity, id: last.id })
+          : null
+    }
+  })
+
+  // Thousands of users who connect within a moment ask together, in a few queries.
+  const resolver = RequestResolver.make<IdsOf>((entries) =>
+    Effect.map(
+      query<{ readonly user_id: UserId; readonly ids: ReadonlyArray<ConversationId> }>(
+        "idsOf",
+        statements.idsOf,
+        [uuids(entries.map((entry) => entry.request.userId))]
+      ),
+      (rows) => {
+        const byUser = new Map(rows.map((row) => [row.user_id, row.ids]))
+        for (const entry of entries)
+          entry.completeUnsafe(Exit.succeed(byUser.get(entry.request.userId) ?? []))
+      }
+    )
+  ).pipe(RequestResolver.setDelay("5 millis"), RequestResolver.batchN(500))
+
+  const addMembers = Effect.fnUntraced(function* (
+    id: ConversationId,
+    userIds: ReadonlyArray<UserId>,
+    role: Role,
+    at: number
+  ) {
+    const rows = yield* query<MemberRow | { readonly user_id: null }>("addMembers", statements.addMembers, [
+      id,
+      uuids(newIds(userIds.length)),
+      uuids(userIds),
+      role,
+      PgTypes.timestamptz(at)
+    ])
+    if (rows.length === 0) return yield* new NotFound({ what: "conversation" })
+    return rows.flatMap((row) => (row.user_id === null ? [] : [memberOf(row)]))
+  })
+
+  const removeMember = (id: ConversationId, userId: UserId) =>
+    Effect.asVoid(query("removeMember", statements.removeMember, [id, userId]))
+
+  const update = Effect.fnUntraced(function* (id: ConversationId, metadata: Metadata, at: number) {
+    const rows = yield* query("update", statements.update, [
+      id,
+      PgTypes.jsonb(metadata),
+      PgTypes.timestamptz(at)
+    ])
+    if (rows.length === 0) return yield* new NotFound({ what: "conversation" })
+  })
+
+  const store = ConversationStore.of({
+    create,
+    load,
+    lastSeq,
+    listOf,
+    idsOf: (userId) => Effect.request(IdsOf({ userId }), resolver),
+    addMembers,
+    removeMember,
+    update,
+    advance: watermarks.offer
+  })
+  return Context.make(ConversationStore, store).pipe(
+    Context.add(WatermarkLoop, WatermarkLoop.of({ run: watermarks.run }))
+  )
+})
+
+export const layer = (options: Watermarks.WatermarkOptions) => Layer.effectContext(make(options))

@@ -1,0 +1,179 @@
+/**
+ * Messages become durable here: batches of any conversations, one round trip each, numbered by the database under
+ * the conversations' row locks (`append_messages`, see docs/adr/0002). Owns turning messages into parameters and
+ * outcomes into results; queueing and order are `GroupCommit`'s.
+ */
+import { PgTypes } from "@effect/sql-pg"
+import { Context, Effect, Layer, Result } from "effect"
+import { SqlClient } from "effect/sql/SqlClient"
+import { InvalidInput, NotFound, Overloaded, Unavailable } from "../domain/Errors.ts"
+import type { MessageId } from "../domain/Ids.ts"
+import {
+  type AppendError,
+  type Appended,
+  MessageWriter,
+  type NewMessage
+} from "../domain/ports/MessageWriter.ts"
+import { Database } from "./Database.ts"
+import * as GroupCommit from "./GroupCommit.ts"
+import { byteas, float8s, jsonbs, texts, timestamps, uuids } from "./SqlArrays.ts"
+import { describe } from "./SqlFailure.ts"
+import { unstorable } from "./Storable.ts"
+
+export interface WriterOptions {
+  /** Messages that may wait for a commit; past it appends answer `Overloaded`. */
+  readonly capacity: number
+  /** Messages in one commit at the most. */
+  readonly maxBatch: number
+}
+
+/** The loop of the writer, which the supervision tree runs; see `GroupCommit.run`. */
+export class MessageWriterLoop extends Context.Service<
+  MessageWriterLoop,
+  { readonly run: Effect.Effect<never> }
+>()("messaging-service/layers/MessageWriterLoop") {}
+
+type Outcome = Result.Result<Appended, AppendError>
+
+/** Commits in flight: one on the embedded database, which runs one statement at a time anyway. */
+const lanes = { server: 2, embedded: 1 }
+
+const notFound = [
+  Result.fail(new NotFound({ what: "conversation" })),
+  Result.fail(new NotFound({ what: "reply_to_id" }))
+] as const
+const unavailable = new Unavailable({ what: "messages" })
+const failed: Outcome = Result.fail(unavailable)
+const rejection = new InvalidInput({ issues: [{ path: "", message: "cannot be stored as it is" }] })
+const rejected: Outcome = Result.fail(rejection)
+
+const appendSql = "SELECT * FROM append_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+
+const attachmentsOf = (messages: ReadonlyArray<NewMessage>): PgTypes.Parameter => {
+  const rows = messages.flatMap((message) =>
+    message.attachments.map((attachment, position) => ({
+      id: attachment.id,
+      message_id: message.id,
+      position,
+      media_id: attachment.mediaId,
+      media_type: attachment.mediaType,
+      metadata: attachment.metadata
+    }))
+  )
+  return PgTypes.jsonb(rows.length === 0 ? null : rows)
+}
+
+const hasEntries = (record: object): boolean => {
+  for (const _ in record) return true
+  return false
+}
+
+const parametersOf = (messages: ReadonlyArray<NewMessage>): ReadonlyArray<unknown> => [
+  uuids(messages.map((m) => m.id)),
+  uuids(messages.map((m) => m.conversationId)),
+  uuids(messages.map((m) => m.senderId)),
+  uuids(messages.map((m) => m.replyToId)),
+  texts(messages.map((m) => m.messageType)),
+  byteas(messages.map((m) => Buffer.from(m.content, "utf8"))),
+  jsonbs(messages.map((m) => (hasEntries(m.metadata) ? m.metadata : null))),
+  float8s(messages.map((m) => m.clientRandom)),
+  timestamps(messages.map((m) => m.sentAt)),
+  timestamps(messages.map((m) => m.expiresAt)),
+  attachmentsOf(messages)
+]
+
+interface OutcomeRow {
+  readonly outcome: number
+  readonly message_id: MessageId
+  readonly message_seq: number
+  readonly message_sent_at: Date
+}
+
+const outcomeOf = (row: OutcomeRow): Outcome =>
+  row.outcome >= 2
+    ? notFound[row.outcome - 2]!
+    : Result.succeed({
+        id: row.message_id,
+        seq: row.message_seq,
+        sentAt: row.message_sent_at.getTime(),
+        duplicate: row.outcome === 1
+      })
+
+const make = Effect.fnUntraced(function* (options: WriterOptions) {
+  const sql = yield* SqlClient
+  const database = yield* Database
+
+  const store = (messages: ReadonlyArray<NewMessage>) =>
+    database.attempt("append_messages", sql.unsafe<OutcomeRow>(appendSql, parametersOf(messages)))
+
+  /**
+   * Stores a batch; when the database blames the data, halves of it, so that in the end the offending message is
+   * alone. `broken` collects the conversations whose order a failure broke: their later messages are not tried.
+   */
+  const storeOrSplit = (
+    messages: ReadonlyArray<NewMessage>,
+    outcomes: Map<NewMessage, Outcome>,
+    broken: Set<string>
+  ): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const open = broken.size === 0 ? messages : messages.filter((m) => !broken.has(m.conversationId))
+      if (open.length === 0) return Effect.void
+      return Effect.matchEffect(store(open), {
+        onSuccess: (rows) => {
+          for (let i = 0; i < open.length; i++) outcomes.set(open[i]!, outcomeOf(rows[i]!))
+          return Effect.void
+        },
+        onFailure: (error) => {
+          if (error._tag === "Unavailable") {
+            for (const message of open) broken.add(message.conversationId)
+            return Effect.void
+          }
+          if (open.length === 1) {
+            outcomes.set(open[0]!, rejected)
+            broken.add(open[0]!.conversationId)
+            return Effect.logWarning("The database rejected a message").pipe(
+              Effect.annotateLogs({ conversation: open[0]!.conversationId, ...describe(error.cause) })
+            )
+          }
+          const middle = open.length >>> 1
+          return Effect.andThen(
+            storeOrSplit(open.slice(0, middle), outcomes, broken),
+            storeOrSplit(open.slice(middle), outcomes, broken)
+          )
+        }
+      })
+    })
+
+  const commit = (messages: ReadonlyArray<NewMessage>): Effect.Effect<ReadonlyArray<Outcome>> =>
+    Effect.suspend(() => {
+      const outcomes = new Map<NewMessage, Outcome>()
+      const storable = messages.filter((message) => {
+        const issues = unstorable(message)
+        if (issues.length > 0) outcomes.set(message, Result.fail(new InvalidInput({ issues })))
+        return issues.length === 0
+      })
+      return Effect.map(storeOrSplit(storable, outcomes, new Set()), () =>
+        messages.map((message) => outcomes.get(message) ?? failed)
+      )
+    })
+
+  return yield* GroupCommit.make<NewMessage, Appended, AppendError>({
+    capacity: options.capacity,
+    maxBatch: options.maxBatch,
+    lanes: lanes[database.kind],
+    keyOf: (message) => message.conversationId,
+    commit,
+    breaksKey: (error) => error._tag === "Unavailable" || error === rejection,
+    failed: unavailable,
+    overloaded: new Overloaded({ what: "messages" })
+  })
+})
+
+export const layer = (options: WriterOptions) =>
+  Layer.effectContext(
+    Effect.map(make(options), ({ depth, offer, run }) =>
+      Context.make(MessageWriter, MessageWriter.of({ append: offer, depth })).pipe(
+        Context.add(MessageWriterLoop, MessageWriterLoop.of({ run }))
+      )
+    )
+  )

@@ -1,0 +1,89 @@
+/**
+ * Read and delivery positions on their way to storage: group-committed like messages, one update per member of a
+ * batch however many receipts came. Nothing here can break an order, since positions only ever grow.
+ */
+import { Effect, Result } from "effect"
+import { SqlClient } from "effect/sql/SqlClient"
+import { Overloaded, Unavailable } from "../domain/Errors.ts"
+import type { Advance } from "../domain/ports/ConversationStore.ts"
+import { Database } from "./Database.ts"
+import * as GroupCommit from "./GroupCommit.ts"
+import { float8s, uuids } from "./SqlArrays.ts"
+
+export interface WatermarkOptions {
+  /** Advances that may wait for a commit; past it they answer `Overloaded`. */
+  readonly capacity: number
+  /** Advances in one commit at the most. */
+  readonly maxBatch: number
+}
+
+/** Rows are locked in one order everywhere, so that two nodes that advance the same members cannot deadlock. */
+const advanceSql = `
+  WITH target AS (
+    SELECT m.id, i.read_seq, i.delivered_seq
+    FROM unnest($1::uuid[], $2::uuid[], $3::float8[], $4::float8[])
+      AS i (conversation_id, user_id, read_seq, delivered_seq)
+    JOIN conversation_members m ON m.conversation_id = i.conversation_id AND m.user_id = i.user_id
+    WHERE i.read_seq > m.last_read_seq OR i.delivered_seq > m.last_delivered_seq
+    ORDER BY m.id FOR NO KEY UPDATE OF m
+  )
+  UPDATE conversation_members m SET
+    last_read_seq = greatest(m.last_read_seq, t.read_seq),
+    last_read_at = CASE WHEN t.read_seq > m.last_read_seq THEN now() ELSE m.last_read_at END,
+    last_delivered_seq = greatest(m.last_delivered_seq, t.delivered_seq),
+    updated_at = now()
+  FROM target t WHERE m.id = t.id`
+
+/** One advance per member: the furthest of each position. */
+const merge = (advances: ReadonlyArray<Advance>): ReadonlyArray<Advance> => {
+  const byMember = new Map<string, Advance>()
+  for (const advance of advances) {
+    const key = `${advance.conversationId}:${advance.userId}`
+    const other = byMember.get(key)
+    byMember.set(
+      key,
+      other === undefined
+        ? advance
+        : {
+            ...advance,
+            readSeq: Math.max(advance.readSeq, other.readSeq),
+            deliveredSeq: Math.max(advance.deliveredSeq, other.deliveredSeq)
+          }
+    )
+  }
+  return [...byMember.values()]
+}
+
+const done = Result.succeed<void>(undefined)
+const unavailable = new Unavailable({ what: "positions" })
+const failed = Result.fail(unavailable)
+
+export const make = Effect.fnUntraced(function* (options: WatermarkOptions) {
+  const sql = yield* SqlClient
+  const database = yield* Database
+
+  const commit = (advances: ReadonlyArray<Advance>) => {
+    const merged = merge(advances)
+    const parameters = [
+      uuids(merged.map((a) => a.conversationId)),
+      uuids(merged.map((a) => a.userId)),
+      float8s(merged.map((a) => a.readSeq)),
+      float8s(merged.map((a) => a.deliveredSeq))
+    ]
+    return Effect.match(database.run("advance", sql.unsafe(advanceSql, parameters)), {
+      onSuccess: () => advances.map(() => done),
+      onFailure: () => advances.map(() => failed)
+    })
+  }
+
+  return yield* GroupCommit.make<Advance, void, Unavailable | Overloaded>({
+    capacity: options.capacity,
+    maxBatch: options.maxBatch,
+    lanes: 1,
+    keyOf: (advance) => advance.conversationId,
+    commit,
+    breaksKey: () => false,
+    failed: unavailable,
+    overloaded: new Overloaded({ what: "positions" })
+  })
+})
