@@ -1,0 +1,313 @@
+/**
+ * The demo page as a person meets it: the real server, a real Chromium, two people in two panes. Everything is found
+ * by what a person (or a screen reader) would find it by, so this also guards the page's labels.
+ */
+import { join } from "node:path"
+import { assert, describe, layer } from "@effect/vitest"
+import { Context, Effect, Layer, type Scope } from "effect"
+import { type BrowserContext, chromium, type Locator, type Page } from "playwright-core"
+import * as AppProcess from "../support/AppProcess.ts"
+import * as Ports from "../support/Ports.ts"
+import * as TempDir from "../support/TempDir.ts"
+import { requireTool, tools } from "../support/Tools.ts"
+
+const flags = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync"
+]
+
+/** One browser and one server for all tests here; each test has a browser context and people of its own. */
+class Demo extends Context.Service<
+  Demo,
+  {
+    readonly app: AppProcess.RunningApp
+    readonly context: Effect.Effect<BrowserContext, never, Scope.Scope>
+  }
+>()("test/integration/DemoPage") {
+  static readonly layer = Layer.effect(
+    Demo,
+    Effect.gen(function* () {
+      const app = yield* AppProcess.start({ env: { RATE_LIMITS: "off" } })
+      const browser = yield* Effect.acquireRelease(
+        Effect.promise(() => chromium.launch({ executablePath: requireTool("chromium"), args: flags })),
+        (browser) => Effect.promise(() => browser.close())
+      )
+      const context = Effect.acquireRelease(
+        Effect.promise(() => browser.newContext({ viewport: { width: 1360, height: 800 } })),
+        (context) => Effect.promise(() => context.close())
+      )
+      return Demo.of({ app, context })
+    })
+  )
+}
+
+/** One pane of the page and what a person does in it. */
+class Pane {
+  readonly page: Page
+  readonly root: Locator
+
+  constructor(page: Page, name: string) {
+    this.page = page
+    this.root = page.getByRole("region", { name, exact: true })
+  }
+
+  button(name: string | RegExp) {
+    return this.root.getByRole("button", { name, exact: typeof name === "string" })
+  }
+
+  get writer() {
+    return this.root.getByRole("textbox", { name: /^Message / })
+  }
+
+  message(text: string) {
+    return this.root.getByRole("log").getByRole("listitem").filter({ hasText: text })
+  }
+
+  async say(text: string) {
+    await this.writer.fill(text)
+    await this.writer.press("Enter")
+  }
+
+  /** Waits until the mark beside one's own message says this. */
+  async marked(text: string, words: "Waiting for the connection" | "Sent" | "Delivered" | "Read") {
+    await this.message(text).getByRole("img", { name: words, exact: true }).waitFor()
+  }
+
+  /** Waits until the head of the open conversation says this. */
+  async shows(words: string | RegExp) {
+    await this.root.locator(".subtitle").filter({ hasText: words }).waitFor()
+  }
+
+  /** What a person reads from top to bottom, without times and marks. */
+  readonly texts = () => this.root.getByRole("log").locator(".text").allInnerTexts()
+
+  /** Seats a new person of that name in this pane. */
+  async seat(current: string, name: string) {
+    await this.button(current).click()
+    await this.root.getByRole("textbox", { name: "Name of a new person" }).fill(name)
+    await this.button("Add").click()
+    return new Pane(this.page, name)
+  }
+
+  /** Begins a conversation with the people of these names. */
+  async converse(...names: ReadonlyArray<string>) {
+    await this.button("New conversation").click()
+    for (const name of names) await this.root.getByRole("checkbox", { name }).check()
+    await this.button(/^Start/).click()
+    await this.writer.waitFor()
+  }
+}
+
+const act = <A>(run: () => Promise<A>) => Effect.promise(run)
+
+/** Opens a page; whatever it complains about fails the test that looks at `complaints`. */
+const open = Effect.fnUntraced(function* (context: BrowserContext, url: string) {
+  const page = yield* act(() => context.newPage())
+  const complaints: Array<string> = []
+  page.setDefaultTimeout(15_000)
+  page.on("pageerror", (error) => complaints.push(String(error)))
+  page.on("console", (message) => {
+    if (message.type() === "error") complaints.push(message.text())
+  })
+  yield* act(() => page.goto(url))
+  return { page, complaints }
+})
+
+let strangers = 0
+
+/** The page with two new people in it, so that tests share a server and no conversation. */
+const twoPeople = Effect.fnUntraced(function* (url: string) {
+  const demo = yield* Demo
+  const context = yield* demo.context
+  const { page, complaints } = yield* open(context, url)
+  const number = ++strangers
+  const ada = yield* act(() => new Pane(page, "Alice").seat("Alice", `Ada ${number}`))
+  const ben = yield* act(() => new Pane(page, "Bob").seat("Bob", `Ben ${number}`))
+  yield* act(() => ada.root.getByText("Live", { exact: true }).waitFor())
+  yield* act(() => ben.root.getByText("Live", { exact: true }).waitFor())
+  return { context, page, complaints, ada, ben, adaName: `Ada ${number}`, benName: `Ben ${number}` }
+})
+
+describe.skipIf(tools.chromium === undefined)("the demo page", () => {
+  layer(Demo.layer, { excludeTestServices: true, timeout: "60 seconds" })((it) => {
+    it.effect("greets a newcomer with two people who are one click from chatting", () =>
+      Effect.gen(function* () {
+        const { app, context } = yield* Demo
+        const { page, complaints } = yield* open(yield* context, app.url)
+        const alice = new Pane(page, "Alice")
+        const bob = new Pane(page, "Bob")
+        yield* act(() => alice.button("Say hello to Bob").click())
+        yield* act(() => alice.say("Hello Bob"))
+        yield* act(() => bob.message("Hello Bob").waitFor())
+        yield* act(() => bob.say("Hello Alice"))
+        yield* act(() => alice.message("Hello Alice").waitFor())
+        assert.deepStrictEqual(yield* act(alice.texts), ["Hello Bob", "Hello Alice"])
+        assert.deepStrictEqual(yield* act(bob.texts), ["Hello Bob", "Hello Alice"])
+        yield* act(() => page.reload())
+        yield* act(() => bob.message("Hello Bob").waitFor())
+        assert.deepStrictEqual(yield* act(bob.texts), ["Hello Bob", "Hello Alice"])
+        assert.deepStrictEqual(complaints, [])
+      })
+    )
+
+    it.effect("marks a message sent, then delivered to the other device, then read by the other person", () =>
+      Effect.gen(function* () {
+        const { app } = yield* Demo
+        const { ada, ben, benName, complaints } = yield* twoPeople(app.url)
+        yield* act(() => ada.converse(benName))
+        yield* act(() => ben.writer.waitFor())
+        yield* act(() => ben.button("Drop connection").click())
+        yield* act(() => ada.shows("Offline"))
+        yield* act(() => ada.say("Are you there?"))
+        yield* act(() => ada.marked("Are you there?", "Sent"))
+        yield* act(() => ben.button("Reconnect").click())
+        yield* act(() => ada.root.hover())
+        yield* act(() => ada.writer.focus())
+        yield* act(() => ada.marked("Are you there?", "Delivered"))
+        yield* act(() => ben.root.hover())
+        yield* act(() => ada.marked("Are you there?", "Read"))
+        assert.deepStrictEqual(complaints, [])
+      })
+    )
+
+    it.effect("shows who is online and who is typing, and when they no longer are", () =>
+      Effect.gen(function* () {
+        const { app } = yield* Demo
+        const { ada, ben, benName, complaints } = yield* twoPeople(app.url)
+        yield* act(() => ada.converse(benName))
+        yield* act(() => ada.shows("Online"))
+        yield* act(() => ben.writer.pressSequentially("hm"))
+        yield* act(() => ada.shows(`${benName} is typing…`))
+        yield* act(() => ben.writer.fill(""))
+        yield* act(() => ada.shows("Online"))
+        yield* act(() => ben.writer.pressSequentially("so"))
+        yield* act(() => ada.shows(`${benName} is typing…`))
+        yield* act(() => ben.writer.press("Enter"))
+        yield* act(() => ada.message("so").waitFor())
+        yield* act(() => ada.shows("Online"))
+        yield* act(() => ben.button("Drop connection").click())
+        yield* act(() => ada.shows("Offline"))
+        assert.deepStrictEqual(complaints, [])
+      })
+    )
+
+    it.effect(
+      "heals a dropped connection: both sides' messages arrive once, in one order, without a gap",
+      () =>
+        Effect.gen(function* () {
+          const { app } = yield* Demo
+          const { ada, ben, benName, complaints } = yield* twoPeople(app.url)
+          yield* act(() => ada.converse(benName))
+          yield* act(() => ada.say("before"))
+          yield* act(() => ben.message("before").waitFor())
+          yield* act(() => ada.button("Drop connection").click())
+          yield* act(() => ada.root.getByText("Offline", { exact: true }).waitFor())
+          for (const text of ["first", "second", "third"]) yield* act(() => ben.say(text))
+          yield* act(() => ben.marked("third", "Sent"))
+          yield* act(() => ada.say("from the tunnel"))
+          yield* act(() => ada.marked("from the tunnel", "Waiting for the connection"))
+          assert.deepStrictEqual(yield* act(ada.texts), ["before", "from the tunnel"])
+          yield* act(() => ada.button("Reconnect").click())
+          yield* act(() => ada.root.getByText("3 messages caught up").waitFor())
+          yield* act(() => ben.message("from the tunnel").waitFor())
+          const whole = ["before", "first", "second", "third", "from the tunnel"]
+          assert.deepStrictEqual(yield* act(ben.texts), whole)
+          assert.deepStrictEqual(yield* act(ada.texts), whole)
+          assert.deepStrictEqual(complaints, [])
+        })
+    )
+
+    it.effect("counts what is unread in a conversation that is not open, until it is opened", () =>
+      Effect.gen(function* () {
+        const { app } = yield* Demo
+        const { ada, ben, adaName, benName, complaints } = yield* twoPeople(app.url)
+        yield* act(() => ada.converse(benName))
+        yield* act(() => ben.writer.waitFor())
+        yield* act(() => ben.converse("Carol"))
+        yield* act(() => ada.say("one"))
+        yield* act(() => ada.say("two"))
+        const entry = ben.root.getByRole("navigation").getByRole("button", { name: adaName })
+        yield* act(() => entry.getByText("2", { exact: true }).waitFor())
+        yield* act(() => entry.getByText("two", { exact: true }).waitFor())
+        yield* act(() => entry.click())
+        yield* act(() => ada.marked("two", "Read"))
+        assert.deepStrictEqual(yield* act(ben.texts), ["one", "two"])
+        yield* act(() => entry.getByText("2", { exact: true }).waitFor({ state: "hidden" }))
+        assert.deepStrictEqual(complaints, [])
+      })
+    )
+
+    it.effect("gives a pane a tab of its own, where the same person is a second device", () =>
+      Effect.gen(function* () {
+        const { app } = yield* Demo
+        const { context, ada, ben, adaName, benName } = yield* twoPeople(app.url)
+        yield* act(() => ada.converse(benName))
+        yield* act(() => ada.say("from the left"))
+        const [tab] = yield* act(() =>
+          Promise.all([
+            context.waitForEvent("page"),
+            ada.root.getByRole("link", { name: "Open in a tab of its own" }).click()
+          ])
+        )
+        const elsewhere = new Pane(tab, adaName)
+        yield* act(() => elsewhere.message("from the left").waitFor())
+        yield* act(() => elsewhere.root.getByText("2 devices").waitFor())
+        yield* act(() => elsewhere.say("from the tab"))
+        yield* act(() => ada.message("from the tab").waitFor())
+        yield* act(() => ben.message("from the tab").waitFor())
+        assert.deepStrictEqual(yield* act(ada.texts), ["from the left", "from the tab"])
+        yield* act(() => tab.close())
+        yield* act(() => ada.root.getByText("2 devices").waitFor({ state: "hidden" }))
+      })
+    )
+
+    it.effect("shows markup in names and messages as the text it is", () =>
+      Effect.gen(function* () {
+        const { app, context } = yield* Demo
+        const name = "<img src=x onerror=alert(1)>"
+        const { page, complaints } = yield* open(
+          yield* context,
+          `${app.url}/?pane=${encodeURIComponent(name)}`
+        )
+        const pane = new Pane(page, name)
+        yield* act(() => pane.converse("Dan"))
+        yield* act(() => pane.say("<script>alert(2)</script> & <b>bold</b>"))
+        yield* act(() => pane.marked("alert(2)", "Sent"))
+        assert.deepStrictEqual(yield* act(pane.texts), ["<script>alert(2)</script> & <b>bold</b>"])
+        assert.strictEqual(yield* act(() => page.locator("main :is(img, b, script)").count()), 0)
+        assert.deepStrictEqual(complaints, [])
+      })
+    )
+
+    it.effect(
+      "survives the death of the server: it reconnects by itself and sends what was waiting, once",
+      () =>
+        Effect.gen(function* () {
+          const env = {
+            RATE_LIMITS: "off",
+            PORT: String(yield* Ports.free),
+            DATA_DIR: join(yield* TempDir.make("demo"), "data")
+          }
+          const first = yield* AppProcess.start({ env })
+          const { ada, ben, benName } = yield* twoPeople(first.url)
+          yield* act(() => ada.converse(benName))
+          yield* act(() => ada.say("before"))
+          yield* act(() => ben.message("before").waitFor())
+          yield* first.kill("SIGKILL")
+          yield* act(() => ada.root.getByText("Reconnecting", { exact: true }).waitFor())
+          yield* act(() => ada.say("while it was dead"))
+          yield* act(() => ada.marked("while it was dead", "Waiting for the connection"))
+          yield* AppProcess.start({ env })
+          yield* act(() => ben.message("while it was dead").waitFor())
+          assert.deepStrictEqual(yield* act(ben.texts), ["before", "while it was dead"])
+          assert.deepStrictEqual(yield* act(ada.texts), ["before", "while it was dead"])
+        }),
+      60_000
+    )
+  })
+})
