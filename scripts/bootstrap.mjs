@@ -142,14 +142,16 @@ const aptInstall = (packages) => {
 const ensurePrograms = () => {
   const wanted = missingPrograms().map((program) => program.debian)
   if (wanted.length === 0) return
-  const canInstall = process.getuid?.() === 0 && run("apt-get", ["--version"], { stdio: "ignore" }).status === 0
+  const canInstall =
+    process.getuid?.() === 0 && run("apt-get", ["--version"], { stdio: "ignore" }).status === 0
   if (canInstall) aptInstall(wanted)
   const missing = missingPrograms()
   for (const { suites, what } of missing) {
     say(`${what} is not on this machine; suites skipped: ${suites}`)
   }
   if (missing.length === 0) return
-  if (!canInstall) say(`on Debian or Ubuntu: sudo apt-get install ${missing.map(({ debian }) => debian).join(" ")}`)
+  if (!canInstall)
+    say(`on Debian or Ubuntu: sudo apt-get install ${missing.map(({ debian }) => debian).join(" ")}`)
   if (inCi) fail("in CI no suite may be skipped")
 }
 

@@ -1,0 +1,77 @@
+import { execFile } from "node:child_process"
+import { mkdirSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as TempDir from "../support/TempDir.ts"
+
+const script = join(import.meta.dirname, "../../scripts/check-imports.mjs")
+
+const check = (files: Readonly<Record<string, string>>) =>
+  Effect.gen(function* () {
+    const root = yield* TempDir.make("imports")
+    for (const [path, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(root, path)), { recursive: true })
+      writeFileSync(join(root, path), text)
+    }
+    return yield* Effect.callback<{ readonly failed: boolean; readonly output: string }>((resume) => {
+      execFile(process.execPath, [script, root], (error, stdout, stderr) =>
+        resume(Effect.succeed({ failed: error !== null, output: stdout + stderr }))
+      )
+    })
+  })
+
+describe("check-imports", () => {
+  it.live("accepts imports that follow the directions, and what only looks like an import", () =>
+    Effect.gen(function* () {
+      const { failed, output } = yield* check({
+        "src/domain/Ids.ts": `import { Schema } from "effect"\nexport const id = Schema.String`,
+        "src/actors/Room.ts": `import { id } from "../domain/Ids.ts"\n// import "../edges/Socket.ts"\nexport const room = id`,
+        "src/edges/Socket.ts": `import { room } from "../actors/Room.ts"\nexport const text = 'import "../layers/Db.ts"' + room`,
+        "src/layers/Db.ts": `export type { id } from "../domain/Ids.ts"`,
+        "src/App.ts": `import "./edges/Socket.ts"\nimport "./layers/Db.ts"`
+      })
+      assert.isFalse(failed, output)
+    })
+  )
+
+  it.live.each([
+    ["an actor that imports an edge", "src/actors/A.ts", `import type { T } from "../edges/E.ts"`],
+    ["an edge that imports a layer", "src/edges/A.ts", `export { T } from "../layers/L.ts"`],
+    ["a layer that imports an actor", "src/layers/A.ts", `const load = () => import("../actors/Other.ts")`],
+    ["a type taken without an import statement", "src/layers/A.ts", `type T = import("../edges/E.ts").T`],
+    ["a worker file", "src/layers/A.ts", `new Worker(new URL("../edges/E.ts", import.meta.url))`],
+    ["a domain file that reads files", "src/domain/A.ts", `import { readFileSync } from "node:fs"`],
+    ["a domain file that uses the platform", "src/domain/A.ts", `import { FileSystem } from "effect"`],
+    ["a domain file that speaks SQL", "src/domain/A.ts", `import { SqlClient } from "effect/sql"`],
+    [
+      "supervision that knows an actor of messaging",
+      "src/supervisors/Supervisor.ts",
+      `import "../actors/Other.ts"`
+    ],
+    ["an import of nothing", "src/layers/A.ts", `import "./Missing.ts"`]
+  ])("refuses %s and names the place", ([_what, path, text]) =>
+    Effect.gen(function* () {
+      const others = {
+        "src/edges/E.ts": "export type T = 1",
+        "src/layers/L.ts": "export type T = 1",
+        "src/actors/Other.ts": "export type T = 1"
+      }
+      const { failed, output } = yield* check({ ...others, [path]: `// first line\n${text}` })
+      assert.isTrue(failed)
+      assert.include(output, `${path}:2`)
+    })
+  )
+
+  it.live("refuses files that import each other in a circle, types included", () =>
+    Effect.gen(function* () {
+      const { failed, output } = yield* check({
+        "src/domain/A.ts": `import type { B } from "./B.ts"\nexport type A = B`,
+        "src/domain/B.ts": `import type { C } from "./C.ts"\nexport type B = C`,
+        "src/domain/C.ts": `import type { A } from "./A.ts"\nexport type C = A`
+      })
+      assert.isTrue(failed)
+      assert.include(output, "src/domain/A.ts → src/domain/B.ts → src/domain/C.ts → src/domain/A.ts")
+    })
+  )
+})
