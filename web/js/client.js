@@ -1,6 +1,9 @@
 /**
  * Everything one person has in one pane: a session, a connection, an inbox, and the rooms they have looked at,
  * one of them open. Views read it and call it; it tells them, at most once per frame, that something changed.
+ *
+ * Gotcha: by a timer and not by `requestAnimationFrame`, which stands still in a hidden tab, whose title should
+ * count on.
  */
 import { Api } from "./api.js"
 import { Connection } from "./connection.js"
@@ -10,12 +13,14 @@ import { nameOf, onRosterChange } from "./roster.js"
 import { Session } from "./session.js"
 import { recall, remember } from "./storage.js"
 
+const REDRAW_AFTER_MS = 16
+
 export class Client {
   #api
   #rooms = new Map()
   #userChannel
   #listener = () => {}
-  #frame
+  #redraw
   #forgetRoster
 
   constructor(person, pane) {
@@ -39,14 +44,14 @@ export class Client {
     if (typeof last === "string") this.open(last)
   }
 
-  /** `listener()` is called once per animation frame in which something changed. */
+  /** `listener()` is called soon after a change, once for many. */
   onChange(listener) {
     this.#listener = listener
   }
 
   close() {
     this.#forgetRoster()
-    cancelAnimationFrame(this.#frame)
+    clearTimeout(this.#redraw)
     this.#listener = () => {}
     this.session.close()
     this.connection.close()
@@ -127,9 +132,9 @@ export class Client {
 
   #changed() {
     if (this.room !== undefined) this.inbox.follow(this.room)
-    this.#frame ??= requestAnimationFrame(() => {
-      this.#frame = undefined
+    this.#redraw ??= setTimeout(() => {
+      this.#redraw = undefined
       this.#listener()
-    })
+    }, REDRAW_AFTER_MS)
   }
 }

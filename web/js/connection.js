@@ -8,6 +8,8 @@ import { Socket } from "/assets/vendor/phoenix.mjs"
 const FIRST_RETRY_MS = 500
 const MAX_RETRY_MS = 5_000
 const PING_EVERY_MS = 10_000
+/** Not at once: right after opening, joins are in the way. */
+const FIRST_PING_AFTER_MS = 1_000
 
 export class Connection {
   #session
@@ -72,7 +74,7 @@ export class Connection {
 
   #opened() {
     this.#become("live")
-    this.#measure()
+    setTimeout(() => this.#measure(), FIRST_PING_AFTER_MS)
   }
 
   #lost() {

@@ -8,15 +8,16 @@ const initialsOf = (name) => {
   return letters.map((word) => [...word][0]?.toLocaleUpperCase() ?? "?").join("")
 }
 
-/** `update({id, name, presence?})`; presence is "online", "away", "offline" or unknown. */
+/** `update({id, name, isGroup?, presence?})`; presence is "online", "away", "offline" or unknown. */
 export const avatar = (size = "medium") => {
   const letters = h("span")
   const element = h("span", { class: `avatar ${size}`, "aria-hidden": "true" }, letters)
   return {
     element,
-    update({ id, name, presence }) {
+    update({ id, name, isGroup, presence }) {
       setText(letters, initialsOf(name))
       setAttribute(element, "data-hue", hueOf(id))
+      element.classList.toggle("group", isGroup === true)
       setAttribute(element, "data-presence", presence)
     }
   }

@@ -40,6 +40,7 @@ const entryView = (open) => {
       face.update({
         id: isDirect ? (others[0] ?? id) : id,
         name: client.titleOf(entry),
+        isGroup: !isDirect,
         presence: isDirect && room?.state === "joined" ? presenceOf(room, others[0]) : undefined
       })
       setText(name, client.titleOf(entry))

@@ -89,7 +89,9 @@ export const threadView = ({ back, watching }) => {
   /** The topmost message in sight, to be put back where it was after others have been added above it. */
   const anchorOf = () => {
     const top = scroller.getBoundingClientRect().top
-    const visible = [...list.querySelectorAll(".message")].find((row) => row.getBoundingClientRect().bottom > top)
+    const visible = [...list.querySelectorAll(".message")].find(
+      (row) => row.getBoundingClientRect().bottom > top
+    )
     const before = visible?.getBoundingClientRect().top
     return {
       restore: () => {
@@ -118,6 +120,7 @@ export const threadView = ({ back, watching }) => {
     face.update({
       id: entry.type === "direct" ? (others[0] ?? entry.id) : entry.id,
       name,
+      isGroup: entry.type === "group",
       presence: entry.type === "direct" && room.state === "joined" ? presenceOf(room, others[0]) : undefined
     })
     setText(title, name)
