@@ -1,6 +1,7 @@
 /**
  * Where a client puts its token when it connects: the WebSocket subprotocol of Phoenix 1.8's `authToken`
- * (`Sec-WebSocket-Protocol: phoenix, base64url.bearer.phx.<T>`), or the query parameter `token`.
+ * (`Sec-WebSocket-Protocol: phoenix, base64url.bearer.phx.<T>`), its twin for long-poll (a header), or the query
+ * parameter `token`.
  */
 import { Redacted } from "effect"
 
@@ -18,14 +19,20 @@ const fromBase64 = (text: string): string | undefined => {
   }
 }
 
+const entries = (header: string | undefined): ReadonlyArray<string> =>
+  header === undefined ? [] : header.split(",").map((entry) => entry.trim())
+
 export const fromSubprotocols = (header: string | undefined): Redacted.Redacted | undefined => {
-  for (const entry of header?.split(",") ?? []) {
-    const protocol = entry.trim()
-    if (!protocol.startsWith(PREFIX)) continue
-    const token = fromBase64(protocol.slice(PREFIX.length))
-    return token === undefined ? undefined : Redacted.make(token)
-  }
-  return undefined
+  const entry = entries(header).find((protocol) => protocol.startsWith(PREFIX))
+  if (entry === undefined) return undefined
+  const token = fromBase64(entry.slice(PREFIX.length))
+  return token === undefined || token === "" ? undefined : Redacted.make(token)
+}
+
+/** Whether we speak one of the offered subprotocols. None offered, but for the token's entry, is well too. */
+export const acceptsSubprotocols = (header: string | undefined): boolean => {
+  const offered = entries(header).filter((protocol) => !protocol.startsWith(PREFIX))
+  return offered.length === 0 || offered.includes(SUBPROTOCOL)
 }
 
 export const fromQuery = (query: URLSearchParams): Redacted.Redacted | undefined => {

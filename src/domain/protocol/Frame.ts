@@ -15,8 +15,12 @@ export interface Frame {
   readonly ref: Ref
   readonly topic: string
   readonly event: string
+  /** Any JSON value, or the bytes of a binary push. */
   readonly payload: unknown
 }
+
+/** No JSON value is a Uint8Array, so this tells a binary push from a text one. */
+export const hasBinaryPayload = (frame: Frame): boolean => frame.payload instanceof Uint8Array
 
 export type ReplyStatus = "ok" | "error"
 
@@ -24,6 +28,8 @@ export interface Serializer {
   readonly vsn: "1.0.0" | "2.0.0"
   /** `undefined` when the text is no frame of this version; the socket is then closed (1011). */
   readonly decode: (text: string) => Frame | undefined
+  /** The same for a binary WebSocket message, or a base64 line of long-poll. */
+  readonly decodeBinary: (bytes: Uint8Array) => Frame | undefined
   readonly reply: (joinRef: Ref, ref: Ref, topic: string, status: ReplyStatus, response: string) => string
   /** To one socket's channel. `ref` is null but for `phx_close` and `phx_error`, where it is the join's. */
   readonly push: (joinRef: Ref, ref: Ref, topic: string, event: string, payload: string) => string

@@ -19,6 +19,12 @@ const matches = (entry: string, origin: URL): boolean => {
   return origin.hostname === wanted.slice(2) || origin.hostname.endsWith(wanted.slice(1))
 }
 
+/** A `Host` header may name the default port that an origin leaves out. */
+const isSameHost = (origin: URL, host: string | undefined): boolean => {
+  const own = `${origin.protocol}//${host}`
+  return host !== undefined && URL.canParse(own) && new URL(own).host === origin.host
+}
+
 /** `allowed` empty means: the same host and port as the request's own `Host` header. */
 export const isAllowed = (
   origin: string | undefined,
@@ -28,6 +34,6 @@ export const isAllowed = (
   if (origin === undefined) return true
   if (!URL.canParse(origin)) return false
   const url = new URL(origin)
-  if (allowed.length === 0) return url.host === host?.toLowerCase()
+  if (allowed.length === 0) return isSameHost(url, host)
   return allowed.some((entry) => matches(entry, url))
 }

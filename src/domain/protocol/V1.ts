@@ -17,6 +17,17 @@ const decode = (text: string): Frame | undefined => {
   return { joinRef, ref, topic, event, payload }
 }
 
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+/** Version 1 has no binary frames; Phoenix reads a binary message as the text it holds. */
+const decodeBinary = (bytes: Uint8Array): Frame | undefined => {
+  try {
+    return decode(utf8.decode(bytes))
+  } catch {
+    return undefined
+  }
+}
+
 const quote = JSON.stringify
 
 const object = (topic: string, event: string, payload: string, ref: Ref): string =>
@@ -25,6 +36,7 @@ const object = (topic: string, event: string, payload: string, ref: Ref): string
 export const v1: Serializer = {
   vsn: "1.0.0",
   decode,
+  decodeBinary,
   reply: (_joinRef, ref, topic, status, response) =>
     object(topic, "phx_reply", `{"status":"${status}","response":${response}}`, ref),
   push: (_joinRef, ref, topic, event, payload) => object(topic, event, payload, ref),

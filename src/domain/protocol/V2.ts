@@ -1,4 +1,5 @@
-/** Version 2 text frames: `[join_ref, ref, topic, event, payload]`. */
+/** Version 2 frames: text is `[join_ref, ref, topic, event, payload]`; for binary ones see `BinaryPush.ts`. */
+import { decodeBinaryPush } from "./BinaryPush.ts"
 import { type Frame, isRef, type Serializer } from "./Frame.ts"
 
 const decode = (text: string): Frame | undefined => {
@@ -20,6 +21,7 @@ const quote = JSON.stringify
 export const v2: Serializer = {
   vsn: "2.0.0",
   decode,
+  decodeBinary: decodeBinaryPush,
   reply: (joinRef, ref, topic, status, response) =>
     `[${quote(joinRef)},${quote(ref)},${quote(topic)},"phx_reply",{"status":"${status}","response":${response}}]`,
   push: (joinRef, ref, topic, event, payload) =>
