@@ -1,0 +1,133 @@
+/**
+ * messaging-service itself, started as `node src/main.ts`: real users with verified tokens, real memberships,
+ * every send committed before it is acknowledged. Rate limits are off; nothing else of its work is.
+ */
+import { randomUUID } from "node:crypto"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Effect, type Scope } from "effect"
+import type { Address } from "../load/RawWebSocket.ts"
+import { attempt, type BenchFailed } from "../support/BenchFailed.ts"
+import { temporaryPostgres } from "../support/postgres.ts"
+import { type Environment, serverProcess } from "../support/serverProcess.ts"
+import { type Contender, conversationOf } from "./Contender.ts"
+
+/** How many requests provisioning has in flight. */
+const CONCURRENCY = 16
+
+const environment: Environment = {
+  APP_ENV: "dev",
+  HOST: "127.0.0.1",
+  PORT: "0",
+  GRPC_PORT: "0",
+  RATE_LIMITS: "off",
+  // The load generator sends no heartbeats.
+  SOCKET_IDLE_TIMEOUT: "1 hour",
+  REDIS_URL: undefined
+}
+
+interface User {
+  readonly id: string
+  readonly token: string
+}
+
+const post = async <A>(address: Address, path: string, body: object, token?: string): Promise<A> => {
+  const response = await fetch(`http://${address.host}:${address.port}${path}`, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` })
+    },
+    body: JSON.stringify(body)
+  })
+  if (!response.ok) throw new Error(`POST ${path} answered ${response.status}: ${await response.text()}`)
+  return (await response.json()) as A
+}
+
+const createUser = (address: Address): Effect.Effect<User, BenchFailed> =>
+  attempt("creating a user", async () => {
+    const { user_id, token } = await post<{ user_id: string; token: string }>(address, "/dev/token", {
+      user_id: randomUUID()
+    })
+    return { id: user_id, token }
+  })
+
+/** The first of the members is the owner. Its id. */
+const createConversation = (
+  address: Address,
+  [owner, ...others]: ReadonlyArray<User>
+): Effect.Effect<string, BenchFailed> =>
+  attempt("creating a conversation", async () => {
+    const { id } = await post<{ id: string }>(
+      address,
+      "/api/v1/conversations",
+      {
+        type: others.length === 1 ? "direct" : "group",
+        member_ids: others.map((user) => user.id),
+        metadata: {}
+      },
+      owner!.token
+    )
+    return id
+  })
+
+const service = (
+  name: string,
+  database: Effect.Effect<Environment, BenchFailed, Scope.Scope>
+): Contender => ({
+  name,
+  start: Effect.gen(function* () {
+    const dataDir = yield* Effect.acquireRelease(
+      Effect.sync(() => mkdtempSync(join(tmpdir(), "bench-data-"))),
+      (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
+    )
+    const server = yield* serverProcess("src/main.ts", {
+      ...environment,
+      DATA_DIR: dataDir,
+      ...(yield* database)
+    })
+    return {
+      ...server,
+      provision: (layout) =>
+        Effect.gen(function* () {
+          const users = yield* Effect.forEach(
+            Array.from({ length: layout.sockets }),
+            () => createUser(server.address),
+            {
+              concurrency: CONCURRENCY
+            }
+          )
+          const members = Map.groupBy(users.keys(), (socket) => conversationOf(socket, layout))
+          const ids = yield* Effect.forEach(
+            members.values(),
+            (sockets) =>
+              createConversation(
+                server.address,
+                sockets.map((socket) => users[socket]!)
+              ),
+            { concurrency: CONCURRENCY }
+          )
+          const sockets = users.map(({ id, token }, socket) => {
+            const conversation = conversationOf(socket, layout)
+            return {
+              path: `/socket/websocket?vsn=2.0.0&token=${token}`,
+              conversation,
+              topics: [`user:${id}`, `conversation:${ids[conversation]}`]
+            }
+          })
+          return { address: server.address, dialect: "phoenix" as const, sockets }
+        })
+    }
+  })
+})
+
+/** On the embedded database: PGlite, in a worker thread of the same process. */
+export const onPglite = service("service, PGlite", Effect.succeed({ DATABASE_URL: undefined }))
+
+/** On a Postgres server of its own, whose CPU time is not counted. */
+export const onPostgres = (binaries: string): Contender =>
+  service(
+    "service, Postgres",
+    Effect.map(temporaryPostgres(binaries), (url) => ({ DATABASE_URL: url }))
+  )

@@ -1,0 +1,50 @@
+/** Phoenix Channels V2 in text frames: ours, and the floor's, which speaks the same wire. */
+import type { Dialect, Incoming } from "./Dialect.ts"
+
+const BROADCAST_START = `[null,null,"`
+/** `conversation:` and a UUID. */
+const TOPIC_LENGTH = 13 + 36
+/** Where the event begins in a broadcast on a conversation: after the topic and `","`. */
+const EVENT_AT = BROADCAST_START.length + TOPIC_LENGTH + 3
+
+const N = "n".charCodeAt(0)
+const E = "e".charCodeAt(0)
+const W = "w".charCodeAt(0)
+
+/** A reply's event name stands within its first bytes: refs are short. */
+const REPLY_WITHIN = 160
+
+interface ReplyPayload {
+  readonly status: string
+  readonly response: { readonly seq?: number; readonly reason?: string }
+}
+
+const read = (buffer: Buffer, start: number, end: number): Incoming => {
+  if (buffer[start + 1] === N) {
+    const at = start + EVENT_AT
+    return buffer[at] === N && buffer[at + 1] === E && buffer[at + 2] === W && at < end ? "delivery" : "other"
+  }
+  if (!buffer.toString("latin1", start, Math.min(end, start + REPLY_WITHIN)).includes(`"phx_reply"`))
+    return "other"
+  const [, ref, , , payload] = JSON.parse(buffer.toString("utf8", start, end)) as [
+    string,
+    string,
+    string,
+    string,
+    ReplyPayload
+  ]
+  return {
+    ref: Number(ref),
+    seq: payload.response.seq,
+    reason: payload.status === "ok" ? undefined : (payload.response.reason ?? payload.status)
+  }
+}
+
+export const phoenix: Dialect = {
+  hello: undefined,
+  pong: "",
+  join: (topic, ref) => `["${ref}","${ref}","${topic}","phx_join",{}]`,
+  send: (topic, joinRef, ref, content) =>
+    `["${joinRef}","${ref}","${topic}","send_message",{"content":"${content}","client_random":${ref}}]`,
+  read
+}
