@@ -1,49 +1,97 @@
 /**
- * What one person wrote in one conversation and the service has not acknowledged yet. An entry keeps its
- * `client_random` over every retry, so a message whose acknowledgement was lost is never stored twice. Entries
- * leave when acknowledged, or when their author gives them up. When to send is the room's decision.
+ * What one person wrote in one conversation and the service has not acknowledged yet, and the sending of it. An
+ * entry keeps its `client_random` over every retry, so a message whose acknowledgement was lost is never stored
+ * twice. Entries leave when acknowledged, or when their author gives them up.
  */
 import { clientRandom } from "./ids.js"
+import { isPassing } from "./refusal.js"
+
+const MAX_ATTEMPTS = 4
+const RETRY_MS = 1_500
 
 export class Outbox {
   #entries = []
+  #push
+  #sent
+  #changed
+
+  /**
+   * `push(event, payload)` answers a Phoenix push, or undefined while the channel is not joined;
+   * `sent(entry, acknowledgement)` is called once per entry; `changed()` when an entry failed or waits again.
+   */
+  constructor({ push, sent, changed }) {
+    this.#push = push
+    this.#sent = sent
+    this.#changed = changed
+  }
 
   /** Oldest first. `state` is "waiting", "sending" or "failed" (then `refusal` says why). */
   get entries() {
     return this.#entries
   }
 
-  get isEmpty() {
-    return this.#entries.length === 0
+  /** Whether nothing is left that will still be sent without its author's doing. */
+  get isSettled() {
+    return this.#entries.every((entry) => entry.state === "failed")
   }
 
   add(content) {
-    this.#entries = [
-      ...this.#entries,
-      {
-        clientRandom: clientRandom(),
-        content,
-        writtenAt: Date.now(),
-        state: "waiting",
-        attempts: 0,
-        refusal: undefined
-      }
-    ]
+    const entry = {
+      clientRandom: clientRandom(),
+      content,
+      writtenAt: Date.now(),
+      state: "waiting",
+      attempts: 0
+    }
+    this.#entries = [...this.#entries, entry]
+    this.flush()
   }
 
-  /** Removes an acknowledged or discarded entry and answers it, if it was still here. */
+  /** Sends all that waits, in the order it was written. */
+  flush() {
+    for (const entry of this.#entries) if (entry.state === "waiting") this.#send(entry)
+  }
+
+  retry(entry) {
+    entry.state = "waiting"
+    entry.attempts = 0
+    this.flush()
+  }
+
+  /** Forgets an entry: it was acknowledged, or its author discards it. */
   remove(random) {
-    const entry = this.#entries.find((candidate) => candidate.clientRandom === random)
-    if (entry !== undefined) this.#entries = this.#entries.filter((candidate) => candidate !== entry)
-    return entry
-  }
-
-  waiting() {
-    return this.#entries.filter((entry) => entry.state === "waiting")
+    this.#entries = this.#entries.filter((entry) => entry.clientRandom !== random)
   }
 
   /** The connection went: nobody knows what became of the sends under way, so all of them go again. */
   interrupted() {
     for (const entry of this.#entries) if (entry.state === "sending") entry.state = "waiting"
+  }
+
+  #send(entry) {
+    const push = this.#push("send_message", { content: entry.content, client_random: entry.clientRandom })
+    if (push === undefined) return
+    entry.state = "sending"
+    entry.attempts += 1
+    const attempt = entry.attempts
+    // A refusal of an earlier attempt says nothing about the present one.
+    const refused = (refusal) => {
+      if (entry.attempts === attempt && entry.state === "sending") this.#refused(entry, refusal)
+    }
+    push
+      .receive("ok", (acknowledgement) => this.#sent(entry, acknowledgement))
+      .receive("error", refused)
+      .receive("timeout", () => refused({ reason: "timeout" }))
+  }
+
+  #refused(entry, refusal) {
+    entry.refusal = refusal
+    if (isPassing(refusal) && entry.attempts < MAX_ATTEMPTS) {
+      entry.state = "waiting"
+      setTimeout(() => this.flush(), RETRY_MS * entry.attempts)
+    } else {
+      entry.state = "failed"
+    }
+    this.#changed()
   }
 }

@@ -1,43 +1,54 @@
 /**
- * One person's view of one conversation over its `conversation:{id}` channel: joins, resumes, sends, receipts,
- * typing, presence. It owns what is known of the conversation; drawing it is the views' business. A room can be
- * closed and opened again; it then resumes from where it was.
+ * One person's view of one conversation over its `conversation:{id}` channel: joins, resumes, messages, presence.
+ * It owns what is known of the conversation; drawing it is the views' business. A room can be closed and opened
+ * again; it then resumes from where it was.
+ *
+ * What the service learns to do with a message (edit, delete, react) is one more event in `#listen`, one method
+ * beside `send`, and a piece of `views/message.js`; `Timeline.merge` already keeps the newest version of each.
  */
 import { Presence } from "/assets/vendor/phoenix.mjs"
 import { Outbox } from "./outbox.js"
 import { Receipts } from "./receipts.js"
-import { isPassing } from "./refusal.js"
+import { Reports } from "./reports.js"
 import { Timeline } from "./timeline.js"
 import { OthersTyping, OwnTyping } from "./typing.js"
 
 const PAGE = 50
-const MAX_ATTEMPTS = 4
-const RETRY_MS = 1_500
-const REPORT_AFTER_MS = 120
 
 /** Refusals of a join that no retry will change. */
-const isFinal = (refusal) => ["not_member", "not_found", "forbidden", "invalid"].includes(refusal.reason)
+const FINAL = new Set(["not_member", "not_found", "forbidden", "invalid"])
 
 export class Room {
   #connection
   #changed
   #channel
-  #closing = false
-  #watched = false
-  #reportTimer
-  #reported = { read: 0, delivered: 0 }
-  #wasLive = false
+  #outbox
+  #reports
+  #isClosing = false
+  #isWatched = false
+  #wasJoined = false
 
   constructor(conversationId, self, connection, changed) {
     this.id = conversationId
     this.self = self
     this.#connection = connection
     this.#changed = changed
+    const push = (event, payload) => (this.#isJoined ? this.#channel.push(event, payload) : undefined)
+    this.#outbox = new Outbox({
+      push,
+      sent: (entry, acknowledgement) => this.#sent(entry, acknowledgement),
+      changed: () => this.#outboxChanged()
+    })
+    this.#reports = new Reports({
+      push,
+      newest: () => this.#newestOfOthers(),
+      read: (seq) => this.#receipt({ user_id: this.self, last_read_seq: seq })
+    })
     this.timeline = new Timeline()
-    this.outbox = new Outbox()
     this.receipts = new Receipts()
     this.typing = new OthersTyping(changed)
-    this.ownTyping = new OwnTyping((event) => this.#isJoined && this.#channel.push(event, {}))
+    this.ownTyping = new OwnTyping((event) => push(event, {}))
+    /** Who is here now: user id to presence metas, one per device. */
     this.online = new Map()
     /** What the person has written but not sent; kept here while other rooms are looked at. */
     this.draft = ""
@@ -51,12 +62,9 @@ export class Room {
     this.isLoadingOlder = false
   }
 
-  get #isJoined() {
-    return this.#channel?.state === "joined" && this.#connection.socket.isConnected()
-  }
-
-  get isOpen() {
-    return this.#channel !== undefined && !this.#closing
+  /** Written and not acknowledged; see `Outbox.entries`. */
+  get unacknowledged() {
+    return this.#outbox.entries
   }
 
   get unreadCount() {
@@ -65,42 +73,43 @@ export class Room {
       .length
   }
 
+  get #isJoined() {
+    return this.#channel?.state === "joined" && this.#connection.socket.isConnected()
+  }
+
   open() {
-    this.#closing = false
+    this.#isClosing = false
     if (this.#channel === undefined) this.#join()
   }
 
   /** Leaves the channel, as soon as everything written has been acknowledged or refused. */
   close() {
     this.ownTyping.stop()
-    this.#closing = true
+    this.#isClosing = true
     this.#leaveIfDone()
   }
 
   /** Whether a person is looking at the newest message now; only then is anything read. */
-  setWatched(watched) {
-    if (this.#watched === watched) return
-    this.#watched = watched
-    if (watched) this.#report()
+  setWatched(isWatched) {
+    if (this.#isWatched === isWatched) return
+    this.#isWatched = isWatched
+    if (isWatched) this.#reports.soon()
   }
 
   send(content) {
     this.ownTyping.stop()
     this.newFrom = undefined
-    this.outbox.add(content)
-    this.#flush()
+    this.#outbox.add(content)
     this.#changed()
   }
 
   retry(entry) {
-    entry.state = "waiting"
-    entry.attempts = 0
-    this.#flush()
+    this.#outbox.retry(entry)
     this.#changed()
   }
 
   discard(entry) {
-    this.outbox.remove(entry.clientRandom)
+    this.#outbox.remove(entry.clientRandom)
     this.#changed()
   }
 
@@ -120,22 +129,17 @@ export class Room {
       })
       .receive("error", done)
       .receive("timeout", done)
-    this.#changed()
   }
 
   #join() {
-    const channel = this.#connection.socket.channel(`conversation:${this.id}`, () => this.#joinParams())
-    this.#channel = channel
-    this.#listen(channel)
-    channel
+    // The parameters are evaluated at every join and rejoin: each resumes from what is known by then.
+    const params = () => (this.timeline.position > 0 ? { last_seq: this.timeline.position } : {})
+    this.#channel = this.#connection.socket.channel(`conversation:${this.id}`, params)
+    this.#listen(this.#channel)
+    this.#channel
       .join()
       .receive("ok", (snapshot) => this.#joined(snapshot))
       .receive("error", (refusal) => this.#refused(refusal))
-  }
-
-  /** Evaluated by the client at every join and rejoin. */
-  #joinParams() {
-    return this.timeline.position > 0 ? { last_seq: this.timeline.position } : {}
   }
 
   #listen(channel) {
@@ -152,38 +156,35 @@ export class Room {
   }
 
   #joined(snapshot) {
-    if (snapshot.resumed && snapshot.has_more) return this.#startAfresh()
+    // More was missed than one page holds: begin with the newest page, as if opened for the first time.
+    if (snapshot.resumed && snapshot.has_more) {
+      this.timeline.position = 0
+      return this.#rejoin()
+    }
     this.state = "joined"
     this.refusal = undefined
-    const { timeline } = this
     if (snapshot.resumed) this.#resume(snapshot)
-    else timeline.reset(snapshot.messages, snapshot.current_seq, snapshot.has_more)
-    this.#wasLive = true
-    for (const message of snapshot.messages) this.#acknowledge(message.sender_id, message.client_random)
+    else this.timeline.reset(snapshot.messages, snapshot.current_seq, snapshot.has_more)
+    this.#wasJoined = true
+    for (const message of snapshot.messages) this.#acknowledge(message)
     this.receipts.mergeAll(snapshot.read_positions)
-    const own = snapshot.read_positions[this.self]
-    this.#reported = { read: own?.last_read_seq ?? 0, delivered: own?.last_delivered_seq ?? 0 }
-    this.#flush()
-    this.#report()
+    this.#reports.resume(snapshot.read_positions[this.self])
+    this.#outbox.flush()
     this.#changed()
   }
 
   #resume(snapshot) {
+    const { position } = this.timeline
     const missed = snapshot.messages.filter(
-      (message) => message.seq > this.timeline.position && message.sender_id !== this.self
+      (message) => message.seq > position && message.sender_id !== this.self
     )
     if (missed.length > 0) {
-      if (this.#wasLive) this.caughtUp = { firstSeq: missed[0].seq, count: missed.length }
-      this.#noticeNew(missed[0].seq)
+      const firstSeq = missed[0].seq
+      if (this.#wasJoined) this.caughtUp = { firstSeq, count: missed.length }
+      this.#noticeNew(firstSeq)
     }
     this.timeline.merge(snapshot.messages)
     this.timeline.position = snapshot.current_seq
-  }
-
-  /** More was missed than one page holds: begin with the newest page, as if opened for the first time. */
-  #startAfresh() {
-    this.timeline.position = 0
-    this.#rejoin()
   }
 
   #rejoin() {
@@ -194,30 +195,30 @@ export class Room {
   #refused(refusal) {
     this.refusal = refusal
     this.state = "refused"
-    if (isFinal(refusal)) this.#leave()
+    if (FINAL.has(refusal.reason)) this.#leave()
     this.#changed()
   }
 
   #interrupted() {
     this.state = "joining"
-    this.online = new Map()
-    this.typing.clear()
-    this.outbox.interrupted()
+    this.#outbox.interrupted()
+    this.#forgetWhoIsHere()
     this.#changed()
   }
 
   #arrived(message) {
-    this.#acknowledge(message.sender_id, message.client_random)
+    this.#acknowledge(message)
     this.typing.set(message.sender_id, false)
     this.timeline.merge([message])
+    // Something in between is missing: a resume brings it.
     if (!this.timeline.advance(message.version_seq)) return this.#rejoin()
     if (message.sender_id !== this.self) this.#noticeNew(message.seq)
-    this.#report()
+    this.#reports.soon()
     this.#changed()
   }
 
   #noticeNew(seq) {
-    if (!this.#watched) this.newFrom ??= seq
+    if (!this.#isWatched) this.newFrom ??= seq
   }
 
   #receipt(receipt) {
@@ -225,35 +226,9 @@ export class Room {
     this.#changed()
   }
 
-  #acknowledge(senderId, random) {
-    if (senderId === this.self) this.outbox.remove(random)
-    this.#leaveIfDone()
-  }
-
-  #flush() {
-    if (!this.#isJoined) return
-    for (const entry of this.outbox.waiting()) this.#push(entry)
-  }
-
-  #push(entry) {
-    entry.state = "sending"
-    entry.attempts += 1
-    const attempt = entry.attempts
-    // An answer to an earlier attempt says nothing about the present one.
-    const current = (handle) => (answer) => {
-      if (entry.attempts === attempt && entry.state === "sending") handle(answer)
-    }
-    this.#channel
-      .push("send_message", { content: entry.content, client_random: entry.clientRandom })
-      .receive("ok", (sent) => this.#sent(entry, sent))
-      .receive(
-        "error",
-        current((refusal) => this.#sendRefused(entry, refusal))
-      )
-      .receive(
-        "timeout",
-        current(() => this.#sendRefused(entry, { reason: "timeout" }))
-      )
+  #newestOfOthers() {
+    const newest = this.timeline.messages.findLast((message) => message.sender_id !== this.self)
+    return newest && { seq: newest.seq, isRead: this.#isWatched }
   }
 
   /**
@@ -261,65 +236,45 @@ export class Room {
    * little an acknowledgement tells, so its version is 0: whatever the service sends of the message replaces it.
    */
   #sent(entry, { message_id, seq, sent_at }) {
-    this.timeline.merge([
-      {
-        id: message_id,
-        conversation_id: this.id,
-        seq,
-        version_seq: 0,
-        sender_id: this.self,
-        content: entry.content,
-        client_random: entry.clientRandom,
-        sent_at,
-        is_deleted: false
-      }
-    ])
-    this.#acknowledge(this.self, entry.clientRandom)
+    const message = {
+      id: message_id,
+      conversation_id: this.id,
+      seq,
+      version_seq: 0,
+      sender_id: this.self,
+      content: entry.content,
+      client_random: entry.clientRandom,
+      sent_at,
+      is_deleted: false
+    }
+    this.timeline.merge([message])
+    this.#acknowledge(message)
     this.#changed()
   }
 
-  #sendRefused(entry, refusal) {
-    entry.refusal = refusal
-    if (isPassing(refusal) && entry.attempts < MAX_ATTEMPTS) {
-      entry.state = "waiting"
-      setTimeout(() => this.#flush(), RETRY_MS * entry.attempts)
-    } else {
-      entry.state = "failed"
-      this.#leaveIfDone()
-    }
+  #acknowledge(message) {
+    if (message.sender_id !== this.self) return
+    this.#outbox.remove(message.client_random)
+    this.#leaveIfDone()
+  }
+
+  #outboxChanged() {
+    this.#leaveIfDone()
     this.#changed()
-  }
-
-  /** Reports what has been received and read, a little later and in one go. */
-  #report() {
-    this.#reportTimer ??= setTimeout(() => {
-      this.#reportTimer = undefined
-      if (this.#isJoined) this.#reportNow()
-    }, REPORT_AFTER_MS)
-  }
-
-  #reportNow() {
-    const newest = this.timeline.messages.findLast((message) => message.sender_id !== this.self)
-    if (newest === undefined) return
-    if (this.#watched && newest.seq > this.#reported.read) {
-      this.#reported = { read: newest.seq, delivered: newest.seq }
-      this.receipts.merge(this.self, { last_read_seq: newest.seq })
-      this.#channel.push("mark_as_read", { seq: newest.seq })
-      this.#changed()
-    } else if (newest.seq > this.#reported.delivered) {
-      this.#reported.delivered = newest.seq
-      this.#channel.push("message_delivered", { seq: newest.seq })
-    }
   }
 
   #leaveIfDone() {
-    if (this.#closing && this.outbox.entries.every((entry) => entry.state === "failed")) this.#leave()
+    if (this.#isClosing && this.#outbox.isSettled) this.#leave()
   }
 
   #leave() {
     this.#channel?.leave()
     this.#channel = undefined
-    this.#wasLive = false
+    this.#wasJoined = false
+    this.#forgetWhoIsHere()
+  }
+
+  #forgetWhoIsHere() {
     this.online = new Map()
     this.typing.clear()
   }

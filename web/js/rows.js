@@ -69,7 +69,7 @@ const withDividers = (room, messages) => {
 export const rowsOf = (room, others) => {
   const messages = [
     ...room.timeline.messages.map(stored(room, others)),
-    ...room.outbox.entries.map(underway(room))
+    ...room.unacknowledged.map(underway(room))
   ]
   const rows = withDividers(room, messages)
   return rows.map((row, index) =>
