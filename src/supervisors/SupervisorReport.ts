@@ -1,0 +1,105 @@
+/**
+ * What supervisors report, as OTP's do: structured logs, and metrics that do not grow with the number of dynamic
+ * children. Starts and orderly ends are logged at Debug, restarts at Warning, crashes and giving up at Error.
+ *
+ * - `supervisor_child_starts_total`, `supervisor_child_exits_total{reason}`, `supervisor_restarts_total`, by
+ *   `supervisor` (a path) and, except for dynamic children, `child`.
+ */
+import { Context, Effect, type Exit, Metric, References } from "effect"
+import { describeExit, exitReason } from "../actors/ExitReason.ts"
+
+const starts = Metric.counter("supervisor_child_starts_total", {
+  description: "Children started, restarts included",
+  incremental: true
+})
+const exits = Metric.counter("supervisor_child_exits_total", {
+  description: "Children that ended, by reason: normal, shutdown, killed, crashed",
+  incremental: true
+})
+const restarts = Metric.counter("supervisor_restarts_total", {
+  description: "Restarts counted against a restart intensity",
+  incremental: true
+})
+
+export class SupervisorReport {
+  private readonly supervisor: string
+  private readonly context: Context.Context<never>
+  /** Dynamic children share one series: their ids have no end. */
+  private readonly perChild: boolean
+  private readonly series = new Map<string, Metric.Counter<number>>()
+
+  constructor(supervisor: string, context: Context.Context<never>, perChild: boolean) {
+    this.supervisor = supervisor
+    this.context = context
+    this.perChild = perChild
+  }
+
+  childStarted(child: string): void {
+    this.count("start", starts, child)
+    this.log("Debug", "child started", child)
+  }
+
+  startFailed(child: string, exit: Exit.Exit<unknown, unknown>): void {
+    this.log("Error", "child failed to start", child, exit)
+  }
+
+  childTerminated(child: string, exit: Exit.Exit<unknown, unknown>): void {
+    const reason = exitReason(exit)
+    this.count(reason, exits, child, reason)
+    this.log(
+      reason === "normal" || reason === "shutdown" ? "Debug" : "Error",
+      "child terminated",
+      child,
+      exit
+    )
+  }
+
+  restarting(child: string, attempt: number, delayMs: number): void {
+    this.count("restart", restarts, child)
+    this.log("Warn", "child restarting", child, undefined, { attempt, delayMs })
+  }
+
+  gaveUp(child: string, exit: Exit.Exit<unknown, unknown>): void {
+    this.log("Error", "reached maximum restart intensity", child, exit)
+  }
+
+  /** A child did not end within its shutdown time, and was left behind after being killed. */
+  abandoned(child: string): void {
+    this.log("Error", "child did not stop in time and was killed", child)
+  }
+
+  private count(kind: string, metric: Metric.Counter<number>, child: string, reason?: string): void {
+    const key = this.perChild ? `${kind}/${child}` : kind
+    let series = this.series.get(key)
+    if (series === undefined) {
+      const attributes: Record<string, string> = { supervisor: this.supervisor }
+      if (this.perChild) attributes.child = child
+      if (reason !== undefined) attributes.reason = reason
+      series = Metric.withAttributes(metric, attributes)
+      this.series.set(key, series)
+    }
+    series.updateUnsafe(1, this.context)
+  }
+
+  private log(
+    level: "Debug" | "Warn" | "Error",
+    message: string,
+    child: string,
+    exit?: Exit.Exit<unknown, unknown>,
+    more?: Record<string, unknown>
+  ): void {
+    // Tens of thousands of dynamic children start and end without a fiber for a line that nobody reads.
+    if (level === "Debug" && Context.get(this.context, References.MinimumLogLevel) !== "Debug") return
+    const line = exit?._tag === "Failure" && level === "Error" ? [message, exit.cause] : [message]
+    Effect.runForkWith(this.context)(
+      Effect.logWithLevel(level)(...line).pipe(
+        Effect.annotateLogs({
+          supervisor: this.supervisor,
+          child,
+          ...(exit === undefined ? {} : { exit: describeExit(exit) }),
+          ...more
+        })
+      )
+    )
+  }
+}
