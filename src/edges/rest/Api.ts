@@ -1,0 +1,28 @@
+/** The REST API as a whole: one group per resource, under /api/v1; the health endpoints beside it. */
+import { HttpApi, OpenApi } from "effect/http-api"
+import { Authorization } from "./Authorization.ts"
+import { ConversationsApi } from "./api/ConversationsApi.ts"
+import { HealthApi } from "./api/HealthApi.ts"
+import { MembersApi } from "./api/MembersApi.ts"
+import { MessagesApi } from "./api/MessagesApi.ts"
+import { InvalidRequests } from "./InvalidRequests.ts"
+import { asClientsSeeIt } from "./OpenApiDocument.ts"
+
+const description = `Conversations, members and messages. The same operations go over the Phoenix channels; a
+message sent here reaches every socket.
+
+Ids are UUIDs, times ISO 8601 in UTC with milliseconds. A list is \`{items, next_cursor}\`. Unknown fields are
+ignored. Every error is a problem document (RFC 9457) with a \`reason\` for programs and a \`request_id\`, which is
+also in the response's \`x-request-id\` and in the server's log.`
+
+export class Api extends HttpApi.make("messaging")
+  .add(ConversationsApi, MembersApi, MessagesApi)
+  .prefix("/api/v1")
+  .middleware(InvalidRequests)
+  .middleware(Authorization)
+  .add(HealthApi)
+  // All wrong fields of a request at once, not one after the other.
+  .annotate(HttpApi.ParseOptions, { errors: "all" })
+  .annotateMerge(
+    OpenApi.annotations({ title: "messaging-service", version: "1", description, transform: asClientsSeeIt })
+  ) {}

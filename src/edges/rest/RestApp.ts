@@ -1,0 +1,32 @@
+/** Everything this edge serves, as one layer of routes. `HttpEdge.listener` makes a request listener of it. */
+import { Layer } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
+import { PrometheusMetrics } from "effect/observability"
+import { Api } from "./Api.ts"
+import * as Authorization from "./Authorization.ts"
+import * as Docs from "./Docs.ts"
+import * as Conversations from "./handlers/Conversations.ts"
+import * as Health from "./handlers/Health.ts"
+import * as Members from "./handlers/Members.ts"
+import * as Messages from "./handlers/Messages.ts"
+import * as InvalidRequests from "./InvalidRequests.ts"
+import * as StaticFiles from "./StaticFiles.ts"
+
+export interface RestAppOptions {
+  /** The folder with the demo page. Default: this package's `web`. */
+  readonly webRoot?: string | undefined
+}
+
+const api = HttpApiBuilder.layer(Api, { openapiPath: "/api/openapi.json" }).pipe(
+  Layer.provide([Conversations.layer, Members.layer, Messages.layer, Health.layer]),
+  Layer.provide([Authorization.layer, InvalidRequests.layer])
+)
+
+/** REST, health, metrics, documentation and the demo page. Needs Conversations, TokenVerifier and Health. */
+export const routes = (options?: RestAppOptions) =>
+  Layer.mergeAll(
+    api,
+    Docs.layer,
+    PrometheusMetrics.layerHttp({ path: "/metrics" }),
+    StaticFiles.layer(options?.webRoot ?? StaticFiles.WEB_ROOT)
+  )

@@ -1,0 +1,37 @@
+/** The members of a conversation. */
+import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
+import { AddMembers } from "../../../domain/Commands.ts"
+import { MemberView } from "../../../domain/Conversation.ts"
+import { ConversationId, UserId } from "../../../domain/Ids.ts"
+import { problems } from "../Problem.ts"
+import { page } from "./Paging.ts"
+
+const params = { conversation_id: ConversationId }
+
+export class MembersApi extends HttpApiGroup.make("members")
+  .add(
+    HttpApiEndpoint.get("list", "/conversations/:conversation_id/members", {
+      params,
+      success: page(MemberView),
+      error: problems(403, 503)
+    }).annotateMerge(
+      OpenApi.annotations({ summary: "Who is in the conversation", description: "Always one page." })
+    ),
+    HttpApiEndpoint.post("add", "/conversations/:conversation_id/members", {
+      params,
+      payload: AddMembers,
+      success: [page(MemberView).pipe(HttpApiSchema.status(201)), page(MemberView)],
+      error: problems(403, 404, 503)
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Add members",
+        description: "Answers those who were no members before: 201, or 200 when there are none."
+      })
+    ),
+    HttpApiEndpoint.delete("remove", "/conversations/:conversation_id/members/:user_id", {
+      params: { ...params, user_id: UserId },
+      success: HttpApiSchema.NoContent,
+      error: problems(403, 404, 503)
+    }).annotateMerge(OpenApi.annotations({ summary: "Remove a member; removing oneself is leaving" }))
+  )
+  .annotateMerge(OpenApi.annotations({ title: "Members" })) {}

@@ -1,0 +1,78 @@
+/** The messages of a conversation. */
+import { Schema } from "effect"
+import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
+import { PageSize, SendMessage } from "../../../domain/Commands.ts"
+import { ReadPosition } from "../../../domain/Conversation.ts"
+import { ConversationId, MessageId } from "../../../domain/Ids.ts"
+import { ClientRandom, Message, Position } from "../../../domain/Message.ts"
+import { problems } from "../Problem.ts"
+import { Cursor, page } from "./Paging.ts"
+
+const params = { conversation_id: ConversationId }
+const oneMessage = { ...params, message_id: MessageId }
+
+/** As on a channel, but `client_random` may come from the `Idempotency-Key` header instead. */
+const SendMessageBody = Schema.Struct({
+  ...SendMessage.fields,
+  client_random: Schema.optionalKey(ClientRandom)
+}).annotate({ identifier: "SendMessageBody" })
+
+const IdempotencyKey = Schema.String.pipe(Schema.check(Schema.isMinLength(1), Schema.isMaxLength(255)))
+
+const exclusive = Schema.makeFilter(
+  (query: { readonly cursor?: string; readonly after_seq?: number; readonly before_seq?: number }) =>
+    [query.cursor, query.after_seq, query.before_seq].filter((position) => position !== undefined).length <=
+      1 || "Expected at most one of cursor, after_seq and before_seq"
+)
+
+export const HistoryQuery = Schema.Struct({
+  cursor: Schema.optionalKey(Cursor),
+  after_seq: Schema.optionalKey(Position),
+  before_seq: Schema.optionalKey(Position),
+  limit: Schema.optionalKey(PageSize)
+}).pipe(Schema.check(exclusive))
+
+export class MessagesApi extends HttpApiGroup.make("messages")
+  .add(
+    HttpApiEndpoint.post("send", "/conversations/:conversation_id/messages", {
+      params,
+      headers: { "idempotency-key": Schema.optionalKey(IdempotencyKey) },
+      payload: SendMessageBody,
+      success: [Message.pipe(HttpApiSchema.status(201)), Message],
+      error: problems(403, 404, 413, 422, 429, 503)
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Send a message",
+        description:
+          "Answered only after the message is stored. Needs `client_random`, or an `Idempotency-Key` to make one of: a retry with the same answers the stored message, with 200."
+      })
+    ),
+    HttpApiEndpoint.get("list", "/conversations/:conversation_id/messages", {
+      params,
+      query: HistoryQuery,
+      success: page(Message),
+      error: problems(403, 503)
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Page through the history",
+        description:
+          "The newest page without a position. Items are in ascending `seq`. `next_cursor` leads on in the same direction: to older messages, or with `after_seq` to newer ones."
+      })
+    ),
+    HttpApiEndpoint.get("show", "/conversations/:conversation_id/messages/:message_id", {
+      params: oneMessage,
+      success: Message,
+      error: problems(403, 404, 503)
+    }).annotateMerge(OpenApi.annotations({ summary: "One message" })),
+    HttpApiEndpoint.post("markAsRead", "/conversations/:conversation_id/messages/:message_id/mark-as-read", {
+      params: oneMessage,
+      success: ReadPosition,
+      error: problems(403, 404, 503)
+    }).annotateMerge(OpenApi.annotations({ summary: "Mark everything up to this message as read" })),
+    HttpApiEndpoint.post("delivered", "/conversations/:conversation_id/messages/:message_id/delivered", {
+      params: oneMessage,
+      success: ReadPosition,
+      error: problems(403, 404, 503)
+    }).annotateMerge(OpenApi.annotations({ summary: "Mark everything up to this message as delivered" }))
+  )
+  .annotateMerge(OpenApi.annotations({ title: "Messages" })) {}

@@ -1,0 +1,81 @@
+/** The `conversations` resource, served by the application service. */
+import { Effect } from "effect"
+import { HttpServerResponse } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { Conversations } from "../../../actors/Conversations.ts"
+import { DEFAULT_PAGE } from "../../../domain/Commands.ts"
+import type { ConversationId } from "../../../domain/Ids.ts"
+import type { ConversationSummary } from "../../../domain/ports/ConversationStore.ts"
+import { Api } from "../Api.ts"
+import { CurrentIdentity, currentCaller } from "../Authorization.ts"
+import type { ConversationItem, UpToHere } from "../api/ConversationsApi.ts"
+import { answerRefusals } from "../Problem.ts"
+
+const toItem = (summary: ConversationSummary): ConversationItem => ({
+  ...summary.conversation,
+  role: summary.role,
+  last_read_seq: summary.lastReadSeq,
+  unread_count: summary.unreadCount
+})
+
+export const layer = HttpApiBuilder.group(
+  Api,
+  "conversations",
+  Effect.fnUntraced(function* (handlers) {
+    const conversations = yield* Conversations
+
+    const update = Effect.fnUntraced(function* ({
+      params,
+      payload
+    }: {
+      readonly params: { readonly conversation_id: ConversationId }
+      readonly payload: { readonly metadata: Parameters<Conversations["Service"]["update"]>[2] }
+    }) {
+      return yield* conversations.update(yield* CurrentIdentity, params.conversation_id, payload.metadata)
+    }, answerRefusals)
+
+    /** The seq that a request's body names, one way or another. */
+    const seqOf = Effect.fnUntraced(function* (id: ConversationId, upTo: UpToHere) {
+      if (upTo?.seq !== undefined) return upTo.seq
+      const caller = yield* CurrentIdentity
+      return upTo?.message_id === undefined
+        ? (yield* conversations.show(caller, id)).last_seq
+        : (yield* conversations.message(caller, id, upTo.message_id)).seq
+    })
+
+    return handlers.handleAll({
+      create: Effect.fn("Rest.conversations.create")(function* ({ payload }) {
+        const { conversation, created } = yield* conversations.create(yield* CurrentIdentity, payload)
+        return HttpServerResponse.jsonUnsafe(conversation, {
+          status: created ? 201 : 200,
+          headers: { location: `/api/v1/conversations/${conversation.id}` }
+        })
+      }, answerRefusals),
+
+      list: Effect.fn("Rest.conversations.list")(function* ({ query }) {
+        const { items, nextCursor } = yield* conversations.list(yield* CurrentIdentity, {
+          cursor: query.cursor,
+          limit: query.limit ?? DEFAULT_PAGE
+        })
+        return { items: items.map(toItem), next_cursor: nextCursor }
+      }, answerRefusals),
+
+      show: Effect.fn("Rest.conversations.show")(function* ({ params }) {
+        return yield* conversations.show(yield* CurrentIdentity, params.conversation_id)
+      }, answerRefusals),
+
+      replace: update,
+      update,
+
+      markAsRead: Effect.fn("Rest.conversations.markAsRead")(function* ({ params, payload }) {
+        const seq = yield* seqOf(params.conversation_id, payload)
+        return yield* conversations.markRead(yield* currentCaller, params.conversation_id, seq)
+      }, answerRefusals),
+
+      delivered: Effect.fn("Rest.conversations.delivered")(function* ({ params, payload }) {
+        const seq = yield* seqOf(params.conversation_id, payload)
+        return yield* conversations.markDelivered(yield* currentCaller, params.conversation_id, seq)
+      }, answerRefusals)
+    })
+  })
+)

@@ -1,0 +1,72 @@
+/** The messages of a conversation, served by the application service. */
+import { Effect } from "effect"
+import { HttpServerResponse } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { Conversations } from "../../../actors/Conversations.ts"
+import { InvalidInput } from "../../../domain/Errors.ts"
+import type { ConversationId, MessageId } from "../../../domain/Ids.ts"
+import { Api } from "../Api.ts"
+import { CurrentIdentity, currentCaller } from "../Authorization.ts"
+import { nextCursor, toHistory } from "../HistoryCursor.ts"
+import { clientRandomOf } from "../IdempotencyKey.ts"
+import { answerRefusals } from "../Problem.ts"
+
+const noClientRandom = new InvalidInput({
+  issues: [{ path: "client_random", message: "Missing key, and no Idempotency-Key header to make one of" }]
+})
+
+export const layer = HttpApiBuilder.group(
+  Api,
+  "messages",
+  Effect.fnUntraced(function* (handlers) {
+    const conversations = yield* Conversations
+
+    const seqOf = Effect.fnUntraced(function* (params: {
+      readonly conversation_id: ConversationId
+      readonly message_id: MessageId
+    }) {
+      const message = yield* conversations.message(
+        yield* CurrentIdentity,
+        params.conversation_id,
+        params.message_id
+      )
+      return message.seq
+    })
+
+    return handlers.handleAll({
+      send: Effect.fn("Rest.messages.send")(function* ({ headers, params, payload }) {
+        const key = headers["idempotency-key"]
+        const client_random = payload.client_random ?? (key === undefined ? undefined : clientRandomOf(key))
+        if (client_random === undefined) return yield* noClientRandom
+        const caller = yield* currentCaller
+        const id = params.conversation_id
+        const sent = yield* conversations.send(caller, id, { ...payload, client_random })
+        const message = yield* conversations.message(caller.identity, id, sent.message_id)
+        return HttpServerResponse.jsonUnsafe(message, {
+          status: sent.duplicate ? 200 : 201,
+          headers: { location: `/api/v1/conversations/${id}/messages/${message.id}` }
+        })
+      }, answerRefusals),
+
+      list: Effect.fn("Rest.messages.list")(function* ({ params, query }) {
+        const asked = yield* Effect.fromResult(toHistory(query))
+        const page = yield* conversations.history(yield* CurrentIdentity, params.conversation_id, asked)
+        return { items: page.items, next_cursor: nextCursor(asked, page) }
+      }, answerRefusals),
+
+      show: Effect.fn("Rest.messages.show")(function* ({ params }) {
+        return yield* conversations.message(yield* CurrentIdentity, params.conversation_id, params.message_id)
+      }, answerRefusals),
+
+      markAsRead: Effect.fn("Rest.messages.markAsRead")(function* ({ params }) {
+        const seq = yield* seqOf(params)
+        return yield* conversations.markRead(yield* currentCaller, params.conversation_id, seq)
+      }, answerRefusals),
+
+      delivered: Effect.fn("Rest.messages.delivered")(function* ({ params }) {
+        const seq = yield* seqOf(params)
+        return yield* conversations.markDelivered(yield* currentCaller, params.conversation_id, seq)
+      }, answerRefusals)
+    })
+  })
+)
