@@ -77,7 +77,7 @@ export class Inbox {
   /** Takes in a conversation this person has just made. */
   add(conversation, memberIds) {
     this.#members.set(conversation.id, memberIds)
-    this.#entries.set(conversation.id, entryOf({ conversation, unread_count: 0 }))
+    this.#entries.set(conversation.id, entryOf({ ...conversation, unread_count: 0 }))
     this.#changed()
   }
 
@@ -134,17 +134,17 @@ export class Inbox {
   }
 
   /** Names of direct conversations are names of people, so the members are needed once. */
-  async #learnMembers({ conversation }) {
+  async #learnMembers(conversation) {
     if (this.#members.get(conversation.id)?.length === conversation.member_count) return
     this.#members.set(conversation.id, await this.#api.memberIds(conversation.id))
   }
 }
 
-const entryOf = ({ conversation, unread_count }) => ({
+const entryOf = (conversation) => ({
   id: conversation.id,
   type: conversation.type,
   name: conversation.metadata.name,
-  unread: unread_count,
+  unread: conversation.unread_count,
   preview: undefined,
   activeAt: Date.parse(conversation.updated_at)
 })
