@@ -7,7 +7,7 @@
  * nothing that has to be installed.
  */
 import { spawnSync } from "node:child_process"
-import { existsSync, readFileSync, realpathSync, rmSync } from "node:fs"
+import { existsSync, readFileSync, realpathSync, rmSync, symlinkSync } from "node:fs"
 import { delimiter, dirname, join, sep } from "node:path"
 import { fileURLToPath } from "node:url"
 import { findTools } from "./tools.mjs"
@@ -97,16 +97,23 @@ const runNodeInstallScript = () => {
   const cwd = join(modules, "node")
   if (!existsSync(join(cwd, "installArchSpecificPackage.js"))) return
   say("fetching Node for this platform")
-  run(process.execPath, ["installArchSpecificPackage.js"], { cwd, env: { npm_config_loglevel: "error" } })
+  const quietly = { cwd, stdio: ["ignore", "ignore", "inherit"], env: { npm_config_loglevel: "error" } }
+  run(process.execPath, ["installArchSpecificPackage.js"], quietly)
+  // npm made no link to a program that was not there yet.
+  if (existsSync(linkedNode) || !existsSync(join(cwd, "bin", "node"))) return
+  rmSync(linkedNode, { force: true })
+  symlinkSync(join("..", "node", "bin", "node"), linkedNode)
 }
 
 const ensureNode = () => {
   if (linkedNodeIsSuitable()) return
-  runNodeInstallScript()
-  if (linkedNodeIsSuitable()) return
+  const outside = versionOf("node")
+  if (!isSuitable(outside)) {
+    runNodeInstallScript()
+    if (linkedNodeIsSuitable()) return
+  }
   // A binary that does not run here must not stand in the way of one that does.
   rmSync(linkedNode, { force: true })
-  const outside = versionOf("node")
   if (isSuitable(outside)) return
   fail(
     `there is no Node that runs TypeScript: the npm package \`node\` has no working binary for ${process.platform} ` +

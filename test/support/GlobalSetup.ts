@@ -6,6 +6,11 @@ import { rmSync } from "node:fs"
 import { runRoot } from "./TempDir.ts"
 
 export default function setup() {
+  if (!process.features.typescript) {
+    throw new Error(
+      `Node ${process.version} does not run TypeScript; start the tests by \`npm test\` or \`npx vitest\``
+    )
+  }
   const root = runRoot()
   return () => rmSync(root, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
 }
