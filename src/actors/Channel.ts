@@ -13,12 +13,15 @@ import type { EncodedFrame } from "./SharedFrame.ts"
 export interface ChannelHost {
   readonly caller: Caller & { readonly sessionId: SessionId }
   readonly serializer: Serializer
-  /** Hands a finished frame to the socket's outbox; ephemeral ones may be dropped under pressure. */
-  readonly send: (frame: EncodedFrame, ephemeral: boolean) => void
+  /** Hands a finished frame to the socket's outbox; ephemeral ones may be dropped under pressure (false). */
+  readonly send: (frame: EncodedFrame, ephemeral: boolean) => boolean
   /** The device's presence, the same on all its topics. */
   readonly status: () => Status
   readonly setStatus: (status: Status) => void
-  /** Runs beside the session's frames, and no longer than the sessions' supervisor. */
+  /**
+   * Runs beside the session's frames, and no longer than the sessions' supervisor. A leave, and a shutdown, wait
+   * for it: the reply to a push comes before the reply to the leave behind it.
+   */
   readonly fork: (effect: Effect.Effect<void>) => void
 }
 
@@ -27,10 +30,12 @@ export interface Channel {
   readonly joinRef: Ref
   /** After the join reply is written: what waited for it follows. */
   readonly opened: () => void
-  /** One event of the client. Replies by itself, now or later; `ref` is null when no reply is wanted. */
+  /** One event of the client, with a JSON payload. Replies by itself, now or later. */
   readonly handleIn: (event: string, payload: unknown, ref: Ref) => Effect.Effect<void>
   /** The device's status has changed. */
   readonly presenceChanged: () => void
+  /** The peer fell behind, lost ephemeral frames, and has now read all the others: the time to repair. */
+  readonly caughtUp?: () => void
   /** Leaves the topic: no frame is sent for it afterwards. Idempotent. */
   readonly close: () => void
 }

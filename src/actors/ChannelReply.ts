@@ -1,4 +1,4 @@
-/** Replies of channels: success and refusal, in the serializer of their socket. No ref, no reply. */
+/** Replies of channels: success and refusal, in the serializer of their socket. A null ref is answered as any other. */
 import { InvalidInput, type Refusal } from "../domain/Errors.ts"
 import type { Ref } from "../domain/protocol/Frame.ts"
 import { toWire } from "../domain/Refusal.ts"
@@ -9,7 +9,6 @@ type At = Pick<Channel, "topic" | "joinRef">
 
 /** `response` is JSON text. */
 export const reply = (host: ChannelHost, at: At, ref: Ref, response: string): void => {
-  if (ref === null) return
   host.send(encoded(host.serializer.reply(at.joinRef, ref, at.topic, "ok", response)), false)
 }
 
@@ -20,7 +19,6 @@ export const refusalResponse = (refusal: Refusal): string => {
 }
 
 export const refuse = (host: ChannelHost, at: At, ref: Ref, refusal: Refusal): void => {
-  if (ref === null) return
   host.send(
     encoded(host.serializer.reply(at.joinRef, ref, at.topic, "error", refusalResponse(refusal))),
     false

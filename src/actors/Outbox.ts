@@ -1,7 +1,8 @@
 /**
  * What is due to one socket. Everything pushed within one turn of the event loop leaves in one write. Bounded:
  * past the soft limit ephemeral frames (typing, presence, receipts) are dropped, past the hard limit the socket
- * is closed with 1013; its client reconnects and resumes from `last_seq`, so that nothing is lost by it.
+ * is closed with 1013; its client reconnects and resumes from `last_seq`, so that nothing is lost by it. When a
+ * peer that lost frames has read all that waited, its owner is told, to repair what can be repaired.
  */
 import type { EncodedFrame } from "./SharedFrame.ts"
 
@@ -11,6 +12,8 @@ export interface Transport {
   readonly buffered: () => number
   readonly write: (frames: ReadonlyArray<EncodedFrame>) => void
   readonly close: (code: number, reason: string) => void
+  /** Sets the one listener for "the peer had fallen behind and has now taken everything". */
+  readonly onDrained: (listener: () => void) => void
 }
 
 export interface OutboxLimits {
@@ -52,27 +55,39 @@ export class Outbox {
   #pending: Array<EncodedFrame> = []
   #waiting = 0
   #closed = false
+  #caughtUp: (() => void) | undefined
+  /** Whether frames were dropped since the peer last had everything. */
+  #behind = false
   /** Ephemeral frames dropped because this peer reads too slowly. */
   dropped = 0
 
   constructor(transport: Transport, limits: OutboxLimits) {
     this.#transport = transport
     this.#limits = limits
+    transport.onDrained(() => this.#checkCaughtUp())
   }
 
-  push(frame: EncodedFrame, ephemeral: boolean): void {
-    if (this.#closed) return
+  /** Sets the one listener that is called when frames were dropped and the peer has read all the others since. */
+  onCaughtUp(listener: () => void): void {
+    this.#caughtUp = listener
+  }
+
+  /** False when the frame was dropped. */
+  push(frame: EncodedFrame, ephemeral: boolean): boolean {
+    if (this.#closed) return false
     const waiting = this.#waiting + frame.text.length + this.#transport.buffered()
     if (waiting > this.#limits.soft && ephemeral) {
       this.dropped++
-      return
+      this.#behind = true
+      return false
     }
     if (waiting > this.#limits.hard) {
       this.close(TRY_AGAIN_LATER, "slow reader")
-      return
+      return false
     }
     this.#waiting += frame.text.length
     if (this.#pending.push(frame) === 1) turn.add(this)
+    return true
   }
 
   flush(): void {
@@ -81,6 +96,8 @@ export class Outbox {
     this.#pending = []
     this.#waiting = 0
     this.#transport.write(frames)
+    // A small backlog may be taken at once, without the transport ever saying "drained".
+    this.#checkCaughtUp()
   }
 
   /** Writes what is due, then closes the transport. Later pushes are ignored. */
@@ -90,5 +107,11 @@ export class Outbox {
     this.#closed = true
     this.#pending = []
     this.#transport.close(code, reason)
+  }
+
+  #checkCaughtUp(): void {
+    if (!this.#behind || this.#closed || this.#waiting > 0 || this.#transport.buffered() > 0) return
+    this.#behind = false
+    this.#caughtUp?.()
   }
 }

@@ -4,11 +4,11 @@
  * holds back the frames behind it until it is answered, as in Phoenix.
  */
 import { Cause, Effect, Exit } from "effect"
-import type { Refusal } from "../domain/Errors.ts"
+import { InvalidInput, type Refusal } from "../domain/Errors.ts"
 import type { Identity } from "../domain/Identity.ts"
 import type { SessionId } from "../domain/Ids.ts"
 import type { Status } from "../domain/Presence.ts"
-import { EMPTY, type Frame, type Ref, type Serializer } from "../domain/protocol/Frame.ts"
+import { EMPTY, type Frame, hasBinaryPayload, type Ref, type Serializer } from "../domain/protocol/Frame.ts"
 import * as Topic from "../domain/Topic.ts"
 import type { Channel, ChannelHost, Joined } from "./Channel.ts"
 import { refusalResponse } from "./ChannelReply.ts"
@@ -20,6 +20,10 @@ const UNMATCHED = reason("unmatched topic")
 const TOO_MANY = reason("too many channels joined")
 const JOIN_CRASHED = reason("join crashed")
 const CHANNEL_CRASH = reason("channel_crash")
+/** Our channels have no binary events. */
+const NOT_JSON = refusalResponse(
+  new InvalidInput({ issues: [{ path: "payload", message: "This event takes a JSON payload" }] })
+)
 
 /** Joins a topic we serve. */
 export type JoinTopic = (
@@ -44,23 +48,48 @@ export class Session implements ChannelHost {
   readonly caller: { readonly identity: Identity; readonly sessionId: SessionId }
   readonly serializer: Serializer
   readonly outbox: Outbox
-  readonly fork: (effect: Effect.Effect<void>) => void
+  readonly #fork: (effect: Effect.Effect<void>) => void
   readonly #joinTopic: JoinTopic
   readonly #maxChannels: number
   readonly #channels = new Map<string, Channel>()
   #status: Status = "online"
+  #hasEnded = false
+  /** Effects that channels have forked and that are not done. */
+  #inFlight = 0
+  /** Called, once each, when nothing is in flight any more. */
+  readonly #onSettled: Array<() => void> = []
 
   constructor(options: SessionOptions) {
     this.caller = { identity: options.identity, sessionId: options.id }
     this.serializer = options.serializer
     this.outbox = options.outbox
-    this.fork = options.fork
+    this.#fork = options.fork
     this.#joinTopic = options.joinTopic
     this.#maxChannels = options.maxChannels
+    options.outbox.onCaughtUp(() => {
+      for (const channel of this.#channels.values()) channel.caughtUp?.()
+    })
   }
 
-  send(frame: EncodedFrame, ephemeral: boolean): void {
-    this.outbox.push(frame, ephemeral)
+  send(frame: EncodedFrame, ephemeral: boolean): boolean {
+    return this.outbox.push(frame, ephemeral)
+  }
+
+  fork(effect: Effect.Effect<void>): void {
+    this.#inFlight++
+    const landed = () => {
+      if (--this.#inFlight > 0) return
+      for (const resume of this.#onSettled.splice(0)) resume()
+    }
+    this.#fork(Effect.ensuring(effect, Effect.sync(landed)))
+  }
+
+  /** Waits until what channels have forked is done, replies included. */
+  get settled(): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      if (this.#inFlight === 0) resume(Effect.void)
+      else this.#onSettled.push(() => resume(Effect.void))
+    })
   }
 
   status(): Status {
@@ -95,12 +124,15 @@ export class Session implements ChannelHost {
       case "phx_join":
         return this.#join(frame, channel)
       case "phx_leave":
-        this.#leave(frame, channel)
+        if (this.#inFlight > 0) return Effect.map(this.settled, () => this.#leave(frame))
+        this.#leave(frame)
         return undefined
       default:
         if (channel === undefined) this.#reply(null, ref, topic, "error", UNMATCHED)
         // A stale join_ref belongs to a channel that is gone; its client no longer listens.
-        else if (joinRef === null || joinRef === channel.joinRef) return this.#handleIn(channel, frame)
+        else if (joinRef !== null && joinRef !== channel.joinRef) return undefined
+        else if (hasBinaryPayload(frame)) this.#reply(channel.joinRef, ref, topic, "error", NOT_JSON)
+        else return this.#handleIn(channel, frame)
         return undefined
     }
   }
@@ -113,63 +145,81 @@ export class Session implements ChannelHost {
     this.#closed(channel)
   }
 
+  get hasEnded(): boolean {
+    return this.#hasEnded
+  }
+
   /** The connection is gone: leaves every topic. */
   end(): void {
+    this.#hasEnded = true
     for (const channel of this.#channels.values()) channel.close()
     this.#channels.clear()
   }
 
   #handleIn(channel: Channel, frame: Frame): Effect.Effect<void> {
     return Effect.suspend(() => channel.handleIn(frame.event, frame.payload, frame.ref)).pipe(
-      Effect.catchCause((cause) => {
-        if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
-        this.#remove(channel)
-        this.#push(channel, channel.joinRef, "phx_error", CHANNEL_CRASH)
-        return Effect.logError("A channel crashed", cause).pipe(
-          Effect.annotateLogs({ topic: channel.topic, event: frame.event, session: this.caller.sessionId })
-        )
-      })
+      Effect.catchCause((cause) => this.#crashed(channel, frame.event, cause))
     )
   }
 
-  #join(frame: Frame, previous: Channel | undefined): Effect.Effect<void> {
+  #crashed(channel: Channel, event: string, cause: Cause.Cause<never>): Effect.Effect<void> {
+    if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
+    // It may have been closed meanwhile, by `kick`.
+    if (this.#channels.get(channel.topic) === channel) {
+      this.#remove(channel)
+      this.#push(channel, channel.joinRef, "phx_error", CHANNEL_CRASH)
+    }
+    return Effect.logError("A channel crashed", cause).pipe(
+      Effect.annotateLogs({ topic: channel.topic, event, session: this.caller.sessionId })
+    )
+  }
+
+  #join(frame: Frame, previous: Channel | undefined): Effect.Effect<void> | undefined {
     const { joinRef, payload, ref, topic } = frame
     const parsed = Topic.parse(topic)
     if (parsed === undefined) {
       this.#reply(null, ref, topic, "error", UNMATCHED)
-      return Effect.void
+      return undefined
     }
     if (previous === undefined && this.#channels.size >= this.#maxChannels) {
       this.#reply(joinRef, ref, topic, "error", TOO_MANY)
-      return Effect.void
+      return undefined
     }
     if (previous !== undefined) this.#remove(previous)
+    // The order clients rely on: the new join's reply, the old channel's close, the new channel's pushes.
+    const answer = (status: "ok" | "error", response: string): void => {
+      this.#reply(joinRef, ref, topic, status, response)
+      if (previous !== undefined) this.#closed(previous)
+    }
+    if (hasBinaryPayload(frame)) {
+      answer("error", NOT_JSON)
+      return undefined
+    }
     return Effect.exit(Effect.suspend(() => this.#joinTopic(this, parsed, topic, joinRef, payload))).pipe(
       Effect.flatMap((exit) => {
         if (Exit.isSuccess(exit)) {
           const { channel, response } = exit.value
+          if (this.#hasEnded) return Effect.sync(() => channel.close())
           this.#channels.set(topic, channel)
-          this.#reply(joinRef, ref, topic, "ok", response)
-          // The order clients rely on: the new join's reply, the old channel's close, the new channel's pushes.
-          if (previous !== undefined) this.#closed(previous)
-          channel.opened()
-          return Effect.void
+          answer("ok", response)
+          return Effect.sync(() => channel.opened()).pipe(
+            Effect.catchCause((cause) => this.#crashed(channel, "phx_join", cause))
+          )
         }
         const refusal = Cause.findErrorOption(exit.cause)
         if (refusal._tag === "Some") {
-          this.#reply(joinRef, ref, topic, "error", refusalResponse(refusal.value))
-          if (previous !== undefined) this.#closed(previous)
+          answer("error", refusalResponse(refusal.value))
           return Effect.void
         }
         if (Cause.hasInterruptsOnly(exit.cause)) return Effect.failCause(exit.cause as Cause.Cause<never>)
-        this.#reply(joinRef, ref, topic, "error", JOIN_CRASHED)
+        answer("error", JOIN_CRASHED)
         return Effect.logError("A join crashed", exit.cause).pipe(Effect.annotateLogs({ topic }))
       })
     )
   }
 
-  #leave(frame: Frame, channel: Channel | undefined): void {
-    const { joinRef, ref, topic } = frame
+  #leave({ joinRef, ref, topic }: Frame): void {
+    const channel = this.#channels.get(topic)
     if (channel === undefined) return this.#reply(joinRef, ref, topic, "ok", EMPTY)
     if (joinRef !== null && joinRef !== channel.joinRef) return
     this.#remove(channel)

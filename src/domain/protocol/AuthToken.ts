@@ -4,6 +4,7 @@
  * parameter `token`.
  */
 import { Redacted } from "effect"
+import * as ConnectParams from "./ConnectParams.ts"
 
 const PREFIX = "base64url.bearer.phx."
 
@@ -35,8 +36,7 @@ export const acceptsSubprotocols = (header: string | undefined): boolean => {
   return offered.length === 0 || offered.includes(SUBPROTOCOL)
 }
 
-export const fromQuery = (query: URLSearchParams): Redacted.Redacted | undefined => {
-  // When a key repeats, the last value wins.
-  const token = query.getAll("token").at(-1)
+export const fromParams = (params: URLSearchParams): Redacted.Redacted | undefined => {
+  const token = ConnectParams.last(params, "token")
   return token === undefined || token === "" ? undefined : Redacted.make(token)
 }

@@ -12,6 +12,7 @@ import { TokenRejected } from "../../domain/Errors.ts"
 import type { Identity } from "../../domain/Identity.ts"
 import { TokenVerifier } from "../../domain/ports/TokenVerifier.ts"
 import * as AuthToken from "../../domain/protocol/AuthToken.ts"
+import * as ConnectParams from "../../domain/protocol/ConnectParams.ts"
 import type { Serializer } from "../../domain/protocol/Frame.ts"
 import * as Origin from "../../domain/protocol/Origin.ts"
 import { negotiate } from "../../domain/protocol/Version.ts"
@@ -26,12 +27,17 @@ export interface SocketRouteOptions {
   readonly allowedOrigins: ReadonlyArray<string>
   /** Bytes; a larger frame closes the socket with 1009. */
   readonly maxFrameBytes: number
+  /** Offers permessage-deflate. Default off: a compressed connection costs memory and shares no frames. */
+  readonly compress?: boolean
 }
 
 export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 
 /** RFC 6455: the endpoint met a condition that it cannot go on from; Phoenix closes so on an undecodable frame. */
 const UNDECODABLE = 1011
+
+/** Milliseconds a peer has to answer our close frame; then its connection is cut. Newer than the types of `ws`. */
+const closing: object = { closeTimeout: 5_000 }
 
 interface Accepted {
   readonly identity: Identity
@@ -47,7 +53,8 @@ export const make = Effect.fnUntraced(function* (options: SocketRouteOptions) {
   const wss = new WebSocketServer({
     noServer: true,
     clientTracking: false,
-    perMessageDeflate: false,
+    perMessageDeflate: options.compress ?? false,
+    ...closing,
     maxPayload: options.maxFrameBytes,
     handleProtocols: (offered) => (offered.has(AuthToken.SUBPROTOCOL) ? AuthToken.SUBPROTOCOL : false)
   })
@@ -57,9 +64,11 @@ export const make = Effect.fnUntraced(function* (options: SocketRouteOptions) {
   ): Effect.fn.Return<Accepted | HttpRefusal> {
     const { headers } = request
     if (!Origin.isAllowed(headers.origin, headers.host, options.allowedOrigins)) return forbidden("origin")
-    const query = new URL(request.url ?? "/", "http://localhost").searchParams
-    const token = AuthToken.fromSubprotocols(headers["sec-websocket-protocol"]) ?? AuthToken.fromQuery(query)
-    const serializer = negotiate(query.getAll("vsn").at(-1))
+    const params = ConnectParams.parse(request.url)
+    const subprotocols = headers["sec-websocket-protocol"]
+    const token = AuthToken.fromSubprotocols(subprotocols) ?? AuthToken.fromParams(params)
+    if (!AuthToken.acceptsSubprotocols(subprotocols)) return forbidden("subprotocol")
+    const serializer = negotiate(ConnectParams.last(params, "vsn"))
     if (serializer === undefined) return forbidden("vsn")
     const verified =
       token === undefined ? Effect.fail(new TokenRejected({ reason: "missing" })) : verifier.verify(token)
@@ -77,8 +86,13 @@ export const make = Effect.fnUntraced(function* (options: SocketRouteOptions) {
       const flow = { pause: () => ws.pause(), resume: () => ws.resume() }
       const session: SessionHandle | undefined = sessions.open({ ...accepted, transport, flow })
       if (session === undefined) return ws.close(1013, "too many sockets")
+      const { serializer } = accepted
       ws.on("message", (data, isBinary) => {
-        const frame = isBinary ? undefined : accepted.serializer.decode(data.toString())
+        // Once we have sent our close frame, nothing is taken any more.
+        if (ws.readyState !== ws.OPEN) return
+        // With the default `binaryType` a message is one Buffer.
+        const bytes = data as Buffer
+        const frame = isBinary ? serializer.decodeBinary(bytes) : serializer.decode(bytes.toString())
         if (frame === undefined) session.close(UNDECODABLE, "undecodable frame")
         else session.receive(frame)
       })

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Redacted } from "effect"
-import { acceptsSubprotocols, fromQuery, fromSubprotocols } from "../../../src/domain/protocol/AuthToken.ts"
+import { acceptsSubprotocols, fromParams, fromSubprotocols } from "../../../src/domain/protocol/AuthToken.ts"
+import { parse } from "../../../src/domain/protocol/ConnectParams.ts"
 
 const value = (token: Redacted.Redacted | undefined) => token && Redacted.value(token)
 /** As the official client writes it. */
@@ -35,7 +36,7 @@ describe("AuthToken", () => {
   })
 
   it("is the last `token` of the query; an empty one is none", () => {
-    const query = (text: string) => value(fromQuery(new URLSearchParams(text)))
+    const query = (text: string) => value(fromParams(parse(`/socket/websocket?${text}`)))
     assert.strictEqual(query("token=a&vsn=2.0.0&token=b"), "b")
     assert.strictEqual(query("user%5Btoken%5D=x&token=a%2Bb"), "a+b")
     assert.isUndefined(query("vsn=2.0.0"))
