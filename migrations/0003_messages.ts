@@ -10,7 +10,7 @@ export default Effect.gen(function* () {
   yield* sql`
     CREATE TABLE messages (
       id uuid PRIMARY KEY,
-      conversation_id uuid NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+      conversation_id uuid NOT NULL,
       seq bigint NOT NULL CHECK (seq >= 1),
       version_seq bigint NOT NULL,
       sender_id uuid NOT NULL,

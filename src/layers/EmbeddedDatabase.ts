@@ -1,12 +1,12 @@
 /**
  * The database one gets without installing one: PGlite (Postgres compiled to WebAssembly) in a worker thread, its
  * files under `DATA_DIR/postgres`, served on a Unix socket that only this user can reach. To everything else it is a
- * Postgres server that happens to allow one statement at a time.
+ * Postgres server that happens to run one statement at a time.
  *
  * Owns the directory, its lock, the worker's life and its restarts. Does not own connections or the schema.
  * The files survive SIGKILL of the process at any moment: Postgres recovers from its log as after a crash.
  */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { Worker } from "node:worker_threads"
@@ -20,6 +20,12 @@ export interface EmbeddedDatabase {
   readonly socketPath: string
   /** Restarts the worker when it ends by itself. Fails when the files can no longer be opened. */
   readonly run: Effect.Effect<never, DatabaseUnusable>
+}
+
+export interface EmbeddedOptions {
+  readonly dataDir: string
+  /** Postgres settings, as in `postgresql.conf`. */
+  readonly settings: Readonly<Record<string, string>>
 }
 
 /** Opening, recovery after a crash included, takes well under a second; the very first start takes a few. */
@@ -37,10 +43,10 @@ const socketIn = (root: string): Effect.Effect<string, never, Scope.Scope> => {
   ).pipe(Effect.map((directory) => join(directory, "postgres.sock")))
 }
 
-const lock = (dataDir: string, directory: string) =>
+const lock = (dataDir: string, root: string) =>
   Effect.acquireRelease(
     Effect.try({
-      try: () => DataDirLock.acquire(directory),
+      try: () => DataDirLock.acquire(root),
       catch: (error) =>
         new DatabaseUnusable({ message: `DATA_DIR ${dataDir} cannot be used: ${(error as Error).message}` })
     }).pipe(
@@ -56,7 +62,7 @@ const lock = (dataDir: string, directory: string) =>
             )
       )
     ),
-    () => Effect.sync(() => DataDirLock.release(directory))
+    () => Effect.sync(() => DataDirLock.release(root))
   )
 
 interface Running {
@@ -64,35 +70,63 @@ interface Running {
   readonly ended: Deferred.Deferred<number>
 }
 
-export const make = Effect.fnUntraced(function* (
-  dataDir: string
-): Effect.fn.Return<EmbeddedDatabase, DatabaseUnusable, Scope.Scope> {
+const close = ({ ended, worker }: Running) =>
+  Effect.sync(() => worker.postMessage("close")).pipe(
+    Effect.andThen(Deferred.await(ended)),
+    Effect.timeoutOption(closeTimeout),
+    Effect.filterOrElse(Option.isSome, () => Effect.promise(() => worker.terminate()))
+  )
+
+export const make = Effect.fnUntraced(function* ({
+  dataDir,
+  settings
+}: EmbeddedOptions): Effect.fn.Return<EmbeddedDatabase, DatabaseUnusable, Scope.Scope> {
   const root = resolve(dataDir)
   const directory = join(root, "postgres")
   const unfinished = join(root, "initialising")
   yield* lock(dataDir, root)
   const socketPath = yield* socketIn(root)
-  const unusable = (what: string) =>
-    new DatabaseUnusable({ message: `DATA_DIR ${dataDir} cannot be opened: ${what}` })
-
-  const open = Effect.callback<Running, DatabaseUnusable>((resume) => {
-    rmSync(socketPath, { force: true })
-    // A first start that was cut short has left nothing worth keeping: nobody was served yet.
-    if (existsSync(unfinished)) rmSync(directory, { recursive: true, force: true })
-    if (!existsSync(directory)) writeFileSync(unfinished, "")
-    const ended = Deferred.makeUnsafe<number>()
-    const worker = new Worker(new URL("./EmbeddedWorker.ts", import.meta.url), {
-      workerData: { directory, socketPath } satisfies EmbeddedWorkerData
+  const unusable = (why: string) =>
+    new DatabaseUnusable({
+      message:
+        `DATA_DIR ${dataDir}: the database in ${directory} cannot be opened (${why}); ` +
+        "restore it from a backup, or move it away to start with an empty one"
     })
-    worker.on("error", (error) => resume(Effect.fail(unusable(String(error)))))
-    worker.on("exit", (code) => {
-      Deferred.doneUnsafe(ended, Effect.succeed(code))
-      resume(Effect.fail(unusable(`the database ended while opening it (code ${code})`)))
+
+  /** Tells a directory to be opened from one to be made. Anything else is left alone: it may be someone's data. */
+  const prepare = Effect.try({
+    try: () => {
+      rmSync(socketPath, { force: true })
+      // A first start that was cut short has left nothing worth keeping: nobody was served yet.
+      if (existsSync(unfinished)) rmSync(directory, { recursive: true, force: true })
+      if (existsSync(join(directory, "PG_VERSION"))) return
+      if (existsSync(directory) && readdirSync(directory).length > 0) throw new Error("PG_VERSION is missing")
+      writeFileSync(unfinished, "")
+    },
+    catch: (error) => unusable((error as Error).message)
+  })
+
+  const start = Effect.callback<Running, DatabaseUnusable>((resume) => {
+    const ended = Deferred.makeUnsafe<number>()
+    let why = "it ended without a word"
+    const worker = new Worker(new URL("./EmbeddedWorker.ts", import.meta.url), {
+      workerData: { directory, socketPath, settings } satisfies EmbeddedWorkerData
+    })
+    worker.on("error", (error) => {
+      why = String(error)
     })
     worker.on("message", (message: EmbeddedWorkerMessage) => {
-      if (message._tag === "Failed") return resume(Effect.fail(unusable(message.message)))
-      rmSync(unfinished, { force: true })
-      resume(Effect.succeed({ worker, ended }))
+      if (message._tag === "Failed") {
+        why = message.why
+      } else {
+        rmSync(unfinished, { force: true })
+        resume(Effect.succeed({ worker, ended }))
+      }
+    })
+    // Last of all, also after an error: only then are the files free.
+    worker.on("exit", (code) => {
+      Deferred.doneUnsafe(ended, Effect.succeed(code))
+      resume(Effect.fail(unusable(why)))
     })
     return Effect.promise(() => worker.terminate())
   }).pipe(
@@ -102,21 +136,15 @@ export const make = Effect.fnUntraced(function* (
     })
   )
 
-  const close = ({ ended, worker }: Running) =>
-    Effect.sync(() => worker.postMessage("close")).pipe(
-      Effect.andThen(Deferred.await(ended)),
-      Effect.timeoutOption(closeTimeout),
-      Effect.filterOrElse(Option.isSome, () => Effect.promise(() => worker.terminate()))
-    )
+  const open = Effect.andThen(prepare, start)
 
-  let running = yield* open
-  yield* Effect.addFinalizer(() => Effect.suspend(() => close(running)))
+  let running: Running = yield* Effect.acquireRelease(open, () => Effect.suspend(() => close(running)))
 
   const run = Effect.gen(function* () {
     while (true) {
       const code = yield* Deferred.await(running.ended)
       yield* Effect.logWarning("The embedded database ended by itself; starting it again").pipe(
-        Effect.annotateLogs({ code, dataDir })
+        Effect.annotateLogs({ dataDir, code })
       )
       running = yield* open
     }

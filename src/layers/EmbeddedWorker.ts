@@ -1,6 +1,6 @@
 /**
  * The worker thread of the embedded database: PGlite over a directory, speaking the Postgres protocol on a socket.
- * Started by `EmbeddedDatabase`, which it tells when it is ready and when it failed; it ends on request or by itself
+ * Started by `EmbeddedDatabase`, which it tells when it is ready and why it failed. It ends on request, or by itself
  * when the database inside is broken, since only a new one recovers from that.
  */
 import { parentPort, workerData } from "node:worker_threads"
@@ -10,23 +10,27 @@ import { PGLiteSocketServer } from "@electric-sql/pglite-socket"
 export interface EmbeddedWorkerData {
   readonly directory: string
   readonly socketPath: string
+  readonly settings: Readonly<Record<string, string>>
 }
 
 export type EmbeddedWorkerMessage =
   | { readonly _tag: "Ready" }
-  | { readonly _tag: "Failed"; readonly message: string }
+  | { readonly _tag: "Failed"; readonly why: string }
 
 const port = parentPort!
-const { directory, socketPath } = workerData as EmbeddedWorkerData
+const { directory, settings, socketPath } = workerData as EmbeddedWorkerData
 const tell = (message: EmbeddedWorkerMessage) => port.postMessage(message)
 
 /** What the database last complained about, to explain a start that failed. */
 const complaints: Array<string> = []
+const severe = /^.*\b(FATAL|PANIC|ERROR): +/
 
 const fail = (error: unknown): void => {
-  const reason = error instanceof Error ? error.message : String(error)
-  const detail = complaints.filter((line) => /FATAL|PANIC|ERROR/.test(line)).at(-1)
-  tell({ _tag: "Failed", message: detail === undefined ? reason : `${detail.trim()} (${reason})` })
+  const complaint = complaints
+    .findLast((line) => severe.test(line))
+    ?.replace(severe, "")
+    .trim()
+  tell({ _tag: "Failed", why: complaint ?? (error instanceof Error ? error.message : String(error)) })
   // The message leaves before the thread does.
   setImmediate(() => process.exit(1))
 }
@@ -36,8 +40,7 @@ process.on("unhandledRejection", fail)
 
 const db = new PGlite({
   dataDir: directory,
-  // The data directory outlives any one process: a commit waits until its log is with the operating system.
-  relaxedDurability: false,
+  postgresqlconf: Object.entries(settings).map(([name, value]) => `${name} = '${value}'`),
   onStderr: (line) => {
     complaints.push(line)
     if (complaints.length > 20) complaints.shift()

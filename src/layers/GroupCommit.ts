@@ -10,18 +10,29 @@
  * in order. When a key's commit fails, everything of that key still queued fails with it: a later item must not
  * overtake the one its sender is about to retry.
  */
-import { Effect, Exit, Latch, Result } from "effect"
+import { Clock, Duration, Effect, Exit, Latch, Result } from "effect"
 
 export type Settle<Out, E> = (result: Result.Result<Out, E>) => void
 
 export interface Options<In, Out, E> {
   /** Items that may wait, over all lanes; one more is refused with `overloaded`. */
   readonly capacity: number
+  /** Bytes that may wait, over all lanes, by `bytesOf`. */
+  readonly capacityBytes: number
   /** Items in one commit at the most. */
   readonly maxBatch: number
+  /** Bytes in one commit at the most; an item larger than that is committed alone. */
+  readonly maxBatchBytes: number
   /** Commits in flight at the most. */
   readonly lanes: number
+  /**
+   * Under load, a lane's commits begin at least this far apart. A commit has a price of its own, and so a fast
+   * database would otherwise be kept busy with many small ones. A quiet lane never waits.
+   */
+  readonly pace: Duration.Input
   readonly keyOf: (item: In) => string
+  /** Roughly. */
+  readonly bytesOf: (item: In) => number
   /**
    * Commits a batch and answers one result per item, in the batch's order. Never fails: what could not be
    * committed is in the results. A defect settles the batch with `failed` and ends `run`.
@@ -35,112 +46,141 @@ export interface Options<In, Out, E> {
 }
 
 export interface GroupCommit<In, Out, E> {
-  /** `settle` must not throw. It is called later, never from within `offer` unless the queue is full. */
+  /**
+   * `settle` is called once and must not throw: within the call when there is no room, otherwise later, in the
+   * order of the key's items.
+   */
   readonly offer: (item: In, settle: Settle<Out, E>) => void
   /** Items queued or being committed. */
   readonly depth: () => number
-  /** Commits what is offered, for ever. When interrupted it commits what is queued and then ends. */
+  /**
+   * Commits what is offered, for ever. Interrupted, it first commits what is queued, unless nothing can be committed
+   * any more. What remains when the scope of `make` closes is settled with `failed`.
+   */
   readonly run: Effect.Effect<never>
 }
 
 interface Entry<In, Out, E> {
   readonly item: In
+  readonly bytes: number
   readonly settle: Settle<Out, E>
 }
 
-/** FNV-1a. Keys are ids, whose randomness may sit in any part of them. */
+interface Lane<In, Out, E> {
+  queue: Array<Entry<In, Out, E>>
+  readonly filled: Latch.Latch
+  /** When the last commit began, and how many items it had. */
+  begunAt: number
+  size: number
+}
+
+/** A batch of more items than this is a sign of load. */
+const busyBatch = 4
+
+/** FNV-1a, since the randomness of a key may sit in any part of it. */
 const hash = (key: string): number => {
   let h = 0x811c9dc5
   for (let i = 0; i < key.length; i++) h = Math.imul(h ^ key.charCodeAt(i), 0x01000193)
   return h >>> 0
 }
 
-class Lane<In, Out, E> {
-  queue: Array<Entry<In, Out, E>> = []
-  readonly filled = Latch.makeUnsafe(false)
-}
-
 export const make = Effect.fnUntraced(function* <In, Out, E>(options: Options<In, Out, E>) {
-  const { breaksKey, capacity, commit, keyOf, maxBatch } = options
-  const lanes = Array.from({ length: options.lanes }, () => new Lane<In, Out, E>())
+  const { breaksKey, bytesOf, capacity, capacityBytes, commit, keyOf, maxBatch, maxBatchBytes } = options
+  const clock = yield* Clock.Clock
+  const pace = Duration.toMillis(Duration.fromInputUnsafe(options.pace))
+  const lanes = Array.from(
+    { length: options.lanes },
+    (): Lane<In, Out, E> => ({ queue: [], filled: Latch.makeUnsafe(false), begunAt: 0, size: 0 })
+  )
   const failed = Result.fail(options.failed)
   const overloaded = Result.fail(options.overloaded)
   let depth = 0
-
-  const laneOf = (item: In): Lane<In, Out, E> =>
-    lanes.length === 1 ? lanes[0]! : lanes[hash(keyOf(item)) % lanes.length]!
+  let depthBytes = 0
 
   const offer = (item: In, settle: Settle<Out, E>): void => {
-    if (depth >= capacity) return settle(overloaded)
+    const bytes = bytesOf(item)
+    if (depth >= capacity || (depth > 0 && depthBytes + bytes > capacityBytes)) return settle(overloaded)
     depth++
-    const lane = laneOf(item)
-    if (lane.queue.push({ item, settle }) === 1) lane.filled.openUnsafe()
+    depthBytes += bytes
+    const lane = lanes.length === 1 ? lanes[0]! : lanes[hash(keyOf(item)) % lanes.length]!
+    if (lane.queue.push({ item, bytes, settle }) === 1) lane.filled.openUnsafe()
   }
 
-  const settleAll = (
-    entries: ReadonlyArray<Entry<In, Out, E>>,
-    resultAt: (i: number) => Result.Result<Out, E>
-  ) => {
-    depth -= entries.length
-    for (let i = 0; i < entries.length; i++) entries[i]!.settle(resultAt(i))
+  const takeBatch = ({ queue }: Lane<In, Out, E>): ReadonlyArray<Entry<In, Out, E>> => {
+    let count = 1
+    let bytes = queue[0]!.bytes
+    while (count < maxBatch && count < queue.length) {
+      bytes += queue[count]!.bytes
+      if (bytes > maxBatchBytes) break
+      count++
+    }
+    return queue.splice(0, count)
   }
 
-  /** Removes the queued entries of these keys, in order. */
-  const removeQueued = (lane: Lane<In, Out, E>, keys: ReadonlySet<string>) => {
+  const takeKeys = (lane: Lane<In, Out, E>, keys: ReadonlySet<string>): ReadonlyArray<Entry<In, Out, E>> => {
     if (keys.size === 0) return []
-    const removed = lane.queue.filter((entry) => keys.has(keyOf(entry.item)))
-    if (removed.length > 0) lane.queue = lane.queue.filter((entry) => !keys.has(keyOf(entry.item)))
-    return removed
+    const taken = lane.queue.filter((entry) => keys.has(keyOf(entry.item)))
+    if (taken.length > 0) lane.queue = lane.queue.filter((entry) => !keys.has(keyOf(entry.item)))
+    return taken
+  }
+
+  const settle = (entry: Entry<In, Out, E>, result: Result.Result<Out, E>) => {
+    depth--
+    depthBytes -= entry.bytes
+    entry.settle(result)
   }
 
   /** Settles a batch, and then what is queued behind the keys that broke in it. Answers whether anything worked. */
   const finish = (
     lane: Lane<In, Out, E>,
     batch: ReadonlyArray<Entry<In, Out, E>>,
-    results: ReadonlyArray<Result.Result<Out, E>>
+    resultAt: (i: number) => Result.Result<Out, E>
   ): boolean => {
     const broken = new Set<string>()
     let worked = false
     for (let i = 0; i < batch.length; i++) {
-      const result = results[i]!
+      const result = resultAt(i)
       if (Result.isSuccess(result)) worked = true
       else if (breaksKey(result.failure)) broken.add(keyOf(batch[i]!.item))
     }
     // Taken out before anyone is told, since whoever is told may offer again.
-    const behind = removeQueued(lane, broken)
-    settleAll(batch, (i) => results[i]!)
-    settleAll(behind, () => failed)
+    const behind = takeKeys(lane, broken)
+    for (let i = 0; i < batch.length; i++) settle(batch[i]!, resultAt(i))
+    for (const entry of behind) settle(entry, failed)
     return worked
   }
 
   const commitNext = (lane: Lane<In, Out, E>): Effect.Effect<boolean> =>
     Effect.suspend(() => {
-      const batch = lane.queue.splice(0, maxBatch)
-      return commit(batch.map((entry) => entry.item)).pipe(
+      const batch = takeBatch(lane)
+      lane.begunAt = clock.currentTimeMillisUnsafe()
+      lane.size = batch.length
+      return Effect.suspend(() => commit(batch.map((entry) => entry.item))).pipe(
         Effect.onExit((exit) =>
-          Exit.isSuccess(exit)
-            ? Effect.void
-            : Effect.sync(() =>
-                finish(
-                  lane,
-                  batch,
-                  batch.map(() => failed)
-                )
-              )
+          Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => finish(lane, batch, () => failed))
         ),
-        Effect.map((results) => finish(lane, batch, results))
+        Effect.map((results) => finish(lane, batch, (i) => results[i]!))
       )
     })
 
+  /** Milliseconds to wait for more items. */
+  const pauseOf = (lane: Lane<In, Out, E>): number =>
+    lane.size > busyBatch && lane.queue.length < maxBatch
+      ? Math.max(0, lane.begunAt + pace - clock.currentTimeMillisUnsafe())
+      : 0
+
   /** What is committing is not interrupted: a commit cut short may have happened or not. */
-  const next = (lane: Lane<In, Out, E>) =>
+  const next = (lane: Lane<In, Out, E>): Effect.Effect<unknown> =>
     Effect.suspend(() => {
-      if (lane.queue.length > 0) return Effect.uninterruptible(commitNext(lane))
-      lane.filled.closeUnsafe()
-      return lane.filled.await
+      if (lane.queue.length === 0) {
+        lane.filled.closeUnsafe()
+        return lane.filled.await
+      }
+      const pause = pauseOf(lane)
+      const begin = Effect.uninterruptible(commitNext(lane))
+      return pause === 0 ? begin : Effect.andThen(Effect.sleep(pause), begin)
     })
 
-  /** Gives up at the first batch of which nothing could be committed. */
   const drain = (lane: Lane<In, Out, E>): Effect.Effect<void> =>
     Effect.suspend(() =>
       lane.queue.length === 0
@@ -156,7 +196,7 @@ export const make = Effect.fnUntraced(function* <In, Out, E>(options: Options<In
 
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
-      for (const lane of lanes) settleAll(lane.queue.splice(0), () => failed)
+      for (const lane of lanes) for (const entry of lane.queue.splice(0)) settle(entry, failed)
     })
   )
 

@@ -79,8 +79,13 @@ export const make = Effect.fnUntraced(function* (options: WatermarkOptions) {
   return yield* GroupCommit.make<Advance, void, Unavailable | Overloaded>({
     capacity: options.capacity,
     maxBatch: options.maxBatch,
+    capacityBytes: Infinity,
+    maxBatchBytes: Infinity,
     lanes: 1,
+    // Nobody waits for a receipt, and the longer it waits the more of them are one update.
+    pace: "20 millis",
     keyOf: (advance) => advance.conversationId,
+    bytesOf: () => 0,
     commit,
     breaksKey: () => false,
     failed: unavailable,

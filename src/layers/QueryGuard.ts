@@ -1,0 +1,119 @@
+/**
+ * What every query goes through: a deadline that holds even when the database has fallen silent, pauses between
+ * attempts to reach a lost one, and the one translation of `SqlError` into what the rest of the service knows.
+ * No SQL text and no row leaves here, neither in an error nor in the log.
+ */
+import { Clock, Data, Duration, Effect, Scope } from "effect"
+import type { SqlError } from "effect/sql/SqlError"
+import { Unavailable } from "../domain/Errors.ts"
+import { describe, isRejection } from "./SqlFailure.ts"
+
+/** The database understood the query and will never accept it: its data breaks a rule. Retrying cannot help. */
+export class QueryRejected extends Data.TaggedError("QueryRejected")<{
+  readonly cause: SqlError
+}> {}
+
+export type Query<A, R> = Effect.Effect<A, SqlError, R>
+
+export interface QueryGuard {
+  /** Runs a query. `what` names the operation in the log. */
+  readonly run: <A, R>(what: string, query: Query<A, R>) => Effect.Effect<A, Unavailable, R>
+  /** Like `run`, for callers that can tell which of their input broke a rule. */
+  readonly attempt: <A, R>(
+    what: string,
+    query: Query<A, R>
+  ) => Effect.Effect<A, Unavailable | QueryRejected, R>
+}
+
+/** Pauses between attempts to reach a lost server: from 100 ms up to 5 s, each cut randomly by up to a half. */
+const backoffMillis = (failures: number): number =>
+  Math.min(5000, 100 * 2 ** Math.min(failures - 1, 10)) * (0.5 + Math.random() / 2)
+
+export const make = Effect.fnUntraced(function* (timeout: Duration.Duration) {
+  const scope = yield* Scope.Scope
+  const clock = yield* Clock.Clock
+  const timeoutMillis = Duration.toMillis(timeout)
+  const unavailable = new Unavailable({ what: "database" })
+
+  // While the server cannot be reached, only one query in a while tries; the others are answered at once.
+  let failures = 0
+  let closedUntil = 0
+
+  const onUnreachable = Effect.suspend(() => {
+    const isFirst = failures++ === 0
+    closedUntil = clock.currentTimeMillisUnsafe() + backoffMillis(failures)
+    return isFirst ? Effect.logWarning("The database cannot be reached") : Effect.void
+  })
+
+  const onReached = Effect.suspend(() => {
+    failures = 0
+    return Effect.logInfo("The database is reachable again")
+  })
+
+  /**
+   * Cancelling a query waits for the server's word, which a silent one never sends. So a query past its deadline is
+   * answered at once, and goes on being cancelled in the background until its connection is dropped.
+   */
+  const within = <A, R>(query: Query<A, R>): Effect.Effect<A, SqlError | Unavailable, R> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(Effect.forkIn(Effect.interruptible(query), scope, { startImmediately: true }), (fiber) =>
+        restore(
+          Effect.callback<A, SqlError | Unavailable>((resume) => {
+            const giveUp = () => fiber.interruptUnsafe()
+            const timer = setTimeout(() => {
+              giveUp()
+              resume(Effect.fail(unavailable))
+            }, timeoutMillis)
+            fiber.addObserver((exit) => {
+              clearTimeout(timer)
+              resume(exit)
+            })
+            return Effect.sync(() => {
+              clearTimeout(timer)
+              giveUp()
+            })
+          })
+        )
+      )
+    )
+
+  const translate = (
+    what: string,
+    error: SqlError | Unavailable
+  ): Effect.Effect<never, Unavailable | QueryRejected> => {
+    if (error._tag === "Unavailable") {
+      return Effect.logWarning("A query took too long and was given up").pipe(
+        Effect.annotateLogs({ query: what, timeoutMillis }),
+        Effect.andThen(Effect.fail(error))
+      )
+    }
+    if (isRejection(error)) return Effect.fail(new QueryRejected({ cause: error }))
+    const { _tag, operation } = error.reason
+    return (
+      _tag === "ConnectionError" && operation === "connect"
+        ? onUnreachable
+        : Effect.logWarning("A query failed")
+    ).pipe(Effect.annotateLogs({ query: what, ...describe(error) }), Effect.andThen(Effect.fail(unavailable)))
+  }
+
+  const attempt: QueryGuard["attempt"] = (what, query) =>
+    Effect.suspend(() =>
+      clock.currentTimeMillisUnsafe() < closedUntil
+        ? Effect.fail(unavailable)
+        : within(query).pipe(
+            Effect.tap(() => (failures === 0 ? Effect.void : onReached)),
+            Effect.catch((error) => translate(what, error))
+          )
+    )
+
+  const run: QueryGuard["run"] = (what, query) =>
+    Effect.catchTag(attempt(what, query), "QueryRejected", (error) =>
+      Effect.logError("The database rejected a query").pipe(
+        Effect.annotateLogs({ query: what, ...describe(error.cause) }),
+        Effect.andThen(Effect.fail(unavailable))
+      )
+    )
+
+  const self: QueryGuard = { run, attempt }
+  return self
+})
