@@ -39,6 +39,28 @@ const run = (command, args, options = {}) =>
     env: { ...process.env, PATH: outsidePath, ...options.env }
   })
 
+// Packages of the system
+
+const canAptInstall = () =>
+  process.getuid?.() === 0 && run("apt-get", ["--version"], { stdio: "ignore" }).status === 0
+
+const aptGet = (...args) => {
+  // Runlevel 1 keeps Debian from starting the servers; the tests start their own.
+  const env = { DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" }
+  const options = ["-qq", "-o", "DPkg::Lock::Timeout=120"]
+  const { status, stderr } = run("apt-get", [...options, ...args], {
+    env,
+    stdio: ["ignore", "ignore", "pipe"]
+  })
+  if (status !== 0) say(`apt-get ${args[0]} failed:\n${stderr}`)
+}
+
+const aptInstall = (packages, why) => {
+  say(`installing ${packages.join(", ")} with apt-get, ${why}`)
+  aptGet("update")
+  aptGet("install", "-y", "--no-install-recommends", ...packages)
+}
+
 // Dependencies
 
 const readPackages = (path) => {
@@ -78,15 +100,17 @@ const isSuitable = (version) => {
   return major > 22 || (major === 22 && minor >= 19)
 }
 
-const versionOf = (node, env = {}) => {
-  const { status, stdout } = run(node, ["--version"], { stdio: ["ignore", "pipe", "ignore"], env })
-  return status === 0 ? String(stdout).trim() : undefined
+/** What a Node says of its version, or why it does not run. */
+const tryNode = (node) => {
+  const { error, status, stderr, stdout } = run(node, ["--version"], { stdio: ["ignore", "pipe", "pipe"] })
+  if (status === 0) return { version: String(stdout).trim(), problem: "" }
+  return { version: undefined, problem: String(error?.message ?? stderr).trim() }
 }
 
 const linkedNodeIsSuitable = () => {
   if (!existsSync(linkedNode)) return false
   const isThisProcess = realpathSync(linkedNode) === realpathSync(process.execPath)
-  return isSuitable(isThisProcess ? process.version : versionOf(linkedNode))
+  return isSuitable(isThisProcess ? process.version : tryNode(linkedNode).version)
 }
 
 /**
@@ -107,18 +131,25 @@ const runNodeInstallScript = () => {
 
 const ensureNode = () => {
   if (linkedNodeIsSuitable()) return
-  const outside = versionOf("node")
+  const outside = tryNode("node").version
   if (!isSuitable(outside)) {
-    runNodeInstallScript()
+    if (!existsSync(linkedNode)) runNodeInstallScript()
+    // The binaries of Node 26 want a library that a bare Debian does not have.
+    const lacksLibrary = existsSync(linkedNode) && /libatomic/.test(tryNode(linkedNode).problem)
+    if (lacksLibrary && canAptInstall()) aptInstall(["libatomic1"], "for Node 26")
     if (linkedNodeIsSuitable()) return
   }
+  const problem = existsSync(linkedNode) ? tryNode(linkedNode).problem : "it could not be fetched"
   // A binary that does not run here must not stand in the way of one that does.
   rmSync(linkedNode, { force: true })
   if (isSuitable(outside)) return
+  say(
+    `the Node of the npm package \`node\` does not run here (${process.platform} ${process.arch}): ${problem}`
+  )
+  if (/libatomic/.test(problem)) say("the library is in the package libatomic1 of Debian and Ubuntu")
   fail(
-    `there is no Node that runs TypeScript: the npm package \`node\` has no working binary for ${process.platform} ` +
-      `${process.arch}, and the PATH has ${outside === undefined ? "none" : `Node ${outside}`}. ` +
-      "Install Node 22.19 or later (26 is what the project is tested with) and run the command again."
+    `the PATH has ${outside === undefined ? "no Node" : `Node ${outside}`}; put Node 22.19 or later there ` +
+      "(26 is what the project is tested with) and run the command again"
   )
 }
 
@@ -137,26 +168,14 @@ const missingPrograms = () => {
     .map((name) => programs[name])
 }
 
-const aptInstall = (packages) => {
-  say(`installing ${packages.join(", ")} with apt-get, for the tests`)
-  // Runlevel 1 keeps Debian from starting the servers; the tests start their own.
-  const env = { DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" }
-  const quietly = { env, stdio: ["ignore", "ignore", "inherit"] }
-  run("apt-get", ["update", "-qq"], quietly)
-  run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...packages], quietly)
-}
-
 const ensurePrograms = () => {
   const wanted = missingPrograms().map((program) => program.debian)
   if (wanted.length === 0) return
-  const canInstall =
-    process.getuid?.() === 0 && run("apt-get", ["--version"], { stdio: "ignore" }).status === 0
-  if (canInstall) aptInstall(wanted)
+  const canInstall = canAptInstall()
+  if (canInstall) aptInstall(wanted, "for the tests")
   const missing = missingPrograms()
-  for (const { suites, what } of missing) {
-    say(`${what} is not on this machine; suites skipped: ${suites}`)
-  }
   if (missing.length === 0) return
+  for (const { suites, what } of missing) say(`${what} is not on this machine; suites skipped: ${suites}`)
   if (!canInstall)
     say(`on Debian or Ubuntu: sudo apt-get install ${missing.map(({ debian }) => debian).join(" ")}`)
   if (inCi) fail("in CI no suite may be skipped")
