@@ -24,20 +24,14 @@ const areas = [
     ]),
     imports: ["domain"]
   },
-  {
-    name: "supervision",
-    files: only("src/supervisors", [
-      ...["Child", "ChildSpec", "DynamicSupervisor", "Introspection", "RestartStrategy"],
-      ...["Supervisor", "SupervisorErrors", "SupervisorReport"]
-    ]),
-    imports: ["processes"]
-  },
-  { name: "actors", files: /^src\/actors\//, imports: ["domain", "processes", "supervision"] },
+  // The concrete supervisors come first, for the pattern of the generic library takes the whole folder.
   {
     name: "supervisors",
-    files: /^src\/supervisors\//,
+    files: /^src\/supervisors\/(Application|(?!Dynamic)\w+Supervisor)\.ts$/,
     imports: ["domain", "processes", "supervision", "actors"]
   },
+  { name: "supervision", files: /^src\/supervisors\//, imports: ["processes"] },
+  { name: "actors", files: /^src\/actors\//, imports: ["domain", "processes", "supervision"] },
   {
     name: "edges",
     files: /^src\/edges\//,
