@@ -2,16 +2,20 @@
  * Who is on which topic, on this node. Changes are told to the topic's subscribers as `presence_diff`s, at most
  * one per topic and interval, so that a storm of joins costs each subscriber a few frames and not one per join.
  */
-import { Clock, Context, Effect, Layer } from "effect"
+import { Clock, Context, Duration, Effect, FiberSet, Layer } from "effect"
 import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import type { DeviceId, UserId } from "../domain/Ids.ts"
-import { type Meta, PendingDiff, type Presences, Roster, type Status } from "../domain/Presence.ts"
+import { type Meta, type Presences, Roster, type RosterLimits, type Status } from "../domain/Presence.ts"
 import { TopicHub } from "./TopicHub.ts"
 
-/** Diffs of one topic are told this many milliseconds after its first untold change. */
-const DIFF_INTERVAL_MS = 50
+export interface PresenceOptions extends RosterLimits {
+  /** The least time between two diffs of one topic. */
+  readonly diffInterval: Duration.Duration
+}
 
-/** One tracked connection on one topic. */
+const defaults: PresenceOptions = { keys: 1_000, metas: 20, diffInterval: Duration.millis(50) }
+
+/** One connection on one topic. Past a limit of its topic it is not shown to others. */
 export interface Tracked {
   readonly update: (status: Status) => void
   readonly untrack: () => void
@@ -21,6 +25,8 @@ export class PresenceTracker extends Context.Service<
   PresenceTracker,
   {
     readonly track: (topic: string, userId: UserId, deviceId: DeviceId, status: Status) => Tracked
+    /** The topic's `presence_state`, as JSON text. Whoever is sent it must be subscribed to the topic. */
+    readonly stateJson: (topic: string) => string
     readonly state: (topic: string) => Presences
   }
 >()("messaging-service/actors/PresenceTracker") {}
@@ -29,67 +35,82 @@ export class PresenceTracker extends Context.Service<
 const newRef = (): string =>
   Buffer.from(uuidV7Unsafe().replaceAll("-", "").slice(8), "hex").toString("base64url")
 
-export const layer = Layer.effect(
-  PresenceTracker,
-  Effect.gen(function* () {
-    const hub = yield* TopicHub
-    const clock = yield* Clock.Clock
-    const topics = new Map<string, { readonly roster: Roster; readonly pending: PendingDiff }>()
-    const due = new Set<string>()
+class Presence implements Tracked {
+  readonly #roster: () => Roster
+  readonly #userId: UserId
+  #meta: Meta
 
-    const tell = (topic: string): void => {
-      due.delete(topic)
-      const entry = topics.get(topic)
-      if (entry === undefined) return
-      if (!entry.pending.isEmpty) {
-        const payload = JSON.stringify(entry.pending.take())
-        hub.publishLocal({ topic, event: "presence_diff", payload, seq: null, except: null })
-      }
-      if (entry.roster.isEmpty) topics.delete(topic)
-    }
-    const changed = (topic: string): void => {
-      if (due.has(topic)) return
-      due.add(topic)
-      setTimeout(tell, DIFF_INTERVAL_MS, topic)
-    }
-    const entryOf = (topic: string) => {
-      let entry = topics.get(topic)
-      if (entry === undefined)
-        topics.set(topic, (entry = { roster: new Roster(), pending: new PendingDiff() }))
-      return entry
-    }
+  /** `roster` answers the topic's roster, for a change. */
+  constructor(roster: () => Roster, userId: UserId, meta: Meta) {
+    this.#roster = roster
+    this.#userId = userId
+    this.#meta = meta
+    roster().add(userId, meta)
+  }
 
-    return PresenceTracker.of({
-      state: (topic) => topics.get(topic)?.roster.state() ?? {},
-      track: (topic, userId, deviceId, status) => {
-        const add = (meta: Meta): Meta => {
-          const { roster, pending } = entryOf(topic)
-          roster.add(userId, meta)
-          pending.join(userId, meta)
-          changed(topic)
-          return meta
+  update(status: Status): void {
+    const { device_id, online_at, phx_ref } = this.#meta
+    const roster = this.#roster()
+    roster.remove(this.#userId, phx_ref)
+    this.#meta = { device_id, status, online_at, phx_ref: newRef(), phx_ref_prev: phx_ref }
+    roster.add(this.#userId, this.#meta)
+  }
+
+  untrack(): void {
+    this.#roster().remove(this.#userId, this.#meta.phx_ref)
+  }
+}
+
+export const layerWith = (options: Partial<PresenceOptions> = {}) =>
+  Layer.effect(
+    PresenceTracker,
+    Effect.gen(function* () {
+      const { diffInterval, ...limits } = { ...defaults, ...options }
+      const hub = yield* TopicHub
+      const clock = yield* Clock.Clock
+      const run = yield* FiberSet.makeRuntime<never>()
+      const rosters = new Map<string, Roster>()
+      /** Topics with untold changes. */
+      let changed = new Set<string>()
+
+      const tell = Effect.sync(() => {
+        const topics = changed
+        changed = new Set()
+        for (const topic of topics) {
+          const roster = rosters.get(topic)
+          const diff = roster?.takeDiff()
+          if (roster?.isEmpty) rosters.delete(topic)
+          if (diff === undefined) continue
+          hub.publishLocal({
+            topic,
+            event: "presence_diff",
+            payload: JSON.stringify(diff),
+            seq: null,
+            except: null
+          })
         }
-        const remove = (meta: Meta): void => {
-          const { roster, pending } = entryOf(topic)
-          if (roster.remove(userId, meta.phx_ref) === undefined) return
-          pending.leave(userId, meta)
-          changed(topic)
-        }
-        let current = add({
-          device_id: deviceId,
-          status,
-          online_at: clock.currentTimeMillisUnsafe(),
-          phx_ref: newRef()
-        })
-        return {
-          untrack: () => remove(current),
-          update: (status) => {
-            remove(current)
-            const { device_id, online_at, phx_ref } = current
-            current = add({ device_id, status, online_at, phx_ref: newRef(), phx_ref_prev: phx_ref })
-          }
-        }
+      })
+      const toChange = (topic: string): Roster => {
+        let roster = rosters.get(topic)
+        if (roster === undefined) rosters.set(topic, (roster = new Roster(limits)))
+        // The first change since the last telling sets the time of the next, for all topics.
+        if (changed.size === 0) run(Effect.delay(tell, diffInterval))
+        changed.add(topic)
+        return roster
       }
+
+      return PresenceTracker.of({
+        stateJson: (topic) => rosters.get(topic)?.stateJson() ?? "{}",
+        state: (topic) => rosters.get(topic)?.state() ?? {},
+        track: (topic, userId, deviceId, status) =>
+          new Presence(() => toChange(topic), userId, {
+            device_id: deviceId,
+            status,
+            online_at: clock.currentTimeMillisUnsafe(),
+            phx_ref: newRef()
+          })
+      })
     })
-  })
-)
+  )
+
+export const layer = layerWith()

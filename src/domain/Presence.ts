@@ -1,6 +1,6 @@
 /**
  * Presence of one topic, as Phoenix clients expect it: users by id, one meta per tracked connection, and diffs
- * that say which metas came and went. Pure; `PresenceTracker` owns one Roster per topic.
+ * that say which metas came and went since the last one. Pure; `PresenceTracker` owns one Roster per topic.
  */
 import type { DeviceId, UserId } from "./Ids.ts"
 
@@ -20,7 +20,7 @@ export interface Entry {
   readonly metas: ReadonlyArray<Meta>
 }
 
-/** `presence_state`: everyone; also the shape of each half of a diff. */
+/** `presence_state`: everyone; also the shape of each half of a diff. Keys are UUIDs, so none is `__proto__`. */
 export type Presences = Readonly<Record<string, Entry>>
 
 export interface Diff {
@@ -28,58 +28,115 @@ export interface Diff {
   readonly leaves: Presences
 }
 
-/** Changes that were not told yet. A meta that came and went in between is never told. */
-export class PendingDiff {
-  readonly #joins = new Map<UserId, Array<Meta>>()
-  readonly #leaves = new Map<UserId, Array<Meta>>()
-
-  join(userId: UserId, meta: Meta): void {
-    append(this.#joins, userId, meta)
-  }
-
-  leave(userId: UserId, meta: Meta): void {
-    const joined = this.#joins.get(userId)
-    const at = joined?.findIndex((m) => m.phx_ref === meta.phx_ref) ?? -1
-    if (joined === undefined || at < 0) return append(this.#leaves, userId, meta)
-    joined.splice(at, 1)
-    if (joined.length === 0) this.#joins.delete(userId)
-  }
-
-  get isEmpty(): boolean {
-    return this.#joins.size === 0 && this.#leaves.size === 0
-  }
-
-  take(): Diff {
-    const diff = { joins: presences(this.#joins), leaves: presences(this.#leaves) }
-    this.#joins.clear()
-    this.#leaves.clear()
-    return diff
-  }
+export interface RosterLimits {
+  /** Users shown on one topic. */
+  readonly keys: number
+  /** Connections shown of one user. */
+  readonly metas: number
 }
 
-/** Who is here: metas by user, one per tracked connection. */
-export class Roster {
-  readonly #users = new Map<UserId, Array<Meta>>()
+/** The metas of one user, and their JSON text for as long as they do not change. */
+interface Shown {
+  readonly metas: Array<Meta>
+  json: string | undefined
+}
 
-  add(userId: UserId, meta: Meta): void {
-    append(this.#users, userId, meta)
+/** Who is here, and what has changed since that was last told. */
+export class Roster {
+  readonly #limits: RosterLimits
+  readonly #users = new Map<UserId, Shown>()
+  #pending: PendingDiff | undefined
+
+  constructor(limits: RosterLimits) {
+    this.#limits = limits
   }
 
-  remove(userId: UserId, phxRef: string): Meta | undefined {
-    const metas = this.#users.get(userId)
-    const at = metas?.findIndex((m) => m.phx_ref === phxRef) ?? -1
-    if (metas === undefined || at < 0) return undefined
-    const [gone] = metas.splice(at, 1)
-    if (metas.length === 0) this.#users.delete(userId)
-    return gone
+  /** False when a limit is reached: the connection is then not shown. */
+  add(userId: UserId, meta: Meta): boolean {
+    const user = this.#users.get(userId)
+    if (user === undefined) {
+      if (this.#users.size >= this.#limits.keys) return false
+      this.#users.set(userId, { metas: [meta], json: undefined })
+    } else {
+      if (user.metas.length >= this.#limits.metas) return false
+      user.metas.push(meta)
+      user.json = undefined
+    }
+    this.#changes.join(userId, meta)
+    return true
+  }
+
+  /** False when no such meta is shown. */
+  remove(userId: UserId, phxRef: string): boolean {
+    const user = this.#users.get(userId)
+    const at = user?.metas.findIndex((meta) => meta.phx_ref === phxRef) ?? -1
+    if (user === undefined || at < 0) return false
+    const [gone] = user.metas.splice(at, 1)
+    user.json = undefined
+    if (user.metas.length === 0) this.#users.delete(userId)
+    this.#changes.leave(userId, gone!)
+    return true
   }
 
   get isEmpty(): boolean {
     return this.#users.size === 0
   }
 
+  /** The `presence_state` as JSON text. Whoever got it must get the next diff too. */
+  stateJson(): string {
+    this.#pending?.shown()
+    const entries: Array<string> = []
+    for (const [userId, user] of this.#users) {
+      user.json ??= `"${userId}":${JSON.stringify({ metas: user.metas })}`
+      entries.push(user.json)
+    }
+    return `{${entries.join(",")}}`
+  }
+
+  /** The same as a value. */
   state(): Presences {
-    return presences(this.#users)
+    return JSON.parse(this.stateJson())
+  }
+
+  /** What has changed since the last call; `undefined` when nothing has. */
+  takeDiff(): Diff | undefined {
+    const diff = this.#pending?.toDiff()
+    this.#pending = undefined
+    return diff
+  }
+
+  get #changes(): PendingDiff {
+    this.#pending ??= new PendingDiff()
+    return this.#pending
+  }
+}
+
+/**
+ * Changes that were not told yet. A meta that came and went in between is not told at all, unless a state has
+ * shown it meanwhile: then whoever got that state must learn that it went. (Leaves of a meta that a client does
+ * not know mean nothing to it.)
+ */
+class PendingDiff {
+  readonly #joins = new Map<UserId, Array<Meta>>()
+  readonly #leaves = new Map<UserId, Array<Meta>>()
+  #hasShown = false
+
+  shown(): void {
+    this.#hasShown = true
+  }
+
+  join(userId: UserId, meta: Meta): void {
+    append(this.#joins, userId, meta)
+  }
+
+  leave(userId: UserId, meta: Meta): void {
+    const wasPending = cut(this.#joins, userId, meta)
+    if (!wasPending || this.#hasShown) append(this.#leaves, userId, meta)
+  }
+
+  toDiff(): Diff | undefined {
+    if (this.#joins.size === 0 && this.#leaves.size === 0) return undefined
+    return { joins: presences(this.#joins), leaves: presences(this.#leaves) }
   }
 }
 
@@ -89,6 +146,14 @@ const append = (map: Map<UserId, Array<Meta>>, userId: UserId, meta: Meta): void
   else metas.push(meta)
 }
 
-/** Keys are UUIDs, so no key can be `__proto__`. */
+const cut = (map: Map<UserId, Array<Meta>>, userId: UserId, meta: Meta): boolean => {
+  const metas = map.get(userId)
+  const at = metas?.indexOf(meta) ?? -1
+  if (metas === undefined || at < 0) return false
+  metas.splice(at, 1)
+  if (metas.length === 0) map.delete(userId)
+  return true
+}
+
 const presences = (map: ReadonlyMap<UserId, ReadonlyArray<Meta>>): Presences =>
-  Object.fromEntries(Array.from(map, ([userId, metas]) => [userId, { metas: metas.slice() }]))
+  Object.fromEntries(Array.from(map, ([userId, metas]) => [userId, { metas }]))

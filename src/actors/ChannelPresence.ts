@@ -1,0 +1,59 @@
+/**
+ * Presence on one channel: shows its device on the topic, and keeps its socket's picture of the topic whole. The
+ * picture is one `presence_state` after the join and all diffs after that; a socket too slow to take a diff gets
+ * a fresh state once it has caught up.
+ */
+import type { Ref } from "../domain/protocol/Frame.ts"
+import type { ChannelHost } from "./Channel.ts"
+import type { PresenceTracker, Tracked } from "./PresenceTracker.ts"
+import { type EncodedFrame, encoded } from "./SharedFrame.ts"
+
+/** The event of the topic's publications that goes through `diff`. */
+export const DIFF_EVENT = "presence_diff"
+
+export class ChannelPresence {
+  readonly #host: ChannelHost
+  readonly #tracker: PresenceTracker["Service"]
+  readonly #topic: string
+  readonly #joinRef: Ref
+  #tracked: Tracked | undefined
+  #isWhole = true
+
+  constructor(host: ChannelHost, tracker: PresenceTracker["Service"], topic: string, joinRef: Ref) {
+    this.#host = host
+    this.#tracker = tracker
+    this.#topic = topic
+    this.#joinRef = joinRef
+  }
+
+  /** When the channel opens, and is subscribed to its topic. */
+  open(): void {
+    const { identity } = this.#host.caller
+    this.#tracked = this.#tracker.track(this.#topic, identity.userId, identity.deviceId, this.#host.status())
+    this.#host.send(this.#state(), false)
+  }
+
+  /** Hands on a `presence_diff`. */
+  diff(frame: EncodedFrame): void {
+    if (!this.#host.send(frame, true)) this.#isWhole = false
+  }
+
+  caughtUp(): void {
+    if (!this.#isWhole) this.#isWhole = this.#host.send(this.#state(), true)
+  }
+
+  statusChanged(): void {
+    this.#tracked?.update(this.#host.status())
+  }
+
+  /** Idempotent. */
+  close(): void {
+    this.#tracked?.untrack()
+    this.#tracked = undefined
+  }
+
+  #state(): EncodedFrame {
+    const state = this.#tracker.stateJson(this.#topic)
+    return encoded(this.#host.serializer.push(this.#joinRef, null, this.#topic, "presence_state", state))
+  }
+}
