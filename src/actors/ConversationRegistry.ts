@@ -2,10 +2,13 @@
  * The active conversations of this node: asks go to the live actor, or start it. What the registry itself can
  * answer (a full mailbox, a stopped actor, a deadline) is put into the terms of the domain here, in one place.
  */
-import { Context, type Duration, type Effect } from "effect"
-import type { NotMember, Overloaded, Unavailable } from "../domain/Errors.ts"
+import { Context, type Duration, Effect, Layer } from "effect"
+import { type NotMember, Overloaded, Unavailable } from "../domain/Errors.ts"
 import type { ConversationId } from "../domain/Ids.ts"
-import type { Command } from "./ConversationActor.ts"
+import type { ChildSpec } from "../supervisors/ChildSpec.ts"
+import { type Command, make as makeBehaviour } from "./ConversationActor.ts"
+import type { Process } from "./Process.ts"
+import * as Registry from "./Registry.ts"
 import type { ReplyTo } from "./ReplyTo.ts"
 
 export interface ConversationOptions {
@@ -33,5 +36,40 @@ export class ConversationRegistry extends Context.Service<
       fields: Fields<T>
     ) => Effect.Effect<Answer<T>, Failure<T> | NotMember | Overloaded | Unavailable>
     readonly active: () => number
+    /** The supervisor of all conversations' actors, a child of the tree. */
+    readonly supervisor: ChildSpec<Process>
   }
 >()("messaging-service/actors/ConversationRegistry") {}
+
+const overloaded = new Overloaded({ what: "conversation" })
+const unavailable = new Unavailable({ what: "conversation" })
+
+export const layer = (options: ConversationOptions) =>
+  Layer.effect(
+    ConversationRegistry,
+    Effect.gen(function* () {
+      const registry = Registry.make({
+        id: "ConversationSupervisor",
+        behaviour: yield* makeBehaviour,
+        capacity: options.mailbox,
+        callTimeout: options.askTimeout,
+        idleTimeout: options.idleTimeout,
+        maxSize: options.maxActive
+      })
+
+      const ask = <A, E>(id: ConversationId, make: (reply: ReplyTo<A, E>) => Command) =>
+        registry.call(id, make).pipe(
+          Effect.catchTag(["MailboxFull", "RegistryFull"], () => Effect.fail(overloaded)),
+          // Whether the command was carried out is not known: a retry with the same client_random finds out.
+          Effect.catchTag(["ActorStopped", "CallTimeout", "ActorStartFailed"], () => Effect.fail(unavailable))
+        )
+
+      return ConversationRegistry.of({
+        // A question's tag decides its reply's type; the compiler cannot follow that through a spread.
+        ask: <T extends Question["_tag"]>(id: ConversationId, tag: T, fields: Fields<T>) =>
+          ask<Answer<T>, Failure<T>>(id, (reply) => ({ _tag: tag, ...fields, reply }) as unknown as Command),
+        active: registry.size,
+        supervisor: registry.childSpec
+      })
+    })
+  )

@@ -6,12 +6,13 @@
  * Gotcha: publications reach it as a subscriber, not through its mailbox. A message to a thousand users would
  * otherwise wake a thousand actors to find, for most of them, nothing to do.
  */
-import { Effect, Schedule } from "effect"
+import { Effect, type Exit, Schedule } from "effect"
 import type { ConversationId, UserId } from "../domain/Ids.ts"
 import type { Publication } from "../domain/ports/Broker.ts"
 import { ConversationStore } from "../domain/ports/ConversationStore.ts"
 import * as Topic from "../domain/Topic.ts"
 import type { Behaviour, Self } from "./Behaviour.ts"
+import { isAbnormal } from "./ExitReason.ts"
 import type { Session } from "./Session.ts"
 import { encoded, type SharedFrame } from "./SharedFrame.ts"
 import { type Subscriber, TopicHub } from "./TopicHub.ts"
@@ -26,6 +27,9 @@ interface Services {
   readonly hub: TopicHub["Service"]
   readonly store: ConversationStore["Service"]
 }
+
+/** RFC 6455's close code for a server that met something unexpected. */
+const INTERNAL_ERROR = 1011
 
 const retryFollow = Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("10 seconds")]).pipe(
   Schedule.jittered
@@ -85,7 +89,9 @@ class User implements Subscriber {
   handle(message: UserMessage): void {
     switch (message._tag) {
       case "SessionOpened":
-        this.#sessions.add(message.session)
+        // It may have gone while this actor was being started.
+        if (!message.session.hasEnded) this.#sessions.add(message.session)
+        else if (this.#sessions.size === 0) this.#self.stop()
         return
       case "SessionClosed":
         this.#sessions.delete(message.session)
@@ -117,7 +123,11 @@ class User implements Subscriber {
     Effect.ignore
   )
 
-  end(): void {
+  /** After a crash the sessions are closed: their clients come back, resume, and find a new actor. */
+  end(exit: Exit.Exit<unknown, unknown>): void {
+    if (isAbnormal(exit)) {
+      for (const session of this.#sessions) session.outbox.close(INTERNAL_ERROR, "user actor crashed")
+    }
     this.#services.hub.unsubscribe(this.#topic, this)
     for (const topic of this.#followed) this.#services.hub.unsubscribe(topic, this)
     this.#followed.clear()
@@ -138,6 +148,6 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxFollowed
       user.handle(message)
       return user
     },
-    terminate: (user) => user.end()
+    terminate: (user, exit) => user.end(exit)
   })
 })

@@ -2,10 +2,10 @@
  * The HTTP server: one port for REST, pages and the WebSocket upgrade. It starts last and stops first; what
  * stands behind its paths is not its business.
  */
-import type { Server } from "node:http"
-import { createServer } from "node:http"
+import { createServer, type RequestListener, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
-import { Context, Effect, Schema } from "effect"
+import { Effect, Schema } from "effect"
+import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import { refuse } from "./websocket/Refuse.ts"
 import { type UpgradeHandler, PATH as WEBSOCKET_PATH } from "./websocket/SocketRoute.ts"
 
@@ -18,20 +18,25 @@ export interface EndpointOptions {
   readonly host: string
   /** 0 for a free one. */
   readonly port: number
-  readonly onRequest: Parameters<Server["on"]>[1] & ((...args: ReadonlyArray<never>) => void)
+  readonly onRequest: RequestListener
   readonly onUpgrade: UpgradeHandler
   /** Runs before the server stops listening: sockets leave in good order. */
   readonly drain: Effect.Effect<void>
+}
+
+/** A server that listens. */
+export interface Listening {
+  readonly port: number
+  /** Fails when the server breaks while it runs; never ends otherwise. */
+  readonly broken: Effect.Effect<never, ListenFailed>
 }
 
 /** Slow clients are cut off: headers within this many milliseconds, the whole request within the next. */
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 60_000
 const MAX_HEADER_BYTES = 16 * 1024
-
-export class BoundPort extends Context.Service<BoundPort, { current: number | undefined }>()(
-  "messaging-service/edges/BoundPort"
-) {}
+/** Requests under way at a shutdown have this long. */
+const CLOSE_GRACE = "5 seconds"
 
 const explain = (error: NodeJS.ErrnoException, { host, port }: EndpointOptions): string => {
   switch (error.code) {
@@ -47,7 +52,19 @@ const explain = (error: NodeJS.ErrnoException, { host, port }: EndpointOptions):
   }
 }
 
-/** Listens as long as the scope is open; answers the bound port. */
+/** Ends connections: idle ones at once, busy ones when their request is answered or the grace is over. */
+const closeServer = (server: Server): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    server.close(() => resume(Effect.void))
+    server.closeIdleConnections()
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: CLOSE_GRACE,
+      orElse: () => Effect.sync(() => server.closeAllConnections())
+    })
+  )
+
+/** Listens as long as the scope is open. */
 export const listen = Effect.fnUntraced(function* (options: EndpointOptions) {
   const server = createServer({
     headersTimeout: HEADERS_TIMEOUT_MS,
@@ -59,27 +76,24 @@ export const listen = Effect.fnUntraced(function* (options: EndpointOptions) {
   server.on("upgrade", (request, socket, head) => {
     const path = (request.url ?? "").split("?", 1)[0]
     if (path === WEBSOCKET_PATH) options.onUpgrade(request, socket, head)
-    else refuse(socket, "-", { status: 404, reason: "not_found" })
+    else refuse(socket, uuidV7Unsafe(), { status: 404, reason: "not_found" })
   })
+  const failed = (error: NodeJS.ErrnoException) => new ListenFailed({ message: explain(error, options) })
   yield* Effect.acquireRelease(
     Effect.callback<void, ListenFailed>((resume) => {
-      const onError = (error: NodeJS.ErrnoException) =>
-        resume(Effect.fail(new ListenFailed({ message: explain(error, options) })))
+      const onError = (error: NodeJS.ErrnoException) => resume(Effect.fail(failed(error)))
       server.once("error", onError)
       server.listen(options.port, options.host, () => {
         server.off("error", onError)
         resume(Effect.void)
       })
     }),
-    () =>
-      options.drain.pipe(
-        Effect.andThen(
-          Effect.callback<void>((resume) => {
-            server.close(() => resume(Effect.void))
-            server.closeAllConnections()
-          })
-        )
-      )
+    () => Effect.andThen(options.drain, closeServer(server))
   )
-  return (server.address() as AddressInfo).port
+  const broken = Effect.callback<never, ListenFailed>((resume) => {
+    const onError = (error: NodeJS.ErrnoException) => resume(Effect.fail(failed(error)))
+    server.once("error", onError)
+    return Effect.sync(() => server.off("error", onError))
+  })
+  return { port: (server.address() as AddressInfo).port, broken } satisfies Listening
 })

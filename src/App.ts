@@ -1,0 +1,213 @@
+/**
+ * The composition root: the only file that joins edges to layers. `services` are the resources, built once from the
+ * configuration; `tree` says what runs over them, and in which order.
+ */
+import { Duration, Effect, Layer, Option, type Scope } from "effect"
+import * as ConversationRegistry from "./actors/ConversationRegistry.ts"
+import * as LocalConversations from "./actors/LocalConversations.ts"
+import * as PresenceTracker from "./actors/PresenceTracker.ts"
+import * as Sessions from "./actors/Sessions.ts"
+import * as TopicHub from "./actors/TopicHub.ts"
+import * as Users from "./actors/Users.ts"
+import { DevIssuer as DevIssuerPort } from "./domain/ports/DevIssuer.ts"
+import { type Finding, Health } from "./domain/ports/Health.ts"
+import type { TokenVerifier } from "./domain/ports/TokenVerifier.ts"
+import * as Endpoint from "./edges/Endpoint.ts"
+import * as DevRoutes from "./edges/rest/DevRoutes.ts"
+import * as HttpEdge from "./edges/rest/HttpEdge.ts"
+import * as RestApp from "./edges/rest/RestApp.ts"
+import * as SocketRoute from "./edges/websocket/SocketRoute.ts"
+import { AppConfig, layer as configLayer } from "./layers/AppConfig.ts"
+import * as Database from "./layers/Database.ts"
+import * as DevIssuer from "./layers/DevIssuer.ts"
+import type { JwksFileUnusable } from "./layers/JwtKeys.ts"
+import * as JwtVerifier from "./layers/JwtVerifier.ts"
+import * as Logging from "./layers/Logging.ts"
+import * as Migrations from "./layers/Migrations.ts"
+import * as MemoryBroker from "./layers/memory/MemoryBroker.ts"
+import * as PgConversationStore from "./layers/PgConversationStore.ts"
+import * as PgMessageStore from "./layers/PgMessageStore.ts"
+import * as PgMessageWriter from "./layers/PgMessageWriter.ts"
+import * as SizeAdmission from "./layers/SizeAdmission.ts"
+import * as ChildSpec from "./supervisors/ChildSpec.ts"
+import * as Supervisor from "./supervisors/Supervisor.ts"
+
+/** Builds a layer from the configuration. */
+const configured = <A, E, R>(build: (config: AppConfig["Service"]) => Layer.Layer<A, E, R>) =>
+  Layer.unwrap(Effect.map(AppConfig, build))
+
+const database = configured((config) =>
+  Database.layer({
+    url: config.databaseUrl,
+    dataDir: config.dataDir,
+    maxConnections: config.databaseConnections,
+    timeout: config.databaseTimeout
+  })
+)
+
+const storage = configured((config) => {
+  const limits = { capacity: config.writerQueue, maxBatch: config.writerBatch }
+  return Layer.mergeAll(
+    PgMessageWriter.layer(limits),
+    PgMessageStore.layer,
+    PgConversationStore.layer(limits)
+  )
+}).pipe(Layer.provideMerge(Layer.effectDiscard(Migrations.migrate)), Layer.provideMerge(database))
+
+/**
+ * Where no issuer is configured (dev and test only, or the configuration is refused) there is one of our own: then
+ * the context also holds a DevIssuer, which `listen` looks for.
+ */
+const identity = configured(
+  (config): Layer.Layer<TokenVerifier, JwksFileUnusable | DevIssuer.DevIssuerKeyUnusable> => {
+    const { dataDir, jwksFile, jwksUrl, jwtAudience: audience, jwtIssuer: issuer } = config
+    const options = { issuer, audience }
+    if (jwksUrl !== undefined) return JwtVerifier.layerUrl(jwksUrl, options)
+    if (jwksFile !== undefined) return JwtVerifier.layerFile(jwksFile, options)
+    return JwtVerifier.layerDev(options).pipe(Layer.provideMerge(DevIssuer.layer({ dataDir, ...options })))
+  }
+)
+
+const admission = configured(({ maxMessageBytes }) => SizeAdmission.layer({ maxMessageBytes }))
+
+const conversations = LocalConversations.layer.pipe(
+  Layer.provideMerge(
+    configured((config) =>
+      ConversationRegistry.layer({
+        mailbox: config.maxConversationMailbox,
+        maxActive: config.maxConversations,
+        idleTimeout: config.conversationIdleTimeout,
+        askTimeout: config.askTimeout
+      })
+    )
+  ),
+  Layer.provide(admission)
+)
+
+const realtime = configured((config) =>
+  Sessions.layer({
+    maxSockets: config.maxSockets,
+    maxChannels: config.maxChannels,
+    maxWaiting: config.maxSessionMailbox,
+    idleTimeout: config.socketIdleTimeout,
+    drainTimeout: config.drainTimeout,
+    outbox: { soft: config.maxOutboxSoft, hard: config.maxOutbox }
+  })
+).pipe(
+  Layer.provideMerge(configured(({ maxWatched }) => Users.layer({ maxFollowed: maxWatched }))),
+  Layer.provideMerge(PresenceTracker.layer),
+  Layer.provideMerge(TopicHub.layer),
+  Layer.provideMerge(conversations),
+  Layer.provideMerge(MemoryBroker.layer)
+)
+
+const health = Layer.effect(
+  Health,
+  Effect.gen(function* () {
+    const database = yield* Database.Database
+    const sessions = yield* Sessions.Sessions
+    const up: Finding = { status: "up" }
+    return Health.of({
+      checks: [
+        {
+          name: "database",
+          run: Effect.match(database.ping, {
+            onSuccess: () => up,
+            onFailure: (): Finding => ({ status: "down" })
+          })
+        },
+        {
+          name: "sockets",
+          run: Effect.sync(
+            (): Finding => (sessions.isFull() ? { status: "down", detail: "no new sockets" } : up)
+          )
+        }
+      ]
+    })
+  })
+)
+
+/** Every resource of the service. */
+export const services = health.pipe(
+  Layer.provideMerge(realtime),
+  Layer.provideMerge(storage),
+  Layer.provideMerge(identity)
+)
+
+const intensity = { maxRestarts: 5, within: "1 minute" } as const
+
+/** What runs, in the order of dependence: whatever ends for good takes down what stands after it. */
+const tree = Effect.gen(function* () {
+  const config = yield* AppConfig
+  const database = yield* Database.Database
+  const writer = yield* PgMessageWriter.MessageWriterLoop
+  const watermarks = yield* PgConversationStore.WatermarkLoop
+  const conversationRegistry = yield* ConversationRegistry.ConversationRegistry
+  const users = yield* Users.Users
+  const sessions = yield* Sessions.Sessions
+  const drainTimeout = Duration.sum(config.drainTimeout, Duration.seconds(10))
+
+  const listen = Effect.gen(function* () {
+    const devIssuer = yield* Effect.serviceOption(DevIssuerPort)
+    const routes = Option.match(devIssuer, {
+      onNone: () => RestApp.routes(),
+      onSome: (issuer) =>
+        Layer.merge(
+          RestApp.routes(),
+          DevRoutes.layer.pipe(Layer.provide(Layer.succeed(DevIssuerPort, issuer)))
+        )
+    })
+    const onRequest = yield* HttpEdge.listener(routes, { maxBodyBytes: config.maxBodyBytes })
+    const onUpgrade = yield* SocketRoute.make(config)
+    return yield* Endpoint.listen({ ...config, onRequest, onUpgrade, drain: sessions.drain })
+  })
+  const announce = ({ port }: Endpoint.Listening) =>
+    Effect.logInfo(`listening http=${port} url=http://${config.host}:${port}`)
+
+  const spec: Supervisor.SupervisorSpec<unknown, Exclude<Effect.Services<typeof listen>, Scope.Scope>> = {
+    id: "Application",
+    strategy: "rest_for_one",
+    intensity,
+    children: [
+      ChildSpec.supervisor({
+        id: "Storage",
+        strategy: "one_for_all",
+        intensity,
+        children: [
+          ChildSpec.worker({ id: "Database", run: database.keep }),
+          ChildSpec.worker({ id: "MessageWriter", run: writer.run, shutdown: drainTimeout }),
+          ChildSpec.worker({ id: "Watermarks", run: watermarks.run, shutdown: drainTimeout })
+        ]
+      }),
+      ChildSpec.supervisor({
+        id: "Realtime",
+        strategy: "rest_for_one",
+        intensity,
+        children: [
+          conversationRegistry.supervisor,
+          users.supervisor,
+          sessions.supervisor,
+          ChildSpec.worker({ id: "SessionSweeper", run: sessions.sweep })
+        ]
+      }),
+      ChildSpec.workerWith({
+        id: "Endpoint",
+        init: Effect.tap(listen, announce),
+        run: (listening: Endpoint.Listening) => listening.broken,
+        shutdown: drainTimeout
+      })
+    ]
+  }
+  return spec
+})
+
+/** Runs the service until it is interrupted, or until its tree gives up. */
+export const launch = Effect.gen(function* () {
+  yield* Supervisor.launch(yield* tree)
+}).pipe(Effect.provide(services), Effect.provide(Logging.layer), Effect.provide(configLayer))
+
+/** Brings the database up to date, and says what was done. */
+export const migrate = Effect.gen(function* () {
+  const applied = yield* Migrations.migrate
+  yield* Effect.logInfo(applied.length === 0 ? "The database is up to date" : `Applied ${applied.join(", ")}`)
+}).pipe(Effect.provide(database), Effect.provide(Logging.layer), Effect.provide(configLayer))

@@ -1,0 +1,237 @@
+/**
+ * The connections of this node: opens a SessionActor for each accepted connection, sweeps silent ones, and drains
+ * them all at a shutdown. Transports (WebSocket, long-poll) meet the actors here.
+ */
+import { Clock, Context, Duration, Effect, type Exit, FiberSet, Layer, Random } from "effect"
+import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
+import type { Identity } from "../domain/Identity.ts"
+import type { SessionId } from "../domain/Ids.ts"
+import type { Frame, Serializer } from "../domain/protocol/Frame.ts"
+import * as ChildSpec from "../supervisors/ChildSpec.ts"
+import type { DynamicSupervisor } from "../supervisors/DynamicSupervisor.ts"
+import type { Actor } from "./Actor.ts"
+import * as ConversationChannel from "./ConversationChannel.ts"
+import { isAbnormal } from "./ExitReason.ts"
+import { Outbox, type OutboxLimits, type Transport } from "./Outbox.ts"
+import type { Process } from "./Process.ts"
+import { type JoinTopic, Session } from "./Session.ts"
+import * as UserChannel from "./UserChannel.ts"
+import { Users } from "./Users.ts"
+
+export interface SessionsOptions {
+  readonly maxSockets: number
+  readonly maxChannels: number
+  /** Frames waiting in one session, past which its transport is paused. */
+  readonly maxWaiting: number
+  readonly idleTimeout: Duration.Duration
+  readonly drainTimeout: Duration.Duration
+  readonly outbox: OutboxLimits
+}
+
+/** Stops and starts the reading of a connection: the backpressure that a flooding client feels. */
+export interface Flow {
+  readonly pause: () => void
+  readonly resume: () => void
+}
+
+export interface Connection {
+  readonly identity: Identity
+  readonly serializer: Serializer
+  readonly transport: Transport
+  readonly flow: Flow
+}
+
+/** A session as its transport sees it. */
+export interface SessionHandle {
+  readonly receive: (frame: Frame) => void
+  /** Something arrived that is no frame (a ping): the connection lives. */
+  readonly touch: () => void
+  /** Closes the connection from our side. */
+  readonly close: (code: number, reason: string) => void
+  /** The connection is gone. */
+  readonly closed: () => void
+}
+
+/** Close codes of RFC 6455's registry. */
+const GOING_AWAY = 1001
+const INTERNAL_ERROR = 1011
+const SERVICE_RESTART = 1012
+const TRY_AGAIN_LATER = 1013
+
+/** How often silent connections are looked for. */
+const SWEEP_INTERVAL = Duration.seconds(5)
+/** Sockets are drained in this many batches over the drain timeout, in random order: clients do not return as one. */
+const DRAIN_BATCHES = 20
+
+/**
+ * Frames that `ws` has read before a pause takes effect are still delivered: at most what one read of 64 KiB
+ * holds. The mailbox has room for them beyond the pausing mark.
+ */
+const ALREADY_READ = 16 * 1024
+
+interface Live {
+  readonly session: Session
+  readonly flow: Flow
+  lastSeen: number
+  /** Frames received and not yet taken up. */
+  waiting: number
+  isPaused: boolean
+}
+
+export class Sessions extends Context.Service<
+  Sessions,
+  {
+    /** `undefined` when this node holds its maximum of sockets, is draining, or its supervisor is down. */
+    readonly open: (connection: Connection) => SessionHandle | undefined
+    readonly isFull: () => boolean
+    readonly count: () => number
+    /** Closes connections that have been silent for too long; runs for ever, a child of the tree. */
+    readonly sweep: Effect.Effect<never>
+    /** Closes every connection (1012) in jittered batches. New ones are refused from now on. */
+    readonly drain: Effect.Effect<void>
+    /** The supervisor of all session actors, a child of the tree. */
+    readonly supervisor: ChildSpec.ChildSpec<Process>
+  }
+>()("messaging-service/actors/Sessions") {}
+
+export const layer = (options: SessionsOptions) =>
+  Layer.effect(
+    Sessions,
+    Effect.gen(function* () {
+      const users = yield* Users
+      const clock = yield* Clock.Clock
+      const joinConversation = yield* ConversationChannel.make
+      const joinUser = yield* UserChannel.make
+      const run = yield* FiberSet.makeRuntime<never>()
+      const sessions = new Set<Live>()
+      const sessionSupervisor = ChildSpec.dynamic({
+        id: "SessionSupervisor",
+        intensity: { maxRestarts: 3, within: "1 minute", per: "child" }
+      })
+      const idleMs = Duration.toMillis(options.idleTimeout)
+      let supervisor: DynamicSupervisor | undefined
+      let isDraining = false
+
+      const joinTopic: JoinTopic = (host, topic, name, joinRef, payload) =>
+        topic.kind === "user"
+          ? joinUser(host, topic.userId, name, joinRef)
+          : joinConversation(host, topic.conversationId, name, joinRef, payload)
+
+      const isFull = () => isDraining || supervisor === undefined || sessions.size >= options.maxSockets
+
+      const takeUp = (live: Live): void => {
+        live.waiting--
+        if (live.isPaused && live.waiting <= options.maxWaiting / 2) {
+          live.isPaused = false
+          live.flow.resume()
+        }
+      }
+
+      const open = ({ flow, identity, serializer, transport }: Connection): SessionHandle | undefined => {
+        if (supervisor === undefined || isFull()) return undefined
+        const outbox = new Outbox(transport, options.outbox)
+        const session = new Session({
+          id: uuidV7Unsafe() as SessionId,
+          identity,
+          serializer,
+          outbox,
+          joinTopic,
+          maxChannels: options.maxChannels,
+          fork: run
+        })
+        const live: Live = {
+          session,
+          flow,
+          lastSeen: clock.currentTimeMillisUnsafe(),
+          waiting: 0,
+          isPaused: false
+        }
+        let actor: Actor<Frame> | undefined
+        const ended = (exit: Exit.Exit<unknown, unknown>): void => {
+          sessions.delete(live)
+          session.end()
+          users.closed(session)
+          if (isAbnormal(exit)) outbox.close(INTERNAL_ERROR, "session crashed")
+        }
+        const spec = ChildSpec.actor<Frame, Session>({
+          id: session.caller.sessionId,
+          restart: "temporary",
+          capacity: options.maxWaiting + ALREADY_READ,
+          init: () => session,
+          handle: (frame) => {
+            takeUp(live)
+            const work = session.handle(frame)
+            return work === undefined ? session : Effect.as(work, session)
+          }
+        })
+        sessions.add(live)
+        run(
+          supervisor.startChild(spec).pipe(
+            Effect.match({
+              onSuccess: (started) => {
+                actor = started
+                actor?.onExit(ended)
+                users.opened(session)
+              },
+              onFailure: () => {
+                sessions.delete(live)
+                outbox.close(TRY_AGAIN_LATER, "no room for a session")
+              }
+            })
+          )
+        )
+        const touch = () => {
+          live.lastSeen = clock.currentTimeMillisUnsafe()
+        }
+        return {
+          touch,
+          receive: (frame) => {
+            touch()
+            live.waiting++
+            if (actor?.castUnsafe(frame) !== true) return outbox.close(TRY_AGAIN_LATER, "too many frames")
+            if (live.waiting > options.maxWaiting && !live.isPaused) {
+              live.isPaused = true
+              flow.pause()
+            }
+          },
+          close: (code, reason) => outbox.close(code, reason),
+          closed: () => actor?.shutdown()
+        }
+      }
+
+      const closeSilent = Effect.sync(() => {
+        const deadline = clock.currentTimeMillisUnsafe() - idleMs
+        for (const live of sessions) {
+          // A paused connection is silent because we do not read it.
+          if (live.lastSeen <= deadline && !live.isPaused) live.session.outbox.close(GOING_AWAY, "idle")
+        }
+      })
+
+      const drain = Effect.gen(function* () {
+        isDraining = true
+        const batches = Array.from({ length: DRAIN_BATCHES }, (): Array<Live> => [])
+        for (const live of sessions) batches[yield* Random.nextIntBetween(0, DRAIN_BATCHES)]!.push(live)
+        const pause = Duration.divideUnsafe(options.drainTimeout, DRAIN_BATCHES)
+        for (const batch of batches) {
+          if (batch.length === 0) continue
+          for (const live of batch) live.session.outbox.close(SERVICE_RESTART, "draining")
+          if (sessions.size > batch.length) yield* Effect.sleep(pause)
+        }
+      })
+
+      return Sessions.of({
+        open,
+        isFull,
+        count: () => sessions.size,
+        sweep: Effect.forever(Effect.delay(closeSilent, SWEEP_INTERVAL)),
+        drain,
+        supervisor: {
+          ...sessionSupervisor,
+          start: Effect.tap(sessionSupervisor.start, (started) => {
+            supervisor = started
+            return Effect.addFinalizer(() => Effect.sync(() => (supervisor = undefined)))
+          })
+        }
+      })
+    })
+  )

@@ -1,0 +1,51 @@
+/**
+ * The connected users of this node. A user's actor starts with their first session and ends with their last; the
+ * sessions themselves do not wait for it.
+ */
+import { Context, Effect, FiberSet, Layer } from "effect"
+import type { ChildSpec } from "../supervisors/ChildSpec.ts"
+import type { Process } from "./Process.ts"
+import * as Registry from "./Registry.ts"
+import type { Session } from "./Session.ts"
+import { make as makeBehaviour } from "./UserActor.ts"
+
+export class Users extends Context.Service<
+  Users,
+  {
+    readonly opened: (session: Session) => void
+    readonly closed: (session: Session) => void
+    readonly online: () => number
+    /** The supervisor of all user actors, a child of the tree. */
+    readonly supervisor: ChildSpec<Process>
+  }
+>()("messaging-service/actors/Users") {}
+
+export const layer = (options: { readonly maxFollowed: number }) =>
+  Layer.effect(
+    Users,
+    Effect.gen(function* () {
+      const run = yield* FiberSet.makeRuntime<never>()
+      const registry = Registry.make({ id: "UserSupervisor", behaviour: yield* makeBehaviour(options) })
+      return Users.of({
+        opened: (session) => {
+          const { userId } = session.caller.identity
+          run(
+            registry
+              .cast(userId, { _tag: "SessionOpened", session })
+              .pipe(
+                Effect.catchCause((cause) =>
+                  Effect.logError("A user's actor could not be reached", cause).pipe(
+                    Effect.annotateLogs({ user_id: userId })
+                  )
+                )
+              )
+          )
+        },
+        closed: (session) => {
+          registry.lookup(session.caller.identity.userId)?.castUnsafe({ _tag: "SessionClosed", session })
+        },
+        online: registry.size,
+        supervisor: registry.childSpec
+      })
+    })
+  )
