@@ -37,6 +37,7 @@ const page = HttpRouter.toHttpEffect(
 ).pipe(
   Effect.flatten,
   Effect.map(withPolicy),
+  Effect.orDie,
   Effect.scoped,
   // Whoever comes first makes it for all, even if they leave before it is done.
   Effect.uninterruptible

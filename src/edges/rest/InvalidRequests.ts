@@ -1,6 +1,6 @@
 /** Requests that do not decode: a 400 whose `issues` name the wrong fields of path, query or body. */
-import { Effect, type Schema, SchemaIssue } from "effect"
-import { HttpApiMiddleware } from "effect/http-api"
+import { Effect, Layer, type Schema, SchemaIssue } from "effect"
+import { HttpApiError, HttpApiMiddleware } from "effect/http-api"
 import { InvalidInput, type Issue } from "../../domain/Errors.ts"
 import { problems, respond } from "./Problem.ts"
 
@@ -17,14 +17,22 @@ const toIssues = ({ issue }: Schema.SchemaError): ReadonlyArray<Issue> =>
       message
     }))
 
+/** An answer of ours that does not encode is our fault, not the caller's. */
+const isOurFault = (error: HttpApiError.HttpApiSchemaError): boolean =>
+  error.kind === "Body" || error.kind === "ResponseHeaders"
+
 export class InvalidRequests extends HttpApiMiddleware.Service<InvalidRequests>()(
   "messaging-service/edges/rest/InvalidRequests",
   { error: problems(400) }
 ) {}
 
-export const layer = HttpApiMiddleware.layerSchemaErrorTransform(InvalidRequests, (error) =>
-  // An answer of ours that does not encode is our fault, not the caller's.
-  error.kind === "Body" || error.kind === "ResponseHeaders"
-    ? Effect.die(error)
-    : respond(new InvalidInput({ issues: toIssues(error.cause) }))
+export const layer = Layer.succeed(InvalidRequests, (handler) =>
+  handler.pipe(
+    Effect.catch((error) => {
+      if (!HttpApiError.HttpApiSchemaError.is(error)) return Effect.fail(error)
+      return isOurFault(error)
+        ? Effect.die(error)
+        : respond(new InvalidInput({ issues: toIssues(error.cause) }))
+    })
+  )
 )
