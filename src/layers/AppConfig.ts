@@ -2,7 +2,7 @@
  * The configuration of one process, read once from the environment. A wrong value fails the start with a
  * message that names its variable.
  */
-import { Config, Context, Effect, Layer, Schema } from "effect"
+import { Config, Context, Effect, Layer, Schema, SchemaIssue } from "effect"
 import { AppEnv, type Setting, settings } from "./Settings.ts"
 
 type Values = {
@@ -17,6 +17,16 @@ export class AppConfig extends Context.Service<AppConfig, Values & { readonly en
 export class ConfigInvalid extends Schema.TaggedError<ConfigInvalid>()("ConfigInvalid", {
   message: Schema.String
 }) {}
+
+const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
+
+/** `PORT: Expected a value between 0 and 65535` */
+const explain = ({ cause }: Config.ConfigError): string =>
+  Schema.isSchemaError(cause)
+    ? issuesOf(cause.issue)
+        .issues.map(({ message, path = [] }) => `${path.map(String).join(".")}: ${message}`)
+        .join("; ")
+    : cause.message
 
 const isLocal = (env: AppEnv): boolean => env === "dev" || env === "test"
 
@@ -33,7 +43,7 @@ const read = Effect.gen(function* () {
     })
   }
   return AppConfig.of({ ...values, env })
-}).pipe(Effect.catchTag("ConfigError", (error) => Effect.fail(new ConfigInvalid({ message: error.message }))))
+}).pipe(Effect.catchTag("ConfigError", (error) => Effect.fail(new ConfigInvalid({ message: explain(error) }))))
 
 /** Reads the process's environment (through the ConfigProvider in scope). */
 export const layer = Layer.effect(AppConfig, read)

@@ -2,7 +2,7 @@
  * Every environment variable this service reads, as data: name, type, default per `APP_ENV`, meaning.
  * `AppConfig` loads it; `docs/configuration.md` is printed from it, so the page cannot disagree with the code.
  */
-import { Config, Duration, Option, type Redacted } from "effect"
+import { Config, Duration, Option, type Redacted, Schema } from "effect"
 
 export const AppEnv = ["dev", "test", "prod", "kube"] as const
 export type AppEnv = (typeof AppEnv)[number]
@@ -36,7 +36,8 @@ const setting =
 
 const text = setting<string>("text", Config.String)
 const int = setting<number>("integer", Config.Int)
-const port = setting<number>("port, 0 for a free one", (name) => Config.Port(name))
+const portNumber = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 65_535 })))
+const port = setting<number>("port, 0 for a free one", (name) => Config.schema(portNumber, name))
 
 const duration = (
   name: string,
