@@ -70,11 +70,16 @@ export default Effect.gen(function* () {
         WHERE c.id = f.conversation_id
       )
       SELECT
-        CASE WHEN i.verdict = 0 AND NOT i.is_fresh THEN 1 ELSE i.verdict END,
-        coalesce(i.stored_id, i.id),
-        coalesce(i.stored_seq, i.seq)::float8,
-        coalesce(i.stored_sent_at, i.sent_at)
+        CASE WHEN first.id IS NULL THEN i.verdict ELSE 1 END,
+        coalesce(i.stored_id, first.id, i.id),
+        coalesce(i.stored_seq, first.seq, i.seq)::float8,
+        coalesce(i.stored_sent_at, first.sent_at, i.sent_at)
       FROM numbered i
+      LEFT JOIN LATERAL (
+        SELECT f.id, f.seq, f.sent_at FROM numbered f
+        WHERE i.verdict = 0 AND NOT i.is_fresh AND f.is_fresh AND f.conversation_id = i.conversation_id
+          AND f.sender_id = i.sender_id AND f.random = i.random
+      ) first ON true
       ORDER BY i.n;
     END
     $$`

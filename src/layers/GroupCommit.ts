@@ -130,22 +130,25 @@ export const make = Effect.fnUntraced(function* <In, Out, E>(options: Options<In
     entry.settle(result)
   }
 
-  /** Settles a batch, and then what is queued behind the keys that broke in it. Answers whether anything worked. */
+  /**
+   * Settles a batch, and then what is queued behind the keys that broke in it: without results, because the commit
+   * crashed, all of them did. Answers whether anything worked.
+   */
   const finish = (
     lane: Lane<In, Out, E>,
     batch: ReadonlyArray<Entry<In, Out, E>>,
-    resultAt: (i: number) => Result.Result<Out, E>
+    results: ReadonlyArray<Result.Result<Out, E>> | undefined
   ): boolean => {
     const broken = new Set<string>()
     let worked = false
     for (let i = 0; i < batch.length; i++) {
-      const result = resultAt(i)
-      if (Result.isSuccess(result)) worked = true
-      else if (breaksKey(result.failure)) broken.add(keyOf(batch[i]!.item))
+      const result = results?.[i]
+      if (result !== undefined && Result.isSuccess(result)) worked = true
+      else if (result === undefined || breaksKey(result.failure)) broken.add(keyOf(batch[i]!.item))
     }
     // Taken out before anyone is told, since whoever is told may offer again.
     const behind = takeKeys(lane, broken)
-    for (let i = 0; i < batch.length; i++) settle(batch[i]!, resultAt(i))
+    for (let i = 0; i < batch.length; i++) settle(batch[i]!, results?.[i] ?? failed)
     for (const entry of behind) settle(entry, failed)
     return worked
   }
@@ -157,9 +160,9 @@ export const make = Effect.fnUntraced(function* <In, Out, E>(options: Options<In
       lane.size = batch.length
       return Effect.suspend(() => commit(batch.map((entry) => entry.item))).pipe(
         Effect.onExit((exit) =>
-          Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => finish(lane, batch, () => failed))
+          Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => finish(lane, batch, undefined))
         ),
-        Effect.map((results) => finish(lane, batch, (i) => results[i]!))
+        Effect.map((results) => finish(lane, batch, results))
       )
     })
 

@@ -1,0 +1,74 @@
+/**
+ * The two databases that every storage suite runs on: a real Postgres server and the embedded one, each migrated and
+ * empty. Making an embedded database takes seconds, so it is made once per test run and copied from then on.
+ */
+import { existsSync } from "node:fs"
+import { cp, rename } from "node:fs/promises"
+import { join } from "node:path"
+import { Effect, Layer, Logger, Redacted } from "effect"
+import * as Database from "../../src/layers/Database.ts"
+import { migrate } from "../../src/layers/Migrations.ts"
+import * as PgConversationStore from "../../src/layers/PgConversationStore.ts"
+import * as PgMessageStore from "../../src/layers/PgMessageStore.ts"
+import * as PgMessageWriter from "../../src/layers/PgMessageWriter.ts"
+import * as PostgresServer from "../support/PostgresServer.ts"
+import * as TempDir from "../support/TempDir.ts"
+
+/** Outages are logged; in these suites they are meant. */
+export const quiet = Logger.layer([])
+
+const defaults = { url: undefined, dataDir: "", maxConnections: 4, timeout: "5 seconds" } as const
+
+const migrated = <E>(database: ReturnType<typeof Database.layer>, prepare?: Layer.Layer<never, E>) =>
+  Layer.effectDiscard(migrate).pipe(
+    Layer.provideMerge(database),
+    prepare === undefined ? (layer) => layer : Layer.provideMerge(prepare)
+  )
+
+/** A migrated database on a Postgres server that is there already. */
+export const at = (url: string, options: Partial<Database.DatabaseOptions> = {}) =>
+  migrated(Database.layer({ ...defaults, url: Redacted.make(url), ...options }))
+
+/** A fresh, migrated database on a Postgres server of its own. */
+export const server = Layer.unwrap(Effect.map(PostgresServer.PostgresServer, ({ url }) => at(url))).pipe(
+  Layer.provideMerge(PostgresServer.layer({ fsync: false }))
+)
+
+/** A directory for DATA_DIR with a made database in it, which no process has open. */
+export const dataDir = Effect.gen(function* () {
+  const template = join(TempDir.runRoot(), "embedded-template")
+  if (!existsSync(template)) {
+    const fresh = yield* Effect.promise(() => TempDir.create("embedded-fresh"))
+    yield* Layer.build(migrated(Database.layer({ ...defaults, dataDir: fresh }))).pipe(Effect.scoped)
+    // Of two workers that make one at once, one throws its own away.
+    yield* Effect.promise(() => rename(fresh, template).catch(() => TempDir.remove(fresh)))
+  }
+  const copy = yield* TempDir.make("embedded")
+  yield* Effect.promise(() => cp(template, copy, { recursive: true }))
+  return copy
+})
+
+/** A fresh, migrated embedded database. */
+export const embedded = Layer.unwrap(
+  Effect.map(dataDir, (directory) => migrated(Database.layer({ ...defaults, dataDir: directory })))
+)
+
+const limits = { capacity: 20_000, maxBatch: 500 }
+
+/** Writer and stores over a database, their loops not running. */
+export const stores = Layer.mergeAll(
+  PgMessageWriter.layer(limits),
+  PgMessageStore.layer,
+  PgConversationStore.layer(limits)
+)
+
+/** The loops, run as the supervision tree would. */
+export const loops = Layer.effectDiscard(
+  Effect.gen(function* () {
+    yield* Effect.forkScoped((yield* PgMessageWriter.MessageWriterLoop).run)
+    yield* Effect.forkScoped((yield* PgConversationStore.WatermarkLoop).run)
+  })
+)
+
+/** Everything of the storage over a database. */
+export const storage = loops.pipe(Layer.provideMerge(stores))
