@@ -1,6 +1,6 @@
 /**
- * `GET /socket/websocket`: the upgrade. Checks in Phoenix's order (origin, token, subprotocol, vsn), refuses at
- * HTTP level, and hands an accepted connection to its session. Knows nothing of topics.
+ * `GET /socket/websocket`: the upgrade. Refuses at HTTP level, and hands an accepted connection to its session.
+ * Knows nothing of topics.
  */
 import type { IncomingMessage } from "node:http"
 import type { Duplex } from "node:stream"
@@ -8,23 +8,15 @@ import { Effect, Exit, FiberSet } from "effect"
 import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import { WebSocketServer } from "ws"
 import { type SessionHandle, Sessions } from "../../actors/Sessions.ts"
-import { TokenRejected } from "../../domain/Errors.ts"
-import type { Identity } from "../../domain/Identity.ts"
-import { TokenVerifier } from "../../domain/ports/TokenVerifier.ts"
 import * as AuthToken from "../../domain/protocol/AuthToken.ts"
 import * as ConnectParams from "../../domain/protocol/ConnectParams.ts"
-import type { Serializer } from "../../domain/protocol/Frame.ts"
-import * as Origin from "../../domain/protocol/Origin.ts"
-import { negotiate } from "../../domain/protocol/Version.ts"
-import { toWire } from "../../domain/Refusal.ts"
-import { fromWire, type HttpRefusal, refuse } from "./Refuse.ts"
+import { type Accepted, type ConnectOptions, isAccepted, make as makeConnect } from "./Connect.ts"
+import { type HttpRefusal, refuse } from "./Refuse.ts"
 import { webSocketTransport } from "./WebSocketTransport.ts"
 
 export const PATH = "/socket/websocket"
 
-export interface SocketRouteOptions {
-  /** Empty: only pages of the same host and port. */
-  readonly allowedOrigins: ReadonlyArray<string>
+export interface SocketRouteOptions extends ConnectOptions {
   /** Bytes; a larger frame closes the socket with 1009. */
   readonly maxFrameBytes: number
   /** Offers permessage-deflate. Default off: a compressed connection costs memory and shares no frames. */
@@ -39,15 +31,10 @@ const UNDECODABLE = 1011
 /** Milliseconds a peer has to answer our close frame; then its connection is cut. Newer than the types of `ws`. */
 const closing: object = { closeTimeout: 5_000 }
 
-interface Accepted {
-  readonly identity: Identity
-  readonly serializer: Serializer
-}
-
-const forbidden = (reason: string): HttpRefusal => ({ status: 403, reason })
+const ignore = () => {}
 
 export const make = Effect.fnUntraced(function* (options: SocketRouteOptions) {
-  const verifier = yield* TokenVerifier
+  const connect = yield* makeConnect(options)
   const sessions = yield* Sessions
   const run = yield* FiberSet.makeRuntime<never>()
   const wss = new WebSocketServer({
@@ -59,26 +46,13 @@ export const make = Effect.fnUntraced(function* (options: SocketRouteOptions) {
     handleProtocols: (offered) => (offered.has(AuthToken.SUBPROTOCOL) ? AuthToken.SUBPROTOCOL : false)
   })
 
-  const accept = Effect.fnUntraced(function* (
-    request: IncomingMessage
-  ): Effect.fn.Return<Accepted | HttpRefusal> {
-    const { headers } = request
-    if (!Origin.isAllowed(headers.origin, headers.host, options.allowedOrigins)) return forbidden("origin")
-    const params = ConnectParams.parse(request.url)
-    const subprotocols = headers["sec-websocket-protocol"]
-    const token = AuthToken.fromSubprotocols(subprotocols) ?? AuthToken.fromParams(params)
-    if (!AuthToken.acceptsSubprotocols(subprotocols)) return forbidden("subprotocol")
-    const serializer = negotiate(ConnectParams.last(params, "vsn"))
-    if (serializer === undefined) return forbidden("vsn")
-    const verified =
-      token === undefined ? Effect.fail(new TokenRejected({ reason: "missing" })) : verifier.verify(token)
-    return yield* verified.pipe(
-      Effect.match({
-        onSuccess: (identity): Accepted | HttpRefusal => ({ identity, serializer }),
-        onFailure: (refusal): Accepted | HttpRefusal => fromWire(toWire(refusal))
-      })
-    )
-  })
+  const accept = (request: IncomingMessage): Effect.Effect<Accepted | HttpRefusal> => {
+    const { headers, url } = request
+    const params = ConnectParams.parse(url)
+    const token =
+      AuthToken.fromSubprotocols(headers["sec-websocket-protocol"]) ?? AuthToken.fromParams(params)
+    return connect({ headers, params, token })
+  }
 
   const serve = (request: IncomingMessage, socket: Duplex, head: Buffer, accepted: Accepted): void => {
     wss.handleUpgrade(request, socket, head, (ws) => {
@@ -100,7 +74,7 @@ export const make = Effect.fnUntraced(function* (options: SocketRouteOptions) {
       ws.on("pong", session.touch)
       ws.on("close", session.closed)
       // An error (a frame too big, bad UTF-8, a reset) is always followed by "close"; `ws` has chosen the code.
-      ws.on("error", () => {})
+      ws.on("error", ignore)
     })
   }
 
@@ -122,7 +96,7 @@ export const make = Effect.fnUntraced(function* (options: SocketRouteOptions) {
               Effect.annotateLogs({ request_id: requestId })
             )
           }
-          if ("status" in exit.value) {
+          if (!isAccepted(exit.value)) {
             const { reason, status } = exit.value
             refuse(socket, requestId, exit.value)
             return Effect.logInfo("Socket refused").pipe(

@@ -1,0 +1,65 @@
+/**
+ * Whether a client may connect, and as whom: the checks that every transport of sockets makes, in Phoenix's order
+ * (origin, token, subprotocol, vsn). How the answer is given is the transport's business.
+ */
+import type { IncomingHttpHeaders } from "node:http"
+import { Effect, type Redacted } from "effect"
+import { TokenRejected } from "../../domain/Errors.ts"
+import type { Identity } from "../../domain/Identity.ts"
+import { TokenVerifier } from "../../domain/ports/TokenVerifier.ts"
+import { acceptsSubprotocols } from "../../domain/protocol/AuthToken.ts"
+import * as ConnectParams from "../../domain/protocol/ConnectParams.ts"
+import type { Serializer } from "../../domain/protocol/Frame.ts"
+import * as Origin from "../../domain/protocol/Origin.ts"
+import { negotiate } from "../../domain/protocol/Version.ts"
+import { toWire } from "../../domain/Refusal.ts"
+import { fromWire, type HttpRefusal } from "./Refuse.ts"
+
+export interface ConnectRequest {
+  readonly headers: IncomingHttpHeaders
+  readonly params: URLSearchParams
+  /** From wherever the transport carries it. */
+  readonly token: Redacted.Redacted | undefined
+}
+
+export interface Accepted {
+  readonly identity: Identity
+  readonly serializer: Serializer
+}
+
+export interface ConnectOptions {
+  /** Empty: only pages of the same host and port. */
+  readonly allowedOrigins: ReadonlyArray<string>
+}
+
+export const isAccepted = (decision: Accepted | HttpRefusal): decision is Accepted => "identity" in decision
+
+const forbidden = (reason: string): HttpRefusal => ({ status: 403, reason })
+
+/** The check that also stands before requests of a session that exists. */
+export const refuseOrigin = (
+  headers: IncomingHttpHeaders,
+  { allowedOrigins }: ConnectOptions
+): HttpRefusal | undefined =>
+  Origin.isAllowed(headers.origin, headers.host, allowedOrigins) ? undefined : forbidden("origin")
+
+export const make = Effect.fnUntraced(function* (options: ConnectOptions) {
+  const verifier = yield* TokenVerifier
+  return Effect.fnUntraced(function* ({
+    headers,
+    params,
+    token
+  }: ConnectRequest): Effect.fn.Return<Accepted | HttpRefusal> {
+    const refusal = refuseOrigin(headers, options)
+    if (refusal !== undefined) return refusal
+    if (!acceptsSubprotocols(headers["sec-websocket-protocol"])) return forbidden("subprotocol")
+    const serializer = negotiate(ConnectParams.last(params, "vsn"))
+    if (serializer === undefined) return forbidden("vsn")
+    const verified =
+      token === undefined ? Effect.fail(new TokenRejected({ reason: "missing" })) : verifier.verify(token)
+    return yield* Effect.match(verified, {
+      onSuccess: (identity): Accepted | HttpRefusal => ({ identity, serializer }),
+      onFailure: (refused): Accepted | HttpRefusal => fromWire(toWire(refused))
+    })
+  })
+})
