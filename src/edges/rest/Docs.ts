@@ -32,8 +32,18 @@ const withPolicy = (response: HttpServerResponse.HttpServerResponse) => {
   })
 }
 
+/** Nothing from elsewhere: no fonts, no icon that is not ours. */
+const scalar = {
+  withDefaultFonts: false,
+  favicon: "/assets/icon.svg",
+  authentication: { preferredSecurityScheme: "bearer" }
+}
+
 const page = HttpRouter.toHttpEffect(
-  HttpApiScalar.layer(Api, { path: "/docs", scalar: { withDefaultFonts: false } })
+  HttpApiScalar.layer(Api, {
+    path: "/docs",
+    scalar
+  })
 ).pipe(
   Effect.flatten,
   Effect.map(withPolicy),
