@@ -131,3 +131,13 @@ export const onPostgres = (binaries: string): Contender =>
     "service, Postgres",
     Effect.map(temporaryPostgres(binaries), (url) => ({ DATABASE_URL: url }))
   )
+
+/** The same server with typing indicators for messages: its fan-out alone, with nothing stored. */
+export const typingOn = ({ name, start }: Contender): Contender => ({
+  name: `${name}, typing`,
+  start: Effect.map(start, (server) => ({
+    ...server,
+    provision: (layout) =>
+      Effect.map(server.provision(layout), (plan) => ({ ...plan, dialect: "typing" as const }))
+  }))
+})

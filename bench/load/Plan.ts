@@ -1,7 +1,7 @@
 /** Whom a load process plays: plain data, made by a contender and sent to the process. */
 import type { Address } from "./RawWebSocket.ts"
 
-export type DialectName = "phoenix" | "socketio"
+export type DialectName = "phoenix" | "socketio" | "typing"
 
 export interface SocketPlan {
   /** Of the upgrade request, with its query. */

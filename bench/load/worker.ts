@@ -7,6 +7,7 @@ import { cpuTime, since } from "../support/cpu.ts"
 import type { Dialect } from "./dialects/Dialect.ts"
 import { phoenix } from "./dialects/phoenix.ts"
 import { socketio } from "./dialects/socketio.ts"
+import { typingIndicators } from "./dialects/typing.ts"
 import type { LoadCommands, LoadRequest, LoadResponse } from "./LoadCommands.ts"
 import { nowMicros } from "./Pacer.ts"
 import type { DialectName } from "./Plan.ts"
@@ -14,7 +15,7 @@ import { Sends } from "./Sends.ts"
 import { Session } from "./Session.ts"
 import { Traffic } from "./Traffic.ts"
 
-const dialects: Record<DialectName, Dialect> = { phoenix, socketio }
+const dialects: Record<DialectName, Dialect> = { phoenix, socketio, typing: typingIndicators }
 
 /** One in this many deliveries of a window is timed; prime, so that it does not fall in step with the recipients. */
 const SAMPLE_EVERY = 17

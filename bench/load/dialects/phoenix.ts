@@ -8,8 +8,16 @@ const TOPIC_LENGTH = 13 + 36
 const EVENT_AT = BROADCAST_START.length + TOPIC_LENGTH + 3
 
 const N = "n".charCodeAt(0)
-const E = "e".charCodeAt(0)
-const W = "w".charCodeAt(0)
+
+const NEW_MESSAGE = Buffer.from("new_message")
+
+/** Whether this is a broadcast of `event` on a conversation, told by the bytes where the event stands. */
+export const isBroadcast = (event: Buffer, buffer: Buffer, start: number, end: number): boolean => {
+  const at = start + EVENT_AT
+  if (buffer[start + 1] !== N || at + event.length > end) return false
+  for (let i = 0; i < event.length; i++) if (buffer[at + i] !== event[i]) return false
+  return true
+}
 
 /** A reply's event name stands within its first bytes: refs are short. */
 const REPLY_WITHIN = 160
@@ -20,10 +28,8 @@ interface ReplyPayload {
 }
 
 const read = (buffer: Buffer, start: number, end: number): Incoming => {
-  if (buffer[start + 1] === N) {
-    const at = start + EVENT_AT
-    return buffer[at] === N && buffer[at + 1] === E && buffer[at + 2] === W && at < end ? "delivery" : "other"
-  }
+  if (isBroadcast(NEW_MESSAGE, buffer, start, end)) return "delivery"
+  if (buffer[start + 1] === N) return "other"
   if (!buffer.toString("latin1", start, Math.min(end, start + REPLY_WITHIN)).includes(`"phx_reply"`))
     return "other"
   const [, ref, , , payload] = JSON.parse(buffer.toString("utf8", start, end)) as [
