@@ -7,7 +7,7 @@
  * `ActorStopped` or `CallTimeout`.
  */
 import { type Duration, Effect, Exit, Scope } from "effect"
-import { ActorCell } from "./ActorCell.ts"
+import { ActorCell, type ActorSettings, settingsOf } from "./ActorCell.ts"
 import type { ActorStopped, CallTimeout, MailboxFull } from "./ActorErrors.ts"
 import type { Behaviour } from "./Behaviour.ts"
 import type { Process } from "./Process.ts"
@@ -28,14 +28,17 @@ export interface CallOptions {
  */
 export type Overflow = "reject" | "drop_newest" | "drop_oldest"
 
-export interface ActorOptions<Message, State, E, R> extends Behaviour<Message, State, E, R> {
-  readonly id: string
+export interface MailboxOptions {
   /** Messages the mailbox holds. Default 1000. */
   readonly capacity?: number | undefined
   /** Default `reject`. */
   readonly overflow?: Overflow | undefined
   /** The default deadline of calls. Default 5 seconds. */
   readonly callTimeout?: Duration.Input | undefined
+}
+
+export interface ActorOptions<Message, State, E, R> extends Behaviour<Message, State, E, R>, MailboxOptions {
+  readonly id: string
 }
 
 export interface Actor<in Message> extends Process {
@@ -96,4 +99,12 @@ export const start = <Message, State, E = never, R = never>(
 export const startIn = <Message, State, E = never, R = never>(
   options: ActorOptions<Message, State, E, R>
 ): Effect.Effect<Actor<Message>, E, Exclude<R, Scope.Scope> | Scope.Scope> =>
-  Effect.withFiber((fiber) => new ActorCell(options, fiber.context).initialise())
+  startWith(options.id, options, settingsOf(options))
+
+/** `startIn`, with settings that many actors share. */
+export const startWith = <Message, State, E, R>(
+  id: string,
+  behaviour: Behaviour<Message, State, E, R>,
+  settings: ActorSettings
+): Effect.Effect<Actor<Message>, E, Exclude<R, Scope.Scope> | Scope.Scope> =>
+  Effect.withFiber((fiber) => new ActorCell(id, behaviour, settings, fiber.context).initialise())

@@ -3,120 +3,138 @@
  * everything that belongs to it. Nothing here decides what a message means.
  *
  * Callbacks that return plain values run right in the actor's turn (`RunQueue.ts`). One that returns an Effect runs
- * as a fiber with the context the actor was started in, and the actor takes no message until that has ended. It is
- * here, and only here beside `main.ts`, that plain code runs effects: a message may come from a plain callback.
+ * as a fiber with the context the actor was started in, and the actor takes no message until that has ended. Actors
+ * and supervisors are, beside `main.ts`, what runs effects from plain code: a message may come from a plain callback.
  *
- * The end has one order: refuse new messages, cancel timers and monitors, `terminate`, close the actor's scope, tell
+ * The end has one order: refuse new messages, release timers and monitors, `terminate`, close the actor's scope, tell
  * the observers, fail the calls still unanswered.
  */
 import { Cause, Context, Duration, Effect, Exit, type Fiber, Scope } from "effect"
-import type { Actor, ActorOptions, CallError, CallOptions } from "./Actor.ts"
-import { ActorStopped, CallTimeout, MailboxFull } from "./ActorErrors.ts"
-import type { Next, Self } from "./Behaviour.ts"
+import type { Actor, CallError, CallOptions, MailboxOptions, Overflow } from "./Actor.ts"
+import { ActorStopped, MailboxFull } from "./ActorErrors.ts"
+import { Attachments } from "./Attachments.ts"
+import type { Behaviour, Next, Self } from "./Behaviour.ts"
 import { exitReason, Killed, shutdown } from "./ExitReason.ts"
 import { Envelope, Mailbox } from "./Mailbox.ts"
+import { type Answered, PendingCall, PendingCalls } from "./PendingCalls.ts"
 import { awaitExit, type Process, ProcessBase, type ProcessInfo } from "./Process.ts"
-import { type Answered, Reply, type ReplyOwner, type ReplyTo } from "./ReplyTo.ts"
+import type { ReplyTo } from "./ReplyTo.ts"
 import { enqueue, type Runnable } from "./RunQueue.ts"
-import { after, cancel, now, schedule, type Timer } from "./Timers.ts"
+import { type Timer, type Timers, timersIn } from "./Timers.ts"
 
 const messagesPerTurn = 64
 
-export const defaultCallTimeoutMs = 5000
+/** The options of an actor that are not its behaviour, ready for use. */
+export interface ActorSettings {
+  readonly capacity: number
+  readonly overflow: Overflow
+  readonly callTimeoutMs: number
+  /** Infinite for an actor that may be idle for ever. */
+  readonly idleMs: number
+}
+
+export const settingsOf = (
+  options: MailboxOptions & { readonly idleTimeout?: Duration.Input | undefined }
+): ActorSettings => ({
+  capacity: options.capacity ?? 1000,
+  overflow: options.overflow ?? "reject",
+  callTimeoutMs: Duration.toMillis(options.callTimeout ?? "5 seconds"),
+  idleMs: Duration.toMillis(options.idleTimeout ?? Duration.infinity)
+})
 
 export class ActorCell<Message, State, E, R>
   extends ProcessBase
-  implements Actor<Message>, Self<Message>, ReplyOwner, Runnable, Timer
+  implements Actor<Message>, Self<Message>, Runnable, Timer
 {
-  // Timer: the idle time.
+  // The timer that it is itself: of its idle time.
   at = 0
   slot = -1
-  // ReplyOwner: the unanswered calls, oldest first.
-  firstPending: Reply | undefined = undefined
-  lastPending: Reply | undefined = undefined
 
-  private readonly options: ActorOptions<Message, State, E, R>
-  private readonly mailbox: Mailbox<Message>
-  private readonly startContext: Context.Context<never>
-  private ownContext: Context.Context<R | Scope.Scope> | undefined = undefined
-  private ownScope: Scope.Closeable | undefined = undefined
+  private readonly behaviour: Behaviour<Message, State, E, R>
+  private readonly settings: ActorSettings
+  private readonly context: Context.Context<R>
+  private readonly timers: Timers
+  private readonly mailbox = new Mailbox<Message>()
+  private scope: Scope.Closeable | undefined = undefined
+  private calls: PendingCalls | undefined = undefined
+  private attached: Attachments<Message> | undefined = undefined
   private state!: State
   private phase: "starting" | "running" | "stopping" | "exited" = "starting"
   /** Waiting in the run queue, or in its turn. */
-  private queued = false
+  private isQueued = false
   /** The callback in progress, if it is an effect that has not ended. */
   private fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
-  /** Orderly end requested: handle what is in the mailbox, accept no more. */
-  private draining = false
-  /** End requested, with this exit, before the next message. */
+  /** Asked to end in order: it handles what is in the mailbox, and accepts no more. */
+  private isDraining = false
+  /** To end with this exit before the next message. */
   private ending: Exit.Exit<unknown, unknown> | undefined = undefined
-  private aborted = false
+  private isAborted = false
   private lastActive = 0
-  private releases: Set<() => void> | undefined = undefined
 
-  constructor(options: ActorOptions<Message, State, E, R>, context: Context.Context<never>) {
-    super(options.id)
-    this.options = options
-    this.startContext = context
-    this.mailbox = new Mailbox(options.capacity ?? 1000)
+  constructor(
+    id: string,
+    behaviour: Behaviour<Message, State, E, R>,
+    settings: ActorSettings,
+    context: Context.Context<never>
+  ) {
+    super(id)
+    this.behaviour = behaviour
+    this.settings = settings
+    // The effect that starts an actor requires R, so the fiber that runs it has it.
+    this.context = context as Context.Context<R>
+    this.timers = timersIn(context)
   }
 
   // ---- starting -----------------------------------------------------------------------------------------------
 
-  /** Runs `init` in the calling fiber. Must be run once, with the context given to the constructor. */
+  /** Runs `init` in the calling fiber, whose context the constructor was given. To be run once. */
   initialise(): Effect.Effect<Actor<Message>, E, Scope.Scope> {
-    return Effect.suspend(() => {
-      const next = this.options.init(this)
-      if (!Effect.isEffect(next)) {
-        this.started(next)
-        return Effect.succeed(this)
-      }
-      return Effect.flatMap(
-        Effect.provideContext(next as Effect.Effect<State, E, R>, this.context()),
-        (state) => {
-          this.started(state)
-          return Effect.succeed(this)
-        }
+    const starting = Effect.suspend(() => {
+      const next = this.behaviour.init(this)
+      if (!Effect.isEffect(next)) return this.started(next)
+      const init = Effect.provideService(
+        next as Effect.Effect<State, E, Scope.Scope>,
+        Scope.Scope,
+        this.ownScope()
       )
-    }).pipe(
-      Effect.onExit((exit) => (Exit.isFailure(exit) ? this.startFailed(exit) : Effect.void)),
-      (starting) =>
-        Effect.andThen(
-          Effect.addFinalizer(() => this.stopAndWait()),
-          starting
-        )
+      return Effect.flatMap(init, (state) => this.started(state))
+    })
+    return Effect.andThen(
+      Effect.addFinalizer(() => this.endAndWait(() => this.shutdown())),
+      Effect.onExit(starting, (exit) =>
+        Exit.isSuccess(exit) ? Effect.void : this.endAndWait(() => this.startFailed(exit))
+      )
     )
   }
 
-  private started(state: State): void {
+  private started(state: State): Effect.Effect<Actor<Message>> {
     this.state = state
     this.phase = "running"
     this.settle()
+    return Effect.succeed(this)
   }
 
-  private startFailed(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      if (this.phase === "starting") this.phase = "running"
-      this.abort(exit)
-      return Effect.asVoid(awaitExit(this))
-    })
+  private startFailed(exit: Exit.Exit<unknown, unknown>): void {
+    if (this.phase === "starting") this.phase = "running"
+    this.abort(exit)
   }
 
-  private stopAndWait(): Effect.Effect<void> {
+  private endAndWait(end: () => void): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (this.phase === "exited") return Effect.void
-      this.shutdown()
+      end()
       return Effect.asVoid(awaitExit(this))
     })
   }
 
-  /** The context of callbacks: that of the start, with the actor's own scope, made when first needed. */
-  private context(): Context.Context<R | Scope.Scope> {
-    if (this.ownContext === undefined) {
-      this.ownScope = Scope.makeUnsafe()
-      this.ownContext = Context.add(this.startContext as Context.Context<R>, Scope.Scope, this.ownScope)
-    }
-    return this.ownContext
+  private ownScope(): Scope.Scope {
+    this.scope ??= Scope.makeUnsafe()
+    return this.scope
+  }
+
+  /** The context of callbacks. Made for each: kept, it would fill with copies of the services that are looked up. */
+  private ownContext(): Context.Context<R | Scope.Scope> {
+    return Context.add(this.context, Scope.Scope, this.ownScope())
   }
 
   // ---- messages in --------------------------------------------------------------------------------------------
@@ -136,17 +154,17 @@ export class ActorCell<Message, State, E, R>
     answered: (exit: Exit.Exit<A, E2 | CallError>) => void,
     options?: CallOptions
   ): () => void {
-    const timeout = options?.timeout ?? this.options.callTimeout
-    const timeoutMs = timeout === undefined ? defaultCallTimeoutMs : Duration.toMillis(timeout)
-    const reply = new Reply(timeoutMs, answered as Answered)
-    const refusal = this.deliver(make(reply), reply)
-    if (refusal !== undefined) reply.fail(refusal)
-    return () => reply.abandon()
+    const timeout = options?.timeout
+    const timeoutMs = timeout === undefined ? this.settings.callTimeoutMs : Duration.toMillis(timeout)
+    const call = new PendingCall(timeoutMs, answered as Answered)
+    const refusal = this.deliver(make(call), call)
+    if (refusal !== undefined) call.fail(refusal)
+    return () => call.giveUp()
   }
 
   cast(message: Message): Effect.Effect<void, MailboxFull | ActorStopped> {
     return Effect.suspend(() => {
-      const refusal = this.deliver(message, undefined)
+      const refusal = this.offerUnsafe(message)
       return refusal === undefined ? Effect.void : Effect.fail(refusal)
     })
   }
@@ -161,46 +179,33 @@ export class ActorCell<Message, State, E, R>
 
   get isOpen(): boolean {
     return (
-      (this.phase === "running" || this.phase === "starting") && !this.draining && this.ending === undefined
+      (this.phase === "running" || this.phase === "starting") && !this.isDraining && this.ending === undefined
     )
   }
 
-  private deliver(message: Message, reply: Reply | undefined): MailboxFull | ActorStopped | undefined {
+  private deliver(message: Message, call: PendingCall | undefined): MailboxFull | ActorStopped | undefined {
     if (!this.isOpen) return new ActorStopped({ actor: this.id })
-    if (this.mailbox.isFull) {
-      const overflow = this.options.overflow ?? "reject"
-      if (overflow === "drop_oldest") {
-        this.mailbox.take()?.reply?.fail(this.mailboxFull())
-      } else if (overflow === "reject" || reply !== undefined) {
-        return this.mailboxFull()
-      } else {
-        return undefined
-      }
+    const { capacity, overflow } = this.settings
+    if (this.mailbox.size >= capacity) {
+      const full = new MailboxFull({ actor: this.id, capacity })
+      if (overflow === "reject" || (overflow === "drop_newest" && call !== undefined)) return full
+      if (overflow === "drop_newest") return undefined
+      this.mailbox.take()?.call?.fail(full)
     }
-    this.mailbox.push(new Envelope(message, reply))
-    if (reply !== undefined) {
-      reply.pendAt(this)
-      // No turn is due while a callback runs, so nobody else would arm this deadline.
-      if (this.fiber !== undefined) this.armDeadlines()
+    if (call !== undefined) {
+      this.calls ??= new PendingCalls(this.id, this.timers)
+      call.waitIn(this.calls)
+      // While a callback runs no turn is due that would arm this deadline.
+      if (this.fiber !== undefined) this.calls.armDeadlines()
     }
+    this.mailbox.push(new Envelope(message, call))
     this.wake()
     return undefined
   }
 
-  private mailboxFull(): MailboxFull {
-    return new MailboxFull({ actor: this.id, capacity: this.mailbox.capacity })
-  }
-
-  /** A message to itself, which is never refused for want of room: there is at most one per timer or monitor. */
-  private signal(envelope: Envelope<Message>): void {
-    if (!this.isOpen) return
-    this.mailbox.push(envelope)
-    this.wake()
-  }
-
   private wake(): void {
-    if (this.queued || this.fiber !== undefined || this.phase !== "running") return
-    this.queued = true
+    if (this.isQueued || this.fiber !== undefined || this.phase !== "running") return
+    this.isQueued = true
     enqueue(this)
   }
 
@@ -208,28 +213,27 @@ export class ActorCell<Message, State, E, R>
 
   turn(): number {
     let handled = 0
-    while (
-      handled < messagesPerTurn &&
-      this.phase === "running" &&
-      this.fiber === undefined &&
-      this.ending === undefined
-    ) {
+    while (handled < messagesPerTurn && this.isReady && this.ending === undefined) {
       const envelope = this.mailbox.take()
       if (envelope === undefined) break
       handled++
-      this.run(
-        () => this.options.handle(envelope.message, this.state, this),
-        (exit) => this.handled(exit)
-      )
+      this.step(() => this.behaviour.handle(envelope.message, this.state, this))
     }
-    this.queued = false
+    this.isQueued = false
     this.settle()
     return handled
   }
 
-  private handled(exit: Exit.Exit<State, unknown>): void {
-    if (Exit.isSuccess(exit)) this.state = exit.value
-    else this.ending ??= exit
+  private get isReady(): boolean {
+    return this.phase === "running" && this.fiber === undefined
+  }
+
+  /** A callback that makes the next state. */
+  private step(callback: () => Next<State, never, R>): void {
+    this.run(callback, (exit) => {
+      if (Exit.isSuccess(exit)) this.state = exit.value
+      else this.ending ??= exit
+    })
   }
 
   /** Runs a callback; `done` is called in here if it ended at once, and else when its fiber ends. */
@@ -241,11 +245,8 @@ export class ActorCell<Message, State, E, R>
       done(Exit.die(defect))
       return
     }
-    if (!Effect.isEffect(next)) {
-      done(Exit.succeed(next))
-      return
-    }
-    this.runEffect(next as Effect.Effect<A, never, R | Scope.Scope>, done)
+    if (Effect.isEffect(next)) this.runEffect(next as Effect.Effect<A, never, R | Scope.Scope>, done)
+    else done(Exit.succeed(next))
   }
 
   private runEffect<A>(
@@ -253,7 +254,7 @@ export class ActorCell<Message, State, E, R>
     done: (exit: Exit.Exit<A, unknown>) => void,
     uninterruptible = false
   ): void {
-    const fiber = Effect.runForkWith(this.context())(effect, { uninterruptible })
+    const fiber = Effect.runForkWith(this.ownContext())(effect, { uninterruptible })
     const exit = fiber.pollUnsafe()
     if (exit !== undefined) {
       done(exit)
@@ -265,167 +266,124 @@ export class ActorCell<Message, State, E, R>
       done(late)
       this.settle()
     })
-    if (this.aborted && !uninterruptible) fiber.interruptUnsafe()
+    if (this.isAborted) fiber.interruptUnsafe()
   }
 
   /** After a turn or a callback: what comes next. */
   private settle(): void {
-    if (this.phase === "running" && this.fiber === undefined) {
+    if (this.isReady) {
       if (this.ending !== undefined) this.end(this.ending)
       else if (this.mailbox.size > 0) this.wake()
-      else if (this.draining) this.end(shutdown)
+      else if (this.isDraining) this.end(shutdown)
       else this.becameIdle()
     }
-    this.armDeadlines()
-  }
-
-  // A call answered within the turn never has its deadline armed: most are, and timers are what calls cost most.
-  private armDeadlines(): void {
-    for (let reply = this.lastPending; reply !== undefined && !reply.armed; reply = reply.previous) {
-      reply.armed = true
-      if (Number.isFinite(reply.timeoutMs)) schedule(this.startContext, reply, reply.timeoutMs)
-    }
-  }
-
-  cancelDeadline(reply: Reply): void {
-    cancel(this.startContext, reply)
-  }
-
-  deadlineReached(reply: Reply): void {
-    reply.fail(new CallTimeout({ actor: this.id, timeoutMs: reply.timeoutMs }))
+    this.calls?.armDeadlines()
   }
 
   // ---- idle time ----------------------------------------------------------------------------------------------
 
   private becameIdle(): void {
-    if (this.options.idleTimeout === undefined) return
-    this.lastActive = now(this.startContext)
+    const { idleMs } = this.settings
+    if (idleMs === Number.POSITIVE_INFINITY) return
+    this.lastActive = this.timers.now()
     // The timer is not moved at each message: it looks at `lastActive` when it fires.
-    if (this.slot < 0) schedule(this.startContext, this, Duration.toMillis(this.options.idleTimeout))
+    if (this.slot < 0) this.timers.schedule(this, idleMs)
   }
 
+  /** The idle time may be over. */
   fire(): void {
     if (this.phase !== "running") return
-    const limit = Duration.toMillis(this.options.idleTimeout ?? Duration.infinity)
-    const isBusy =
-      this.queued || this.fiber !== undefined || this.mailbox.size > 0 || this.firstPending !== undefined
-    const rest = isBusy ? limit : limit - (now(this.startContext) - this.lastActive)
-    if (rest > 0) {
-      schedule(this.startContext, this, rest)
+    const { idleMs } = this.settings
+    const isBusy = this.isQueued || this.fiber !== undefined || this.calls?.isEmpty === false
+    const restMs = isBusy ? idleMs : idleMs - (this.timers.now() - this.lastActive)
+    if (restMs > 0) {
+      this.timers.schedule(this, restMs)
       return
     }
-    const onIdle = this.options.onIdle
+    const { onIdle } = this.behaviour
     if (onIdle === undefined) {
       this.stop()
       return
     }
-    this.queued = true
-    this.run(
-      () => onIdle(this.state, this),
-      (exit) => this.handled(exit)
-    )
-    this.queued = false
+    this.isQueued = true
+    this.step(() => onIdle(this.state, this))
+    this.isQueued = false
     this.settle()
   }
 
   // ---- timers, monitors, links --------------------------------------------------------------------------------
 
   sendAfter(delay: Duration.Input, message: Message): () => void {
-    const release = this.untilEnd(
-      after(this.startContext, Duration.toMillis(delay), () => {
-        this.releases?.delete(release)
-        this.signal(new Envelope(message, undefined))
-      })
-    )
-    return release
+    return this.attachments().sendAfter(delay, message)
   }
 
   sendEvery(period: Duration.Input, message: Message): () => void {
-    const periodMs = Math.max(1, Duration.toMillis(period))
-    const envelope = new Envelope(message, undefined)
-    let cancelNext = (): void => {}
-    const tick = (): void => {
-      cancelNext = after(this.startContext, periodMs, tick)
-      if (!envelope.isQueued) this.signal(envelope)
-    }
-    cancelNext = after(this.startContext, periodMs, tick)
-    return this.untilEnd(() => cancelNext())
+    return this.attachments().sendEvery(period, message)
   }
 
   monitor(process: Process, toMessage: (exit: Exit.Exit<unknown, unknown>) => Message): () => void {
-    const release = this.untilEnd(
-      process.onExit((exit) => {
-        this.releases?.delete(release)
-        this.signal(new Envelope(toMessage(exit), undefined))
-      })
-    )
-    return release
+    return this.attachments().monitor(process, toMessage)
   }
 
-  link(actor: Actor<never>): () => void {
-    const unlinkThere = actor.onExit((exit) => {
-      if (exitReason(exit) !== "normal") this.abort(exit)
-    })
-    const unlinkHere = this.onExit((exit) => {
-      unlinkThere()
-      if (exitReason(exit) === "normal") return
-      if (actor instanceof ActorCell) actor.abort(exit)
-      else actor.kill()
-    })
+  link(other: Process): () => void {
+    const unlinkHere = this.attachments().link(other, (exit) => this.abort(exit))
+    const unlinkThere =
+      other instanceof ActorCell
+        ? other.attachments().link(this, (exit) => other.abort(exit))
+        : this.onExit((exit) => {
+            if (exitReason(exit) !== "normal") other.kill()
+          })
     return () => {
       unlinkHere()
       unlinkThere()
     }
   }
 
-  private untilEnd(undo: () => void): () => void {
-    const release = (): void => {
-      this.releases?.delete(release)
-      undo()
-    }
-    this.releases ??= new Set()
-    this.releases.add(release)
-    return release
+  private attachments(): Attachments<Message> {
+    this.attached ??= new Attachments(this.timers, (envelope) => {
+      if (!this.isOpen) return
+      this.mailbox.push(envelope)
+      this.wake()
+    })
+    return this.attached
   }
 
   // ---- the end ------------------------------------------------------------------------------------------------
 
   stop(exit: Exit.Exit<unknown, unknown> = Exit.void): void {
     this.ending ??= exit
-    this.endIfIdle()
+    this.endIfResting()
   }
 
   shutdown(): void {
-    this.draining = true
-    if (this.mailbox.size === 0) this.endIfIdle()
+    this.isDraining = true
+    this.endIfResting()
   }
 
   kill(): void {
     this.abort(Exit.fail(new Killed({ process: this.id })))
   }
 
-  /** Ends now with the given exit, without `terminate`. */
+  /** Ends now, with this exit and without `terminate`. */
   private abort(exit: Exit.Exit<unknown, unknown>): void {
     if (this.phase === "exited") return
-    this.aborted = true
+    this.isAborted = true
     this.ending = exit
     this.fiber?.interruptUnsafe()
-    this.endIfIdle()
+    this.endIfResting()
   }
 
-  private endIfIdle(): void {
-    if (this.phase === "running" && !this.queued && this.fiber === undefined) this.settle()
+  private endIfResting(): void {
+    if (this.isReady && !this.isQueued) this.settle()
   }
 
   private end(exit: Exit.Exit<unknown, unknown>): void {
     this.phase = "stopping"
     this.mailbox.clear()
-    if (this.slot >= 0) cancel(this.startContext, this)
-    const releases = this.releases
-    this.releases = undefined
-    if (releases !== undefined) for (const release of releases) release()
-    const terminate = this.options.terminate
-    if (terminate === undefined || this.aborted) {
+    this.timers.cancel(this)
+    this.attached?.releaseAll()
+    const { terminate } = this.behaviour
+    if (terminate === undefined || this.isAborted) {
       this.closeScope(exit)
       return
     }
@@ -436,19 +394,19 @@ export class ActorCell<Message, State, E, R>
   }
 
   private closeScope(exit: Exit.Exit<unknown, unknown>): void {
-    const closing = this.ownScope === undefined ? undefined : Scope.closeUnsafe(this.ownScope, exit)
+    const closing = this.scope === undefined ? undefined : Scope.closeUnsafe(this.scope, exit)
     if (closing === undefined) this.finish(exit)
     else this.runEffect(closing, (last) => this.finish(both(exit, last)), true)
   }
 
   private finish(exit: Exit.Exit<unknown, unknown>): void {
     this.phase = "exited"
-    this.exited(this.aborted && this.ending !== undefined ? this.ending : exit)
-    while (this.firstPending !== undefined) this.firstPending.fail(new ActorStopped({ actor: this.id }))
+    this.exited(this.isAborted && this.ending !== undefined ? this.ending : exit)
+    this.calls?.failAll()
   }
 
   inspect(): ProcessInfo {
-    const state = this.phase === "starting" ? "running" : this.phase
+    const state = this.phase === "starting" || this.phase === "running" ? "running" : this.phase
     return {
       state: state === "running" && !this.isOpen ? "stopping" : state,
       mailboxDepth: this.mailbox.size

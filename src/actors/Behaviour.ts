@@ -7,7 +7,7 @@
  */
 import type { Duration, Effect, Exit, Scope } from "effect"
 import type { Actor } from "./Actor.ts"
-import type { ExitObserver, Process } from "./Process.ts"
+import type { Process } from "./Process.ts"
 
 /** A plain value or an Effect of it. `Scope` is the actor's own: it closes when the actor ends. */
 export type Next<State, E, R> = State | Effect.Effect<State, E, R | Scope.Scope>
@@ -39,11 +39,11 @@ export interface Self<Message> extends Actor<Message> {
   /** Sends `toMessage(exit)` to itself, once, when the process ends. Returns the cancellation. */
   readonly monitor: (
     process: Process,
-    toMessage: (exit: Parameters<ExitObserver>[0]) => Message
+    toMessage: (exit: Exit.Exit<unknown, unknown>) => Message
   ) => () => void
   /**
-   * Ties two lives together: when either ends other than normally, the other ends with the same exit.
-   * Returns the unlinking.
+   * Ties two lives together: when either ends other than normally, the other ends too; an actor with the same exit,
+   * any other process by `kill`. To survive and be told instead, monitor. Returns the unlinking.
    */
-  readonly link: (actor: Actor<never>) => () => void
+  readonly link: (other: Process) => () => void
 }

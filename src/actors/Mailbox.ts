@@ -1,37 +1,28 @@
 /**
- * A bounded first-in-first-out queue of messages. An empty mailbox owns no memory but itself: a service holds tens
- * of thousands of idle ones. What to do with a message that finds it full is the actor's business.
+ * A first-in-first-out queue of messages. An empty mailbox owns no memory but itself: a service holds tens of
+ * thousands of idle ones. How many it may hold, and what becomes of one too many, is the actor's business.
  */
-import type { Reply } from "./ReplyTo.ts"
+import type { PendingCall } from "./PendingCalls.ts"
 
 export class Envelope<M> {
   readonly message: M
   /** The caller waiting for an answer to this message, if it is a call. */
-  readonly reply: Reply | undefined
+  readonly call: PendingCall | undefined
   isQueued = false
   next: Envelope<M> | undefined = undefined
 
-  constructor(message: M, reply: Reply | undefined) {
+  constructor(message: M, call: PendingCall | undefined) {
     this.message = message
-    this.reply = reply
+    this.call = call
   }
 }
 
 export class Mailbox<M> {
-  readonly capacity: number
   size = 0
   private first: Envelope<M> | undefined = undefined
   private last: Envelope<M> | undefined = undefined
 
-  constructor(capacity: number) {
-    this.capacity = capacity
-  }
-
-  get isFull(): boolean {
-    return this.size >= this.capacity
-  }
-
-  /** Appends an envelope that is in no mailbox now, whatever the capacity. */
+  /** Appends an envelope that is in no mailbox now. */
   push(envelope: Envelope<M>): void {
     if (this.last === undefined) this.first = envelope
     else this.last.next = envelope

@@ -2,7 +2,7 @@
  * What OTP calls a pid: something that runs, ends exactly once, and tells whoever watches. Actors, supervisors and
  * supervised fibers are all processes, and a supervisor knows nothing else about its children.
  *
- * Watching costs one callback and no fiber. Asking a process to end returns at once; `stop` also waits.
+ * Watching costs no fiber. Asking a process to end returns at once; `stop` also waits.
  */
 import { Effect, Exit, Fiber, type Scope } from "effect"
 import { Killed, shutdown } from "./ExitReason.ts"
@@ -15,17 +15,20 @@ export interface ProcessInfo {
   readonly mailboxDepth?: number
 }
 
-export type ExitObserver = (exit: Exit.Exit<unknown, unknown>) => void
+export interface ExitObserver {
+  /** Called once, in the turn in which the process ends. Must not throw. */
+  readonly processExited: (process: Process, exit: Exit.Exit<unknown, unknown>) => void
+}
 
 export interface Process {
   readonly id: string
   /** The exit, or undefined while the process lives. */
   readonly pollExit: () => Exit.Exit<unknown, unknown> | undefined
-  /**
-   * Calls `observer` once, with the exit; at once when the process has ended already. Returns a function that
-   * takes the observer away again. This is OTP's monitor.
-   */
-  readonly onExit: (observer: ExitObserver) => () => void
+  /** OTP's monitor: `observer` is told of the exit, at once when the process has ended already. */
+  readonly watch: (observer: ExitObserver) => void
+  readonly unwatch: (observer: ExitObserver) => void
+  /** `watch` with a function. Returns one that takes the request back. */
+  readonly onExit: (exited: (exit: Exit.Exit<unknown, unknown>) => void) => () => void
   /** Asks for an orderly end and returns at once: work in hand is finished, finalizers run. */
   readonly shutdown: () => void
   /** Ends it now: work in hand is interrupted, nothing more is handled. Finalizers still run. */
@@ -51,8 +54,8 @@ export const stop = (process: Process): Effect.Effect<Exit.Exit<unknown, unknown
 export abstract class ProcessBase implements Process {
   readonly id: string
   private exit: Exit.Exit<unknown, unknown> | undefined = undefined
-  // The usual process has one observer, its supervisor; only more than that pays for a Set.
-  private observers: ExitObserver | Set<ExitObserver> | undefined = undefined
+  // One observer, usually: its supervisor. Memory counts, because a service holds very many processes.
+  private observers: ExitObserver | Array<ExitObserver> | Set<ExitObserver> | undefined = undefined
 
   constructor(id: string) {
     this.id = id
@@ -66,33 +69,41 @@ export abstract class ProcessBase implements Process {
     return this.exit
   }
 
-  onExit(observer: ExitObserver): () => void {
-    if (this.exit !== undefined) {
-      observer(this.exit)
-      return () => {}
-    }
-    if (this.observers === undefined) {
-      this.observers = observer
-    } else if (typeof this.observers === "function") {
-      this.observers = new Set([this.observers, observer])
-    } else {
-      this.observers.add(observer)
-    }
-    return () => {
-      if (this.observers === observer) this.observers = undefined
-      else if (this.observers instanceof Set) this.observers.delete(observer)
-    }
+  watch(observer: ExitObserver): void {
+    const { exit, observers } = this
+    if (exit !== undefined) observer.processExited(this, exit)
+    else if (observers === undefined) this.observers = observer
+    else if (observers instanceof Set) observers.add(observer)
+    else if (!Array.isArray(observers)) this.observers = [observers, observer]
+    else if (observers.length < 8) observers.push(observer)
+    else this.observers = new Set([...observers, observer])
+  }
+
+  unwatch(observer: ExitObserver): void {
+    const { observers } = this
+    if (observers === observer) this.observers = undefined
+    else if (observers instanceof Set) observers.delete(observer)
+    else if (Array.isArray(observers)) this.observers = observers.filter((other) => other !== observer)
+  }
+
+  onExit(exited: (exit: Exit.Exit<unknown, unknown>) => void): () => void {
+    const observer: ExitObserver = { processExited: (_, exit) => exited(exit) }
+    this.watch(observer)
+    return () => this.unwatch(observer)
   }
 
   /** Records the exit and tells the observers, in the order they came. A second call does nothing. */
   protected exited(exit: Exit.Exit<unknown, unknown>): void {
     if (this.exit !== undefined) return
     this.exit = exit
-    const observers = this.observers
+    const { observers } = this
     this.observers = undefined
     if (observers === undefined) return
-    if (typeof observers === "function") observers(exit)
-    else for (const observer of observers) observer(exit)
+    if (Array.isArray(observers) || observers instanceof Set) {
+      for (const observer of observers) observer.processExited(this, exit)
+    } else {
+      observers.processExited(this, exit)
+    }
   }
 }
 

@@ -7,14 +7,14 @@
  */
 import { Clock, Context, Duration, Effect, type Fiber, Scheduler } from "effect"
 
-/** Something that can be scheduled. `at` and `slot` belong to the queue; `slot` is -1 while not scheduled. */
+/** What can be scheduled. `at` and `slot` belong to `Timers`; `slot` is -1 while it is not scheduled. */
 export interface Timer {
   at: number
   slot: number
   readonly fire: () => void
 }
 
-class TimerQueue {
+export class Timers {
   private readonly heap: Array<Timer> = []
   private readonly clock: Clock.Clock
   private readonly context: Context.Context<never>
@@ -27,14 +27,22 @@ class TimerQueue {
     this.context = context
   }
 
-  add(timer: Timer, at: number): void {
-    timer.at = at
-    this.place(timer, this.heap.length)
-    this.siftUp(timer)
-    if (!this.firing && at < this.wakesAt) this.sleep()
+  /** Whole milliseconds, of an arbitrary origin: small integers cost an idle actor no memory, fractions would. */
+  now(): number {
+    return Math.floor(Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6)
   }
 
-  remove(timer: Timer): void {
+  /** Lets `timer`, which is not scheduled, fire once, `delayMs` from now; never, if that is infinite. */
+  schedule(timer: Timer, delayMs: number): void {
+    if (delayMs === Number.POSITIVE_INFINITY) return
+    timer.at = this.now() + Math.ceil(delayMs)
+    this.place(timer, this.heap.length)
+    this.siftUp(timer)
+    if (!this.firing && timer.at < this.wakesAt) this.sleep()
+  }
+
+  /** Takes a timer back. One that is not scheduled is left alone. */
+  cancel(timer: Timer): void {
     const slot = timer.slot
     if (slot < 0) return
     timer.slot = -1
@@ -45,6 +53,13 @@ class TimerQueue {
       this.siftDown(last)
     }
     if (!this.firing && this.heap.length === 0) this.interruptSleeper()
+  }
+
+  /** Runs `fire` once, `delayMs` from now, unless the returned function is called before. */
+  after(delayMs: number, fire: () => void): () => void {
+    const timer: Timer = { at: 0, slot: -1, fire }
+    this.schedule(timer, delayMs)
+    return () => this.cancel(timer)
   }
 
   private place(timer: Timer, slot: number): void {
@@ -87,7 +102,7 @@ class TimerQueue {
     const earliest = this.heap[0]
     if (earliest === undefined) return
     this.wakesAt = earliest.at
-    const delay = Duration.millis(Math.max(1, Math.ceil(earliest.at - monotonicMillis(this.clock))))
+    const delay = Duration.millis(Math.max(1, earliest.at - this.now()))
     const sleeper: Fiber.Fiber<void> = Effect.runForkWith(this.context)(this.clock.sleep(delay))
     this.sleeper = sleeper
     sleeper.addObserver(() => {
@@ -98,13 +113,13 @@ class TimerQueue {
   }
 
   private fireDue(): void {
-    const now = monotonicMillis(this.clock)
+    const now = this.now()
     // The sleeper is armed once, after the last of them, for what is left.
     this.firing = true
     try {
       while (this.heap.length > 0 && this.heap[0]!.at <= now) {
         const timer = this.heap[0]!
-        this.remove(timer)
+        this.cancel(timer)
         timer.fire()
       }
     } finally {
@@ -114,38 +129,18 @@ class TimerQueue {
   }
 }
 
-const queues = new WeakMap<Clock.Clock, TimerQueue>()
+const timersOfClock = new WeakMap<Clock.Clock, Timers>()
 
-const queueOf = (context: Context.Context<never>): TimerQueue => {
+/** The timers of the Clock in a context. */
+export const timersIn = (context: Context.Context<never>): Timers => {
   const clock = Context.get(context, Clock.Clock)
-  let queue = queues.get(clock)
-  if (queue === undefined) {
+  let timers = timersOfClock.get(clock)
+  if (timers === undefined) {
     const sleeping = Context.make(Clock.Clock, clock).pipe(
       Context.add(Scheduler.Scheduler, Context.get(context, Scheduler.Scheduler))
     )
-    queue = new TimerQueue(clock, sleeping)
-    queues.set(clock, queue)
+    timers = new Timers(clock, sleeping)
+    timersOfClock.set(clock, timers)
   }
-  return queue
-}
-
-/** Monotonic milliseconds of a clock, with an arbitrary origin. */
-export const monotonicMillis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-
-/** Monotonic milliseconds of the context's clock. */
-export const now = (context: Context.Context<never>): number =>
-  monotonicMillis(Context.get(context, Clock.Clock))
-
-/** Lets `timer` fire once, `delayMs` from now on the context's Clock. */
-export const schedule = (context: Context.Context<never>, timer: Timer, delayMs: number): void =>
-  queueOf(context).add(timer, now(context) + delayMs)
-
-/** Takes a timer back; it must have been scheduled with the same Clock. A timer that has fired is left alone. */
-export const cancel = (context: Context.Context<never>, timer: Timer): void => queueOf(context).remove(timer)
-
-/** Runs `fire` once, `delayMs` from now, unless the returned function is called before. */
-export const after = (context: Context.Context<never>, delayMs: number, fire: () => void): (() => void) => {
-  const timer: Timer = { at: 0, slot: -1, fire }
-  schedule(context, timer, delayMs)
-  return () => cancel(context, timer)
+  return timers
 }

@@ -4,8 +4,8 @@
  */
 import { Context, Duration, Effect, Exit, type Fiber, Scope } from "effect"
 import { describeExit, Killed } from "../actors/ExitReason.ts"
-import { awaitExit, type Process } from "../actors/Process.ts"
-import { after, now } from "../actors/Timers.ts"
+import { awaitExit, type ExitObserver, type Process } from "../actors/Process.ts"
+import type { Timers } from "../actors/Timers.ts"
 import type { ChildSpec } from "./ChildSpec.ts"
 import {
   type ChildInfo,
@@ -14,28 +14,33 @@ import {
   type SnapshotOptions,
   type TreeNode
 } from "./Introspection.ts"
+import { joinPath } from "./SupervisorPath.ts"
 
-/** The path of the supervisor that an effect is started under, empty above the root. */
-export const SupervisorPath = Context.Reference<string>("messaging-service/supervisors/SupervisorPath", {
-  defaultValue: () => ""
-})
+/** The supervisor, as its children see it. */
+export interface ChildOwner {
+  readonly path: string
+  readonly context: Context.Context<unknown>
+  readonly timers: Timers
+  /** The incarnation ended by itself. */
+  readonly childExited: (child: Child, process: Process, exit: Exit.Exit<unknown, unknown>) => void
+}
 
-export class Child<R = unknown> {
-  readonly spec: ChildSpec<Process, unknown, R>
+export class Child implements ExitObserver {
+  readonly spec: ChildSpec<Process, unknown, unknown>
   state: ChildState = "stopped"
   process: Process | undefined = undefined
   /** Starts after the first one. */
   restarts = 0
   lastExit: Exit.Exit<unknown, unknown> | undefined = undefined
+  private readonly owner: ChildOwner
   private scope: Scope.Closeable | undefined = undefined
-  private unwatch: (() => void) | undefined = undefined
   private startedAt = 0
   private livedMs = 0
-  /** Failures in a row. */
   private failures = 0
 
-  constructor(spec: ChildSpec<Process, unknown, R>) {
+  constructor(spec: ChildSpec<Process, unknown, unknown>, owner: ChildOwner) {
     this.spec = spec
+    this.owner = owner
   }
 
   get id(): string {
@@ -43,83 +48,76 @@ export class Child<R = unknown> {
   }
 
   /** Starts an incarnation; fails as the child's start fails, with nothing left behind. */
-  start(context: Context.Context<R>): Effect.Effect<void, unknown> {
-    return Effect.uninterruptibleMask((restore) => {
-      const scope = Scope.makeUnsafe()
-      this.scope = scope
-      this.state = "starting"
-      const starting = Effect.provideContext(this.spec.start, Context.add(context, Scope.Scope, scope))
-      return Effect.flatMap(Effect.exit(restore(starting)), (exit): Effect.Effect<void, unknown> => {
-        if (Exit.isFailure(exit)) {
-          this.state = "stopped"
-          this.scope = undefined
-          this.lastExit = exit
-          return Effect.andThen(Scope.close(scope, exit), Exit.asVoid(exit))
+  start(): Fiber.Fiber<void, unknown> {
+    const scope = Scope.makeUnsafe()
+    this.scope = scope
+    this.state = "starting"
+    const starting = Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(Effect.exit(restore(this.spec.start)), (exit): Effect.Effect<void, unknown> => {
+        if (Exit.isSuccess(exit) && exit.value !== undefined) {
+          this.process = exit.value
+          this.state = "running"
+          this.startedAt = this.owner.timers.now()
+          return Effect.void
         }
-        const process = exit.value
-        if (process === undefined) {
-          this.state = "stopped"
-          this.scope = undefined
-          return Scope.close(scope, Exit.void)
-        }
-        this.process = process
-        this.state = "running"
-        this.startedAt = now(context)
-        return Effect.void
+        this.state = "stopped"
+        this.scope = undefined
+        if (Exit.isFailure(exit)) this.lastExit = exit
+        return Effect.andThen(Scope.close(scope, exit), Exit.asVoid(exit))
       })
-    })
+    )
+    return Effect.runForkWith(Context.add(this.owner.context, Scope.Scope, scope))(starting)
   }
 
-  /** Calls `exited`, once, when the incarnation ends by itself; not when it is stopped. */
-  watch(exited: (process: Process, exit: Exit.Exit<unknown, unknown>) => void): void {
-    const process = this.process
-    if (process === undefined) return
-    const unwatch = process.onExit((exit) => exited(process, exit))
-    if (this.process === process) this.unwatch = unwatch
+  /** Has the owner told when the incarnation ends by itself; not when it is stopped. */
+  watch(): void {
+    this.process?.watch(this)
   }
 
-  /** After the process ended by itself: releases what the incarnation held. */
-  release(context: Context.Context<never>, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+  processExited(process: Process, exit: Exit.Exit<unknown, unknown>): void {
+    if (this.process === process) this.owner.childExited(this, process, exit)
+  }
+
+  /** After the incarnation ended by itself: releases what it held. */
+  release(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     this.lastExit = exit
-    this.livedMs = now(context) - this.startedAt
+    this.livedMs = this.owner.timers.now() - this.startedAt
     this.process = undefined
-    this.unwatch = undefined
     this.state = "stopped"
     const scope = this.scope
     this.scope = undefined
     const closing = scope === undefined ? undefined : Scope.closeUnsafe(scope, exit)
-    return closing === undefined ? Effect.void : Effect.asVoid(this.withinLimit(context, closing))
+    return closing === undefined ? Effect.void : Effect.asVoid(this.withinLimit(closing, false))
   }
 
   /**
-   * Stops the incarnation as its spec says and releases what it held. False if it did not end in time: then it was
-   * killed, and its finalizers run on without anyone waiting for them.
+   * Stops the incarnation as its spec says, or brutally, and releases what it held. False if it did not end in time:
+   * then it was killed, and its finalizers run on without anyone waiting for them.
    */
-  terminate(context: Context.Context<never>, brutally = false): Effect.Effect<boolean> {
+  terminate(brutally: boolean): Effect.Effect<boolean> {
     return Effect.suspend(() => {
       const { process, scope } = this
-      this.unwatch?.()
-      this.unwatch = undefined
       this.scope = undefined
       if (process === undefined || scope === undefined) {
         this.state = "stopped"
         return Effect.succeed(true)
       }
+      process.unwatch(this)
       this.state = "stopping"
       if (brutally || this.spec.shutdown === "brutal_kill") process.kill()
       else process.shutdown()
       const ending = Effect.flatMap(awaitExit(process), (exit) => Scope.close(scope, exit))
-      return Effect.map(this.withinLimit(context, ending, brutally), (inTime) => {
+      return Effect.map(this.withinLimit(ending, brutally), (inTime) => {
         if (!inTime) process.kill()
         this.lastExit = process.pollExit() ?? Exit.fail(new Killed({ process: this.id }))
         this.process = undefined
         this.state = "stopped"
-        return inTime || process.pollExit() !== undefined
+        return inTime
       })
     })
   }
 
-  /** Counts a failure and returns how many there were in a row, without an incarnation living `stableMs` between. */
+  /** Counts a failure, and returns how many there were in a row, without an incarnation of `stableMs` in between. */
   countFailure(stableMs: number): number {
     if (this.livedMs >= stableMs) this.failures = 0
     this.livedMs = 0
@@ -127,22 +125,20 @@ export class Child<R = unknown> {
   }
 
   /** Runs the last steps to their end, and returns whether they ended within the shutdown time of the spec. */
-  private withinLimit(
-    context: Context.Context<never>,
-    ending: Effect.Effect<void>,
-    brutally = false
-  ): Effect.Effect<boolean> {
+  private withinLimit(ending: Effect.Effect<void>, brutally: boolean): Effect.Effect<boolean> {
     return Effect.callback((resume) => {
-      const fiber: Fiber.Fiber<void> = Effect.runForkWith(context)(ending, { uninterruptible: true })
-      if (fiber.pollUnsafe() !== undefined) return resume(Effect.succeed(true))
+      const fiber: Fiber.Fiber<void> = Effect.runForkWith(this.owner.context)(ending, {
+        uninterruptible: true
+      })
       const { shutdown } = this.spec
-      if (brutally || shutdown === "brutal_kill") return resume(Effect.succeed(true))
+      if (fiber.pollUnsafe() !== undefined || brutally || shutdown === "brutal_kill") {
+        resume(Effect.succeed(true))
+        return
+      }
       const limitMs = shutdown === "infinity" ? Number.POSITIVE_INFINITY : Duration.toMillis(shutdown)
-      const cancel = Number.isFinite(limitMs)
-        ? after(context, limitMs, () => resume(Effect.succeed(false)))
-        : undefined
+      const cancel = this.owner.timers.after(limitMs, () => resume(Effect.succeed(false)))
       fiber.addObserver(() => {
-        cancel?.()
+        cancel()
         resume(Effect.succeed(true))
       })
     })
@@ -157,21 +153,20 @@ export class Child<R = unknown> {
     }
   }
 
-  snapshot(context: Context.Context<never>, parentPath: string, options: SnapshotOptions): TreeNode {
+  snapshot(options: SnapshotOptions): TreeNode {
     const process = this.process
+    const parent = isParent(process) ? process : undefined
     return {
       id: this.id,
-      path: joinPath(parentPath, this.id),
+      path: joinPath(this.owner.path, this.id),
       type: this.spec.type,
       state: this.state,
       restarts: this.restarts,
-      uptimeMs: process === undefined ? undefined : now(context) - this.startedAt,
+      uptimeMs: process === undefined ? undefined : this.owner.timers.now() - this.startedAt,
       mailboxDepth: process?.inspect().mailboxDepth,
       lastExit: this.lastExit === undefined ? undefined : describeExit(this.lastExit),
-      childCount: isParent(process) ? process.countChildren().specs : undefined,
-      children: isParent(process) ? process.snapshotChildren(options) : undefined
+      childCount: parent?.countChildren().specs,
+      children: parent?.snapshotChildren(options)
     }
   }
 }
-
-export const joinPath = (parent: string, id: string): string => (parent === "" ? id : `${parent}/${id}`)

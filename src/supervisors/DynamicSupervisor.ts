@@ -1,37 +1,25 @@
 /**
  * Supervisors of children that come and go, tens of thousands of them: OTP's `DynamicSupervisor`, always
- * `one_for_one`, starting with no child. To start or stop one costs the same however many there are.
+ * `one_for_one`, starting with no child. To start or stop one costs the same however many there are. This file is the
+ * surface; `DynamicSupervisorCell.ts` is the machine.
  *
- * It differs from OTP's in that children start side by side, each in a fiber of its own: one that takes long holds up
- * nobody else. It has no mailbox and no fiber; its state only changes in short synchronous steps, at a request or at
- * a child's exit.
+ * It differs from OTP's in that children start side by side: one that takes long holds up nobody else.
  *
  * With `per: "child"` each child has a restart intensity of its own, and one that uses it up is dropped, instead of
  * taking the supervisor and all its siblings down: what you want where keys come from users and one may be poison.
  */
-import { Context, Effect, Exit, Fiber, type Scope } from "effect"
-import { Killed, RestartIntensityExceeded, shutdown } from "../actors/ExitReason.ts"
-import { type Process, ProcessBase, type ProcessInfo, stop } from "../actors/Process.ts"
-import { after, now } from "../actors/Timers.ts"
-import { Child, joinPath, SupervisorPath } from "./Child.ts"
+import { Effect, type Scope } from "effect"
+import { type Process, stop } from "../actors/Process.ts"
 import type { ChildSpec } from "./ChildSpec.ts"
-import type { ChildCounts, ChildInfo, Parent, SnapshotOptions, TreeNode } from "./Introspection.ts"
-import {
-  type Backoff,
-  backoffMs,
-  defaultIntensity,
-  type Intensity,
-  RestartWindow,
-  shouldRestart
-} from "./RestartStrategy.ts"
-import { childContext } from "./Supervisor.ts"
-import {
+import { DynamicSupervisorCell } from "./DynamicSupervisorCell.ts"
+import type { Parent } from "./Introspection.ts"
+import type { Backoff, Intensity } from "./RestartStrategy.ts"
+import type {
   ChildAlreadyStarted,
   ChildNotFound,
   MaxChildrenReached,
   SupervisorStopped
 } from "./SupervisorErrors.ts"
-import { SupervisorReport } from "./SupervisorReport.ts"
 
 export interface DynamicSupervisorSpec<out Extra = void> {
   readonly id: string
@@ -55,236 +43,6 @@ export interface DynamicSupervisor<in R = never, out Extra = void> extends Paren
   ) => Effect.Effect<P | undefined, E | ChildAlreadyStarted | MaxChildrenReached | SupervisorStopped>
   /** Stops a child by its spec and forgets it. */
   readonly terminateChild: (id: string) => Effect.Effect<void, ChildNotFound>
-}
-
-class DynamicChild extends Child {
-  /** The start in progress. */
-  starting: Fiber.Fiber<void, unknown> | undefined = undefined
-  /** The stop in progress, which whoever else wants it stopped waits for. */
-  stopping: Fiber.Fiber<void> | undefined = undefined
-  cancelBackoff: (() => void) | undefined = undefined
-  window: RestartWindow | undefined = undefined
-}
-
-class DynamicSupervisorCell<Extra> extends ProcessBase implements DynamicSupervisor<unknown, Extra> {
-  readonly path: string
-  private readonly spec: DynamicSupervisorSpec<Extra>
-  private readonly context: Context.Context<unknown>
-  private readonly report: SupervisorReport
-  private readonly window: RestartWindow
-  private readonly children = new Map<string, DynamicChild>()
-  private ending: Exit.Exit<unknown, unknown> | undefined = undefined
-
-  constructor(spec: DynamicSupervisorSpec<Extra>, context: Context.Context<never>) {
-    super(spec.id)
-    this.spec = spec
-    this.path = joinPath(Context.get(context, SupervisorPath), spec.id)
-    this.context = childContext(context, this.path)
-    this.report = new SupervisorReport(this.path, this.context, false)
-    this.window = new RestartWindow(spec.intensity ?? defaultIntensity)
-  }
-
-  // ---- requests -----------------------------------------------------------------------------------------------
-
-  startChild<P extends Process, E>(
-    given: ChildSpec<P, E, unknown> | ((extra: Extra) => ChildSpec<P, E, unknown>)
-  ): Effect.Effect<P | undefined, E | ChildAlreadyStarted | MaxChildrenReached | SupervisorStopped> {
-    return Effect.callback((resume) => {
-      const spec = typeof given === "function" ? given(this.spec.extraArguments as Extra) : given
-      const refusal = this.refusal(spec.id)
-      if (refusal !== undefined) return resume(Effect.fail(refusal))
-      const child = new DynamicChild(spec)
-      this.children.set(spec.id, child)
-      this.run(child, (exit) => {
-        // The process is the one that `spec.start` made, and the failure is its.
-        const process = child.process as P | undefined
-        if (process === undefined) this.forget(child)
-        if (Exit.isSuccess(exit)) resume(Effect.succeed(process))
-        else if (child.stopping === undefined) resume(exit as Exit.Exit<never, E>)
-        else resume(Effect.fail(new SupervisorStopped({ supervisor: this.path })))
-      })
-      return Effect.suspend(() => this.stopChild(child))
-    })
-  }
-
-  private refusal(id: string): ChildAlreadyStarted | MaxChildrenReached | SupervisorStopped | undefined {
-    if (this.ending !== undefined) return new SupervisorStopped({ supervisor: this.path })
-    if (this.children.has(id)) return new ChildAlreadyStarted({ supervisor: this.path, child: id })
-    const limit = this.spec.maxChildren
-    if (limit === undefined || this.children.size < limit) return undefined
-    return new MaxChildrenReached({ supervisor: this.path, limit })
-  }
-
-  terminateChild(id: string): Effect.Effect<void, ChildNotFound> {
-    return Effect.suspend(() => {
-      const child = this.children.get(id)
-      return child === undefined
-        ? Effect.fail(new ChildNotFound({ supervisor: this.path, child: id }))
-        : this.stopChild(child)
-    })
-  }
-
-  // ---- starting and stopping one ------------------------------------------------------------------------------
-
-  private run(child: DynamicChild, done: (exit: Exit.Exit<void, unknown>) => void): void {
-    const fiber = Effect.runForkWith(this.context)(child.start(this.context))
-    child.starting = fiber
-    fiber.addObserver((exit) => {
-      child.starting = undefined
-      if (Exit.isSuccess(exit)) this.report.childStarted(child.id)
-      else if (child.stopping === undefined) this.report.startFailed(child.id, exit)
-      done(exit)
-      child.watch((process, end) => this.childExited(child, process, end))
-    })
-  }
-
-  /** Stops a child in whatever state it is, and waits. Goes on when the waiting is interrupted. */
-  private stopChild(child: DynamicChild, brutally = false): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      child.stopping ??= Effect.runForkWith(this.context)(this.stopping(child, brutally), {
-        uninterruptible: true
-      })
-      return Effect.asVoid(Fiber.await(child.stopping))
-    })
-  }
-
-  private stopping(child: DynamicChild, brutally: boolean): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function* () {
-      child.cancelBackoff?.()
-      child.cancelBackoff = undefined
-      if (child.starting !== undefined) yield* Fiber.interrupt(child.starting)
-      const wasRunning = child.process !== undefined
-      const inTime = yield* child.terminate(this.context, brutally)
-      if (!inTime) this.report.abandoned(child.id)
-      if (wasRunning && child.lastExit !== undefined) this.report.childTerminated(child.id, child.lastExit)
-      this.forget(child)
-    })
-  }
-
-  private forget(child: DynamicChild): void {
-    if (this.children.get(child.id) === child) this.children.delete(child.id)
-    if (this.ending !== undefined && this.children.size === 0) this.exited(this.ending)
-  }
-
-  // ---- restarting ---------------------------------------------------------------------------------------------
-
-  private childExited(child: DynamicChild, process: Process, exit: Exit.Exit<unknown, unknown>): void {
-    if (child.process !== process || child.stopping !== undefined) return
-    this.report.childTerminated(child.id, exit)
-    const released = Effect.runForkWith(this.context)(child.release(this.context, exit))
-    released.addObserver(() => {
-      if (child.stopping !== undefined) return
-      if (shouldRestart(child.spec.restart, exit)) this.restart(child)
-      else this.forget(child)
-    })
-  }
-
-  private restart(child: DynamicChild): void {
-    if (this.ending !== undefined || child.stopping !== undefined) return
-    const { intensity } = this.spec
-    const perChild = intensity?.per === "child"
-    if (perChild) child.window ??= new RestartWindow(intensity)
-    const window = child.window ?? this.window
-    if (!window.add(now(this.context))) {
-      this.report.gaveUp(child.id, child.lastExit ?? Exit.void)
-      this.forget(child)
-      if (!perChild) this.giveUp(child)
-      return
-    }
-    child.state = "restarting"
-    const attempt = child.countFailure(window.withinMs)
-    const delayMs = backoffMs(this.spec.backoff, attempt)
-    this.report.restarting(child.id, attempt, delayMs)
-    if (delayMs === 0) this.startAgain(child)
-    else this.waitInBackoff(child, window, delayMs)
-  }
-
-  private startAgain(child: DynamicChild): void {
-    this.run(child, (exit) => {
-      if (child.stopping !== undefined) return
-      // In a turn of its own: a child that always fails would else nest as deep as its intensity allows.
-      if (Exit.isFailure(exit)) queueMicrotask(() => this.restart(child))
-      else if (child.process === undefined) this.forget(child)
-      else child.restarts++
-    })
-  }
-
-  private waitInBackoff(child: DynamicChild, window: RestartWindow, delayMs: number): void {
-    window.pause(now(this.context))
-    const cancel = after(this.context, delayMs, () => {
-      child.cancelBackoff = undefined
-      window.resume(now(this.context))
-      this.startAgain(child)
-    })
-    child.cancelBackoff = () => {
-      cancel()
-      window.resume(now(this.context))
-    }
-  }
-
-  // ---- its own end --------------------------------------------------------------------------------------------
-
-  private giveUp(child: DynamicChild): void {
-    const { maxRestarts, withinMs } = this.window
-    this.end(
-      Exit.fail(
-        new RestartIntensityExceeded({ supervisor: this.path, child: child.id, maxRestarts, withinMs })
-      )
-    )
-  }
-
-  shutdown(): void {
-    this.end(shutdown)
-  }
-
-  /** All children stop at the same time, each within its own shutdown time. */
-  private end(exit: Exit.Exit<unknown, unknown>): void {
-    if (this.ending !== undefined) return
-    this.ending = exit
-    for (const child of this.children.values()) Effect.runForkWith(this.context)(this.stopChild(child))
-    if (this.children.size === 0) this.exited(exit)
-  }
-
-  kill(): void {
-    if (this.pollExit() !== undefined) return
-    this.ending = Exit.fail(new Killed({ process: this.id }))
-    for (const child of this.children.values()) {
-      child.process?.kill()
-      Effect.runForkWith(this.context)(this.stopChild(child, true))
-    }
-    this.exited(this.ending)
-  }
-
-  // ---- looking in ---------------------------------------------------------------------------------------------
-
-  inspect(): ProcessInfo {
-    if (this.pollExit() !== undefined) return { state: "exited" }
-    return { state: this.ending === undefined ? "running" : "stopping" }
-  }
-
-  whichChildren(): ReadonlyArray<ChildInfo> {
-    return Array.from(this.children.values(), (child) => child.info())
-  }
-
-  countChildren(): ChildCounts {
-    let active = 0
-    let supervisors = 0
-    for (const child of this.children.values()) {
-      if (child.state === "running") active++
-      if (child.spec.type === "supervisor") supervisors++
-    }
-    return { specs: this.children.size, active, supervisors, workers: this.children.size - supervisors }
-  }
-
-  child(id: string): Process | undefined {
-    return this.children.get(id)?.info().process
-  }
-
-  snapshotChildren(options: SnapshotOptions): ReadonlyArray<TreeNode> {
-    return Array.from(this.children.values().take(options.maxDynamicChildren ?? 100), (child) =>
-      child.snapshot(this.context, this.path, options)
-    )
-  }
 }
 
 /** Starts a dynamic supervisor. Closing the scope stops all its children, side by side, and waits for them. */

@@ -1,0 +1,111 @@
+/**
+ * The calls of an actor that wait for an answer. Each ends exactly once: by its answer, by its deadline, by its
+ * caller giving up, or by the actor's exit, which fails all that are left.
+ *
+ * They form a list threaded through themselves, so that a call costs one object. Deadlines are armed late, when the
+ * actor has had its turn: most calls are answered by then, and timers are what calls would cost most.
+ */
+import { Exit } from "effect"
+import { ActorStopped, CallTimeout } from "./ActorErrors.ts"
+import type { ReplyTo } from "./ReplyTo.ts"
+import type { Timer, Timers } from "./Timers.ts"
+
+export type Answered = (exit: Exit.Exit<unknown, unknown>) => void
+
+// Calls with all kinds of answers wait in one list, so inside they are untyped; `ReplyTo` is the typed face.
+export class PendingCall implements ReplyTo<unknown, unknown>, Timer {
+  at = 0
+  slot = -1
+  next: PendingCall | undefined = undefined
+  previous: PendingCall | undefined = undefined
+  isArmed = false
+  readonly timeoutMs: number
+  private calls: PendingCalls | undefined = undefined
+  private answered: Answered | undefined
+
+  constructor(timeoutMs: number, answered: Answered) {
+    this.timeoutMs = timeoutMs
+    this.answered = answered
+  }
+
+  get isAwaited(): boolean {
+    return this.answered !== undefined
+  }
+
+  succeed(value: unknown): boolean {
+    return this.done(Exit.succeed(value))
+  }
+
+  fail(error: unknown): boolean {
+    return this.done(Exit.fail(error))
+  }
+
+  done(exit: Exit.Exit<unknown, unknown>): boolean {
+    const answered = this.answered
+    if (answered === undefined) return false
+    this.giveUp()
+    answered(exit)
+    return true
+  }
+
+  /** The deadline has come. */
+  fire(): void {
+    this.fail(new CallTimeout({ actor: this.calls?.actor ?? "", timeoutMs: this.timeoutMs }))
+  }
+
+  waitIn(calls: PendingCalls): void {
+    this.calls = calls
+    calls.add(this)
+  }
+
+  /** Nobody waits any longer. */
+  giveUp(): void {
+    this.answered = undefined
+    this.calls?.remove(this)
+    this.calls = undefined
+  }
+}
+
+export class PendingCalls {
+  readonly actor: string
+  private readonly timers: Timers
+  private first: PendingCall | undefined = undefined
+  private last: PendingCall | undefined = undefined
+
+  constructor(actor: string, timers: Timers) {
+    this.actor = actor
+    this.timers = timers
+  }
+
+  get isEmpty(): boolean {
+    return this.first === undefined
+  }
+
+  add(call: PendingCall): void {
+    call.previous = this.last
+    if (this.last === undefined) this.first = call
+    else this.last.next = call
+    this.last = call
+  }
+
+  remove(call: PendingCall): void {
+    if (call.previous === undefined) this.first = call.next
+    else call.previous.next = call.next
+    if (call.next === undefined) this.last = call.previous
+    else call.next.previous = call.previous
+    call.next = call.previous = undefined
+    this.timers.cancel(call)
+  }
+
+  /** Arms the deadlines of the calls that came since the last time: they are at the end of the list. */
+  armDeadlines(): void {
+    for (let call = this.last; call !== undefined && !call.isArmed; call = call.previous) {
+      call.isArmed = true
+      this.timers.schedule(call, call.timeoutMs)
+    }
+  }
+
+  failAll(): void {
+    while (this.first !== undefined) this.first.fail(new ActorStopped({ actor: this.actor }))
+  }
+}
