@@ -58,9 +58,11 @@ export const problems = (...statuses: ReadonlyArray<DeclaredStatus>) =>
 const httpOnly = {
   400: { reason: "bad_request", title: "The request cannot be read" },
   405: { reason: "method_not_allowed", title: "This method is not allowed here" },
+  408: { reason: "request_timeout", title: "The request did not arrive in time" },
   412: { reason: "precondition_failed", title: "A precondition of the request does not hold" },
   415: { reason: "unsupported_media_type", title: "The body must be JSON (application/json)" },
   416: { reason: "range_not_satisfiable", title: "There is no such range" },
+  431: { reason: "headers_too_large", title: "The headers of the request are too large" },
   500: { reason: "internal", title: "Something went wrong on our side" }
 } as const
 
@@ -94,23 +96,28 @@ const headersOf = (wire: WireRefusal): Record<string, string> => {
   return headers
 }
 
+type Facts = Pick<WireRefusal, "reason" | "http" | "title" | "fields">
+
+const bodyOf = (facts: Facts, requestId: string) => ({
+  type: `/problems/${facts.reason}`,
+  title: facts.title,
+  status: facts.http,
+  detail: detailOf(facts),
+  reason: facts.reason,
+  ...facts.fields,
+  request_id: requestId
+})
+
 const render = (
-  wire: Pick<WireRefusal, "reason" | "http" | "title" | "fields">,
+  facts: Facts,
   requestId: string,
   headers: Record<string, string>
 ): HttpServerResponse.HttpServerResponse =>
-  HttpServerResponse.jsonUnsafe(
-    {
-      type: `/problems/${wire.reason}`,
-      title: wire.title,
-      status: wire.http,
-      detail: detailOf(wire),
-      reason: wire.reason,
-      ...wire.fields,
-      request_id: requestId
-    },
-    { status: wire.http, contentType: ProblemDetails.contentType, headers }
-  )
+  HttpServerResponse.jsonUnsafe(bodyOf(facts, requestId), {
+    status: facts.http,
+    contentType: ProblemDetails.contentType,
+    headers
+  })
 
 /** The answer to a refused request. */
 export const respond = (refusal: Refusal): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
@@ -118,14 +125,21 @@ export const respond = (refusal: Refusal): Effect.Effect<HttpServerResponse.Http
   return Effect.map(RequestId, (id) => render(wire, id, headersOf(wire)))
 }
 
-/** The answer where only a status is known: 500 unless HTTP has a reason for it. */
+const factsOf = (status: number): Facts => {
+  const known = isHttpOnly(status) ? status : status < 500 ? 400 : 500
+  return { ...httpOnly[known], http: status, fields: {} }
+}
+
+/** The answer where only a status is known. */
 export const respondStatus = (
   status: number,
   headers: Record<string, string> = {}
-): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
-  const known = isHttpOnly(status) ? status : status < 500 ? 400 : 500
-  return Effect.map(RequestId, (id) => render({ ...httpOnly[known], http: status, fields: {} }, id, headers))
-}
+): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
+  Effect.map(RequestId, (id) => render(factsOf(status), id, headers))
+
+/** The same as a body only, for what is refused before it is a request. */
+export const statusBody = (status: number, requestId: string): string =>
+  JSON.stringify(bodyOf(factsOf(status), requestId))
 
 /** Turns a handler's refusals into their answers. What it may refuse with is checked by the compiler. */
 export const answerRefusals = <A, R>(
