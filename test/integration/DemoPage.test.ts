@@ -109,7 +109,7 @@ const act = <A>(run: () => Promise<A>) => Effect.promise(run)
 const open = Effect.fnUntraced(function* (context: BrowserContext, url: string) {
   const page = yield* act(() => context.newPage())
   const complaints: Array<string> = []
-  page.setDefaultTimeout(15_000)
+  page.setDefaultTimeout(20_000)
   page.on("pageerror", (error) => complaints.push(String(error)))
   page.on("console", (message) => {
     if (message.type() === "error") complaints.push(message.text())
@@ -309,7 +309,7 @@ describe.skipIf(tools.chromium === undefined)("the demo page", () => {
           assert.deepStrictEqual(yield* act(ben.texts), ["before", "while it was dead"])
           assert.deepStrictEqual(yield* act(ada.texts), ["before", "while it was dead"])
         }),
-      60_000
+      120_000
     )
   })
 })

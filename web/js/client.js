@@ -33,7 +33,7 @@ export class Client {
     this.session = new Session(person, pane, (token) => this.#userChannel?.push("refresh_token", { token }))
     this.connection = new Connection(this.session, changed)
     this.#api = new Api(this.session)
-    this.inbox = new Inbox(person.id, this.#api, { changed, appeared: (id) => this.#appeared(id) })
+    this.inbox = new Inbox(person.id, this.#api, { changed, appeared: (...news) => this.#appeared(...news) })
     this.#forgetRoster = onRosterChange(changed)
   }
 
@@ -125,9 +125,13 @@ export class Client {
     return `open:${this.person.id}`
   }
 
-  /** A pane that shows nothing opens the conversation someone has just begun with its person. */
-  #appeared(conversationId) {
-    if (this.room === undefined) this.open(conversationId)
+  /**
+   * A pane that shows nothing opens the conversation someone has just begun with its person, and at the start the
+   * newest one, unless its person went back to the list the last time.
+   */
+  #appeared(conversationId, { isFirstLoad }) {
+    if (this.room !== undefined || (isFirstLoad && recall(this.#lastOpenKey) === null)) return
+    this.open(conversationId)
   }
 
   #changed() {

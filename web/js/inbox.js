@@ -21,7 +21,7 @@ export class Inbox {
   #loaded = false
   #cursor = null
 
-  /** `appeared(id)` is called for every conversation that turns up after the first load. */
+  /** `appeared(id, {isFirstLoad})` is called with the newest of the conversations that a load brings anew. */
   constructor(self, api, { changed, appeared }) {
     this.#self = self
     this.#api = api
@@ -123,14 +123,11 @@ export class Inbox {
   }
 
   #take(items) {
-    const wasLoaded = this.#loaded
+    const isFirstLoad = !this.#loaded
     this.#loaded = true
-    for (const item of items) {
-      const entry = entryOf(item)
-      const isNew = !this.#entries.has(entry.id)
-      this.#entries.set(entry.id, entry)
-      if (isNew && wasLoaded) this.#appeared(entry.id)
-    }
+    const newest = items.find((item) => !this.#entries.has(item.id))
+    for (const item of items) this.#entries.set(item.id, entryOf(item))
+    if (newest !== undefined) this.#appeared(newest.id, { isFirstLoad })
   }
 
   /** Names of direct conversations are names of people, so the members are needed once. */
