@@ -1,0 +1,114 @@
+/**
+ * Conversations in memory, for tests of what stands before them: everybody is a member, sends are numbered and told
+ * to the topic's subscribers. Joins and commits wait for gates that tests hold.
+ */
+import { Deferred, Effect, Layer } from "effect"
+import { newMessage, typing } from "../../../src/actors/ConversationEvents.ts"
+import { Conversations, type Snapshot } from "../../../src/actors/Conversations.ts"
+import { NotMember } from "../../../src/domain/Errors.ts"
+import type { ConversationId, MessageId } from "../../../src/domain/Ids.ts"
+import type { Message } from "../../../src/domain/Message.ts"
+import { Broker } from "../../../src/domain/ports/Broker.ts"
+
+const uuid = (n: number) => `00000000-0000-7000-8000-${String(n).padStart(12, "0")}`
+
+export const conversation = (n: number) => uuid(1000 + n) as ConversationId
+export const topic = (n: number) => `conversation:${conversation(n)}`
+/** Nobody may join this one; a join of the other dies. */
+export const CLOSED = conversation(403)
+export const CRASHING = conversation(500)
+
+export class Control {
+  readonly log = new Map<ConversationId, Array<Message>>()
+  /** While set, joins (commits) wait for it. */
+  joinGate: Deferred.Deferred<void> | undefined
+  commitGate: Deferred.Deferred<void> | undefined
+  /** A send of this content makes the channel crash. */
+  readonly crash = "crash!"
+  posted = 0
+
+  of(id: ConversationId): Array<Message> {
+    let log = this.log.get(id)
+    if (log === undefined) this.log.set(id, (log = []))
+    return log
+  }
+}
+
+const passed = (gate: () => Deferred.Deferred<void> | undefined): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const held = gate()
+    return held === undefined ? Effect.void : Deferred.await(held)
+  })
+
+export const layer = (control: Control) =>
+  Layer.unwrap(
+    Effect.map(Broker, (broker) =>
+      Layer.mock(Conversations, {
+        join: (_caller, id, lastSeq) =>
+          Effect.gen(function* () {
+            yield* passed(() => control.joinGate)
+            if (id === CLOSED) return yield* new NotMember()
+            if (id === CRASHING) return yield* Effect.die(new Error("the join died"))
+            const messages = control.of(id)
+            const now = new Date(0).toISOString()
+            return {
+              conversation: {
+                id,
+                type: "group",
+                external_group_id: null,
+                metadata: {},
+                is_active: true,
+                member_count: 1,
+                last_seq: messages.length,
+                created_at: now,
+                updated_at: now
+              },
+              role: "member",
+              current_seq: messages.length,
+              resumed: lastSeq !== undefined,
+              messages: messages.filter((m) => m.seq > (lastSeq ?? 0)),
+              has_more: false,
+              read_positions: {}
+            } satisfies Snapshot
+          }),
+        post: ({ identity }, id, input) =>
+          Effect.suspend(() => {
+            if (input.content === control.crash) return Effect.die(new Error("the send died"))
+            control.posted++
+            const messages = control.of(id)
+            const seq = messages.length + 1
+            const message: Message = {
+              id: uuid(seq) as MessageId,
+              conversation_id: id,
+              seq,
+              version_seq: seq,
+              sender_id: identity.userId,
+              reply_to_id: null,
+              message_type: "text",
+              content: input.content,
+              metadata: {},
+              client_random: input.client_random,
+              sent_at: new Date(0).toISOString(),
+              edited_at: null,
+              expires_at: null,
+              is_deleted: false,
+              is_pinned: false,
+              reactions: [],
+              attachments: []
+            }
+            messages.push(message)
+            return Effect.succeed(
+              Effect.map(
+                passed(() => control.commitGate),
+                () => {
+                  broker.publish(newMessage(message))
+                  return { message_id: message.id, seq, sent_at: message.sent_at, duplicate: false }
+                }
+              )
+            )
+          }),
+        typing: ({ identity, sessionId }, id, action) =>
+          Effect.sync(() => broker.publish(typing(id, identity.userId, action, sessionId)))
+      })
+    )
+  )

@@ -1,0 +1,118 @@
+/**
+ * Both transports of sockets on a server of their own in this process, over real sessions and channels; the
+ * conversations behind them are fakes. Tokens are names: `token=alice` is Alice. Its timers follow the test's clock.
+ */
+import { createHash } from "node:crypto"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { Duration, Effect, Layer, Redacted, References } from "effect"
+import * as PresenceTracker from "../../../src/actors/PresenceTracker.ts"
+import * as Sessions from "../../../src/actors/Sessions.ts"
+import * as TopicHub from "../../../src/actors/TopicHub.ts"
+import { Users } from "../../../src/actors/Users.ts"
+import { TokenRejected } from "../../../src/domain/Errors.ts"
+import type { Identity } from "../../../src/domain/Identity.ts"
+import { DeviceId, UserId } from "../../../src/domain/Ids.ts"
+import { TokenVerifier } from "../../../src/domain/ports/TokenVerifier.ts"
+import * as LongPollRoute from "../../../src/edges/longpoll/LongPollRoute.ts"
+import * as SocketRoute from "../../../src/edges/websocket/SocketRoute.ts"
+import * as MemoryBroker from "../../../src/layers/memory/MemoryBroker.ts"
+import * as ChildSpec from "../../../src/supervisors/ChildSpec.ts"
+import { Control, layer as fakeConversations } from "./FakeConversations.ts"
+
+/** The UUID of a name; the same name, the same UUID. */
+export const userId = (name: string): UserId => {
+  const hex = createHash("sha256").update(name).digest("hex")
+  return UserId.make(
+    `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`
+  )
+}
+
+const identityOf = (name: string): Identity => ({
+  userId: userId(name),
+  deviceId: DeviceId.make("phone"),
+  tokenId: "token",
+  trust: "normal",
+  scopes: [],
+  issuedAt: 0,
+  expiresAt: 3_600_000
+})
+
+const namedTokens = (verifying: Effect.Effect<void>) =>
+  Layer.succeed(TokenVerifier, {
+    verify: (token) => {
+      const name = Redacted.value(token)
+      const decided =
+        name === "expired"
+          ? Effect.fail(new TokenRejected({ reason: "expired" }))
+          : Effect.succeed(identityOf(name))
+      return Effect.andThen(verifying, decided)
+    }
+  })
+
+const noUsers = Layer.succeed(Users, {
+  opened: () => {},
+  closed: () => {},
+  online: () => 0,
+  supervisor: ChildSpec.worker({ id: "Users", run: Effect.never })
+})
+
+export interface ServerOptions
+  extends Partial<Sessions.SessionsOptions>,
+    Partial<SocketRoute.SocketRouteOptions>,
+    Partial<LongPollRoute.LongPollOptions> {
+  /** What the verification of a token waits for. */
+  readonly verifying?: Effect.Effect<void>
+}
+
+export interface SocketServer {
+  readonly port: number
+  /** `ws://127.0.0.1:<port>/socket`: what a Phoenix client takes. */
+  readonly url: string
+  readonly control: Control
+  readonly sessions: Sessions.Sessions["Service"]
+}
+
+const defaults = {
+  maxSockets: 1_000,
+  maxChannels: 100,
+  maxWaiting: 64,
+  idleTimeout: Duration.seconds(60),
+  drainTimeout: Duration.seconds(1),
+  outbox: { soft: 256 * 1024, hard: 4 * 1024 * 1024 },
+  maxFrameBytes: 1024 * 1024,
+  allowedOrigins: []
+}
+
+export const start = Effect.fnUntraced(function* (options: ServerOptions = {}) {
+  const settings = { ...defaults, ...options }
+  const control = new Control()
+  const services = Sessions.layer(settings).pipe(
+    Layer.provide(noUsers),
+    Layer.provide(PresenceTracker.layer),
+    Layer.provide(fakeConversations(control)),
+    Layer.provide(TopicHub.layer),
+    Layer.provide(MemoryBroker.layer),
+    Layer.merge(namedTokens(options.verifying ?? Effect.void)),
+    Layer.merge(Layer.succeed(References.MinimumLogLevel, "None"))
+  )
+  return yield* Effect.gen(function* () {
+    const sessions = yield* Sessions.Sessions
+    yield* sessions.supervisor.start
+    yield* Effect.forkScoped(sessions.sweep)
+    const onUpgrade = yield* SocketRoute.make(settings)
+    const onLongPoll = yield* LongPollRoute.make(settings)
+    const server = createServer(onLongPoll).on("upgrade", onUpgrade)
+    const port = yield* Effect.acquireRelease(
+      Effect.callback<number>((resume) => {
+        server.listen(0, "127.0.0.1", () => resume(Effect.succeed((server.address() as AddressInfo).port)))
+      }),
+      () =>
+        Effect.callback<void>((resume) => {
+          server.close(() => resume(Effect.void))
+          server.closeAllConnections()
+        })
+    )
+    return { port, url: `ws://127.0.0.1:${port}/socket`, control, sessions } satisfies SocketServer
+  }).pipe(Effect.provide(yield* Layer.build(services)))
+})
