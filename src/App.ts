@@ -12,6 +12,8 @@ import * as Users from "./actors/Users.ts"
 import { DevIssuer as DevIssuerPort } from "./domain/ports/DevIssuer.ts"
 import { type Finding, Health } from "./domain/ports/Health.ts"
 import type { TokenVerifier } from "./domain/ports/TokenVerifier.ts"
+import * as AdminRoutes from "./edges/admin/AdminRoutes.ts"
+import * as CrashRoutes from "./edges/admin/CrashRoutes.ts"
 import * as Endpoint from "./edges/Endpoint.ts"
 import * as DevRoutes from "./edges/rest/DevRoutes.ts"
 import * as HttpEdge from "./edges/rest/HttpEdge.ts"
@@ -31,6 +33,7 @@ import * as PgMessageWriter from "./layers/PgMessageWriter.ts"
 import * as SizeAdmission from "./layers/SizeAdmission.ts"
 import * as ChildSpec from "./supervisors/ChildSpec.ts"
 import * as Supervisor from "./supervisors/Supervisor.ts"
+import * as Tree from "./supervisors/Tree.ts"
 
 /** Builds a layer from the configuration. */
 const configured = <A, E, R>(build: (config: AppConfig["Service"]) => Layer.Layer<A, E, R>) =>
@@ -129,6 +132,7 @@ const health = Layer.effect(
 
 /** Every resource of the service. */
 export const services = health.pipe(
+  Layer.merge(Tree.layer),
   Layer.provideMerge(realtime),
   Layer.provideMerge(storage),
   Layer.provideMerge(identity)
@@ -149,14 +153,12 @@ const tree = Effect.gen(function* () {
 
   const listen = Effect.gen(function* () {
     const devIssuer = yield* Effect.serviceOption(DevIssuerPort)
-    const routes = Option.match(devIssuer, {
-      onNone: () => RestApp.routes(),
-      onSome: (issuer) =>
-        Layer.merge(
-          RestApp.routes(),
-          DevRoutes.layer.pipe(Layer.provide(Layer.succeed(DevIssuerPort, issuer)))
-        )
+    const devRoutes = Option.match(devIssuer, {
+      onNone: () => Layer.empty,
+      onSome: (issuer) => DevRoutes.layer.pipe(Layer.provide(Layer.succeed(DevIssuerPort, issuer)))
     })
+    const crashRoutes = config.env === "test" ? CrashRoutes.layer : Layer.empty
+    const routes = Layer.mergeAll(RestApp.routes(), AdminRoutes.layer, devRoutes, crashRoutes)
     const onRequest = yield* HttpEdge.listener(routes, { maxBodyBytes: config.maxBodyBytes })
     const onUpgrade = yield* SocketRoute.make(config)
     return yield* Endpoint.listen({ ...config, onRequest, onUpgrade, drain: sessions.drain })
@@ -203,7 +205,8 @@ const tree = Effect.gen(function* () {
 
 /** Runs the service until it is interrupted, or until its tree gives up. */
 export const launch = Effect.gen(function* () {
-  yield* Supervisor.launch(yield* tree)
+  const running = yield* Tree.Tree
+  yield* Supervisor.launch(yield* tree, running.started)
 }).pipe(Effect.provide(services), Effect.provide(Logging.layer), Effect.provide(configLayer))
 
 /** Brings the database up to date, and says what was done. */

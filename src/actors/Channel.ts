@@ -15,6 +15,8 @@ export interface ChannelHost {
   readonly serializer: Serializer
   /** Hands a finished frame to the socket's outbox; ephemeral ones may be dropped under pressure (false). */
   readonly send: (frame: EncodedFrame, ephemeral: boolean) => boolean
+  /** Ends the channel with `phx_error`: its client rejoins. */
+  readonly crash: (channel: Channel) => void
   /** The device's presence, the same on all its topics. */
   readonly status: () => Status
   readonly setStatus: (status: Status) => void

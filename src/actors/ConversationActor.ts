@@ -34,6 +34,7 @@ import { type AppendError, MessageWriter, type NewMessage } from "../domain/port
 import * as Topic from "../domain/Topic.ts"
 import type { Behaviour, Self } from "./Behaviour.ts"
 import * as Events from "./ConversationEvents.ts"
+import { isAbnormal } from "./ExitReason.ts"
 import type { ReplyTo } from "./ReplyTo.ts"
 
 /** What a member learns of the conversation's state at a join. */
@@ -200,7 +201,11 @@ class Conversation {
   }
 
   #committed(seq: number, senderId: UserId): void {
-    if (seq > this.state.lastSeq + 1) this.#stale = true
+    if (seq > this.state.lastSeq + 1) {
+      // Somebody else has written in between, and this node's subscribers have not seen it.
+      this.#stale = true
+      this.#services.broker.publish(Events.interrupted(this.state.id))
+    }
     this.state = { ...this.state, lastSeq: Math.max(this.state.lastSeq, seq) }
     this.#stopTyping(senderId, null)
   }
@@ -356,7 +361,11 @@ export const make = Effect.gen(function* () {
   return (id: ConversationId): Behaviour<Command, Conversation, NotMember | Unavailable> => ({
     init: (self) =>
       services.store.load(id).pipe(
-        Effect.map((state) => new Conversation(services, self, state)),
+        Effect.map((state) => {
+          // What it had committed and not yet published, nobody else will publish.
+          self.onExit((exit) => isAbnormal(exit) && services.broker.publish(Events.interrupted(id)))
+          return new Conversation(services, self, state)
+        }),
         Effect.catchTag("NotFound", () => Effect.fail(new NotMember()))
       ),
     handle: (command, conversation) => {

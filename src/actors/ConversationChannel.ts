@@ -11,11 +11,12 @@ import type { ConversationId } from "../domain/Ids.ts"
 import type { Publication } from "../domain/ports/Broker.ts"
 import type { Ref } from "../domain/protocol/Frame.ts"
 import type { Channel, ChannelHost, Joined } from "./Channel.ts"
+import { ChannelPresence, DIFF_EVENT } from "./ChannelPresence.ts"
 import { refuse, reply, unknownEvent } from "./ChannelReply.ts"
+import { INTERRUPTED } from "./ConversationEvents.ts"
 import { Conversations } from "./Conversations.ts"
-import { PresenceTracker, type Tracked } from "./PresenceTracker.ts"
+import { PresenceTracker } from "./PresenceTracker.ts"
 import type { SharedFrame } from "./SharedFrame.ts"
-import { encoded } from "./SharedFrame.ts"
 import { TopicHub } from "./TopicHub.ts"
 
 const decodeJoin = decoder(JoinConversation)
@@ -37,14 +38,25 @@ class ConversationChannel implements Channel {
   /** What was published before the join reply; `undefined` once the channel is open. */
   #waiting: Array<Waiting> | undefined = []
   #currentSeq = 0
-  #tracked: Tracked | undefined
+  /** Interrupted before the join reply, whose snapshot may be older than what was missed. */
+  #isInterrupted = false
+  /** `undefined` for a client that wants no presence. */
+  readonly #presence: ChannelPresence | undefined
 
-  constructor(host: ChannelHost, services: Services, id: ConversationId, topic: string, joinRef: Ref) {
+  constructor(
+    host: ChannelHost,
+    services: Services,
+    id: ConversationId,
+    topic: string,
+    joinRef: Ref,
+    wantsPresence: boolean
+  ) {
     this.#host = host
     this.#services = services
     this.#id = id
     this.topic = topic
     this.joinRef = joinRef
+    if (wantsPresence) this.#presence = new ChannelPresence(host, services.presence, topic, joinRef)
     services.hub.subscribe(topic, this)
   }
 
@@ -55,33 +67,43 @@ class ConversationChannel implements Channel {
 
   deliver(publication: Publication, frame: SharedFrame): void {
     if (publication.except === this.#host.caller.sessionId) return
+    if (publication.event === INTERRUPTED) return this.#interrupted()
+    // The state that follows the join reply holds what a diff would have told before it.
+    if (publication.event === DIFF_EVENT) {
+      if (this.#waiting === undefined) this.#presence?.diff(frame.for(this.#host.serializer))
+      return
+    }
     if (this.#waiting !== undefined) this.#waiting.push({ publication, frame })
     else this.#host.send(frame.for(this.#host.serializer), publication.seq === null)
   }
 
+  #interrupted(): void {
+    if (this.#waiting === undefined) this.#host.crash(this)
+    else this.#isInterrupted = true
+  }
+
   opened(): void {
-    const { identity } = this.#host.caller
-    const { presence } = this.#services
     const waiting = this.#waiting ?? []
     this.#waiting = undefined
     for (const { publication, frame } of waiting) {
       if (publication.seq !== null && publication.seq <= this.#currentSeq) continue
       this.#host.send(frame.for(this.#host.serializer), publication.seq === null)
     }
-    this.#tracked = presence.track(this.topic, identity.userId, identity.deviceId, this.#host.status())
-    const state = JSON.stringify(presence.state(this.topic))
-    const frame = this.#host.serializer.push(this.joinRef, null, this.topic, "presence_state", state)
-    this.#host.send(encoded(frame), false)
+    if (this.#isInterrupted) return this.#host.crash(this)
+    this.#presence?.open()
   }
 
   presenceChanged(): void {
-    this.#tracked?.update(this.#host.status())
+    this.#presence?.statusChanged()
+  }
+
+  caughtUp(): void {
+    this.#presence?.caughtUp()
   }
 
   close(): void {
     this.#services.hub.unsubscribe(this.topic, this)
-    this.#tracked?.untrack()
-    this.#tracked = undefined
+    this.#presence?.close()
   }
 
   handleIn(event: string, payload: unknown, ref: Ref): Effect.Effect<void> {
@@ -168,8 +190,8 @@ export const make = Effect.gen(function* () {
     joinRef: Ref,
     payload: unknown
   ): Effect.fn.Return<Joined, Refusal> {
-    const { last_seq: lastSeq } = yield* Effect.fromResult(decodeJoin(payload ?? {}))
-    const channel = new ConversationChannel(host, services, id, topic, joinRef)
+    const { last_seq: lastSeq, presence = true } = yield* Effect.fromResult(decodeJoin(payload ?? {}))
+    const channel = new ConversationChannel(host, services, id, topic, joinRef, presence)
     const snapshot = yield* services.conversations
       .join(host.caller.identity, id, lastSeq ?? undefined)
       .pipe(Effect.onError(() => Effect.sync(() => channel.close())))

@@ -97,3 +97,12 @@ export const conversationUpdated = (topic: string, conversation: ConversationVie
 
 export const conversationCreated = (userId: UserId, conversation: ConversationView): Publication =>
   ephemeral(Topic.ofUser(userId), "conversation_created", conversation, null)
+
+/**
+ * Subscribers may have missed something: their channels end with `phx_error`, and their clients rejoin and catch up.
+ * The event has the name that it has on the wire.
+ */
+export const interrupted = (id: ConversationId): Publication =>
+  ephemeral(Topic.ofConversation(id), INTERRUPTED, {}, null)
+
+export const INTERRUPTED = "phx_error"

@@ -145,6 +145,13 @@ export class Session implements ChannelHost {
     this.#closed(channel)
   }
 
+  crash(channel: Channel): void {
+    // It may have been closed meanwhile, by `kick`.
+    if (this.#channels.get(channel.topic) !== channel) return
+    this.#remove(channel)
+    this.#push(channel, channel.joinRef, "phx_error", CHANNEL_CRASH)
+  }
+
   get hasEnded(): boolean {
     return this.#hasEnded
   }
@@ -164,11 +171,7 @@ export class Session implements ChannelHost {
 
   #crashed(channel: Channel, event: string, cause: Cause.Cause<never>): Effect.Effect<void> {
     if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
-    // It may have been closed meanwhile, by `kick`.
-    if (this.#channels.get(channel.topic) === channel) {
-      this.#remove(channel)
-      this.#push(channel, channel.joinRef, "phx_error", CHANNEL_CRASH)
-    }
+    this.crash(channel)
     return Effect.logError("A channel crashed", cause).pipe(
       Effect.annotateLogs({ topic: channel.topic, event, session: this.caller.sessionId })
     )

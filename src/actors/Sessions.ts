@@ -62,6 +62,8 @@ const TRY_AGAIN_LATER = 1013
 const SWEEP_INTERVAL = Duration.seconds(5)
 /** Sockets are drained in this many batches over the drain timeout, in random order: clients do not return as one. */
 const DRAIN_BATCHES = 20
+/** How long the drain of a socket waits for its sends in flight. */
+const SETTLE_TIMEOUT = Duration.seconds(2)
 
 /**
  * Frames that `ws` has read before a pause takes effect are still delivered: at most what one read of 64 KiB
@@ -114,7 +116,7 @@ export const layer = (options: SessionsOptions) =>
 
       const joinTopic: JoinTopic = (host, topic, name, joinRef, payload) =>
         topic.kind === "user"
-          ? joinUser(host, topic.userId, name, joinRef)
+          ? joinUser(host, topic.userId, name, joinRef, payload)
           : joinConversation(host, topic.conversationId, name, joinRef, payload)
 
       const isFull = () => isDraining || supervisor === undefined || sessions.size >= options.maxSockets
@@ -207,6 +209,13 @@ export const layer = (options: SessionsOptions) =>
         }
       })
 
+      /** Sends in flight are answered before their socket is closed, if that does not take long. */
+      const drainOne = ({ session }: Live) =>
+        session.settled.pipe(
+          Effect.timeoutOption(SETTLE_TIMEOUT),
+          Effect.andThen(Effect.sync(() => session.outbox.close(SERVICE_RESTART, "draining")))
+        )
+
       const drain = Effect.gen(function* () {
         isDraining = true
         const batches = Array.from({ length: DRAIN_BATCHES }, (): Array<Live> => [])
@@ -214,7 +223,7 @@ export const layer = (options: SessionsOptions) =>
         const pause = Duration.divideUnsafe(options.drainTimeout, DRAIN_BATCHES)
         for (const batch of batches) {
           if (batch.length === 0) continue
-          for (const live of batch) live.session.outbox.close(SERVICE_RESTART, "draining")
+          yield* Effect.forEach(batch, drainOne, { concurrency: "unbounded", discard: true })
           if (sessions.size > batch.length) yield* Effect.sleep(pause)
         }
       })

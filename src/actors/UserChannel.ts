@@ -3,6 +3,7 @@
  * UserActor decides what is delivered here; this is the door to the socket.
  */
 import { Clock, Effect, Result, Schema } from "effect"
+import { JoinUser } from "../domain/Commands.ts"
 import { decoder } from "../domain/Decode.ts"
 import { Forbidden, type Refusal } from "../domain/Errors.ts"
 import type { UserId } from "../domain/Ids.ts"
@@ -10,12 +11,13 @@ import type { Publication } from "../domain/ports/Broker.ts"
 import type { Ref } from "../domain/protocol/Frame.ts"
 import { EMPTY } from "../domain/protocol/Frame.ts"
 import type { Channel, ChannelHost, Joined } from "./Channel.ts"
+import { ChannelPresence, DIFF_EVENT } from "./ChannelPresence.ts"
 import { refuse, reply, unknownEvent } from "./ChannelReply.ts"
-import { PresenceTracker, type Tracked } from "./PresenceTracker.ts"
+import { PresenceTracker } from "./PresenceTracker.ts"
 import type { SharedFrame } from "./SharedFrame.ts"
-import { encoded } from "./SharedFrame.ts"
 import { TopicHub } from "./TopicHub.ts"
 
+const decodeJoin = decoder(JoinUser)
 const decodePresence = decoder(Schema.Struct({ status: Schema.Literals(["online", "away"]) }))
 
 interface Services {
@@ -28,43 +30,40 @@ class UserChannel implements Channel {
   readonly joinRef: Ref
   readonly #host: ChannelHost
   readonly #services: Services
-  #tracked: Tracked | undefined
+  /** `undefined` for a client that wants no presence. */
+  readonly #presence: ChannelPresence | undefined
 
-  constructor(host: ChannelHost, services: Services, topic: string, joinRef: Ref) {
+  constructor(host: ChannelHost, services: Services, topic: string, joinRef: Ref, wantsPresence: boolean) {
     this.#host = host
     this.#services = services
     this.topic = topic
     this.joinRef = joinRef
+    if (wantsPresence) this.#presence = new ChannelPresence(host, services.presence, topic, joinRef)
   }
 
   deliver(publication: Publication, frame: SharedFrame): void {
     if (publication.except === this.#host.caller.sessionId) return
-    this.#host.send(
-      frame.for(this.#host.serializer),
-      publication.seq === null && publication.event === "presence_diff"
-    )
+    const own = frame.for(this.#host.serializer)
+    if (publication.event === DIFF_EVENT) this.#presence?.diff(own)
+    else this.#host.send(own, false)
   }
 
   opened(): void {
-    const { identity } = this.#host.caller
-    const { hub, presence } = this.#services
-    hub.subscribe(this.topic, this)
-    this.#tracked = presence.track(this.topic, identity.userId, identity.deviceId, this.#host.status())
-    const state = JSON.stringify(presence.state(this.topic))
-    this.#host.send(
-      encoded(this.#host.serializer.push(this.joinRef, null, this.topic, "presence_state", state)),
-      false
-    )
+    this.#services.hub.subscribe(this.topic, this)
+    this.#presence?.open()
   }
 
   presenceChanged(): void {
-    this.#tracked?.update(this.#host.status())
+    this.#presence?.statusChanged()
+  }
+
+  caughtUp(): void {
+    this.#presence?.caughtUp()
   }
 
   close(): void {
     this.#services.hub.unsubscribe(this.topic, this)
-    this.#tracked?.untrack()
-    this.#tracked = undefined
+    this.#presence?.close()
   }
 
   handleIn(event: string, payload: unknown, ref: Ref): Effect.Effect<void> {
@@ -92,8 +91,10 @@ export const make = Effect.gen(function* () {
     host: ChannelHost,
     userId: UserId,
     topic: string,
-    joinRef: Ref
+    joinRef: Ref,
+    payload: unknown
   ): Effect.fn.Return<Joined, Refusal> {
+    const { presence = true } = yield* Effect.fromResult(decodeJoin(payload ?? {}))
     const { identity, sessionId } = host.caller
     if (identity.userId !== userId) return yield* new Forbidden({ rule: "topic:own_user_only" })
     const now = yield* Clock.currentTimeMillis
@@ -104,6 +105,6 @@ export const make = Effect.gen(function* () {
       session_id: sessionId,
       server_time: new Date(now).toISOString()
     })
-    return { channel: new UserChannel(host, services, topic, joinRef), response }
+    return { channel: new UserChannel(host, services, topic, joinRef, presence), response }
   })
 })

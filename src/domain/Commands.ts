@@ -54,7 +54,14 @@ export const History = Schema.Struct({
 export type History = typeof History.Type
 
 /** Join of `conversation:{id}`; with `last_seq` it is a resume. */
-export const JoinConversation = Schema.Struct({ last_seq: Schema.optionalKey(Schema.NullOr(Position)) })
+export const JoinConversation = Schema.Struct({
+  last_seq: Schema.optionalKey(Schema.NullOr(Position)),
+  /** False: this socket is not shown on the topic, and is told of nobody. */
+  presence: Schema.optionalKey(Schema.Boolean)
+})
+
+/** Join of `user:{id}`. */
+export const JoinUser = Schema.Struct({ presence: Schema.optionalKey(Schema.Boolean) })
 
 export const CreateConversation = Schema.Struct({
   type: ConversationType,

@@ -3,6 +3,7 @@
  * message deleted for everyone) keeps its ids and numbers; its content is null.
  */
 import { Schema } from "effect"
+import { refusal } from "./BoundedJson.ts"
 import { ConversationId, MediaId, MessageId, UserId } from "./Ids.ts"
 
 /** The number of a durable event in its conversation: 1, 2, 3, … without gaps. */
@@ -20,7 +21,9 @@ export const ClientRandom = Schema.Int.pipe(
 )
 
 /** Free-form JSON of the clients; we read `encoding` and `mentions` in it and pass the rest through. */
-export const Metadata = Schema.Record(Schema.String, Schema.Json)
+export const Metadata = Schema.Record(Schema.String, Schema.Json).pipe(
+  Schema.check(Schema.makeFilter((metadata) => refusal(metadata), { expected: "JSON that can be stored" }))
+)
 export type Metadata = typeof Metadata.Type
 
 export const Reaction = Schema.Struct({ reaction: Schema.String, user_ids: Schema.Array(UserId) })

@@ -1,0 +1,47 @@
+/** Serves the admin API: the supervision tree as it is at this moment. */
+import { Effect, Layer } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
+import { Forbidden, Unavailable } from "../../domain/Errors.ts"
+import { draw, flatten, type TreeNode as Node } from "../../supervisors/Introspection.ts"
+import { Tree } from "../../supervisors/Tree.ts"
+import * as Authorization from "../rest/Authorization.ts"
+import * as InvalidRequests from "../rest/InvalidRequests.ts"
+import { answerRefusals } from "../rest/Problem.ts"
+import { AdminApi, type TreeNode } from "./AdminApi.ts"
+
+const ADMIN = "admin"
+
+const shown = (node: Node): TreeNode => ({
+  id: node.id,
+  path: node.path,
+  type: node.type,
+  state: node.state,
+  restarts: node.restarts,
+  uptime_ms: node.uptimeMs ?? null,
+  mailbox_depth: node.mailboxDepth ?? null,
+  last_exit: node.lastExit ?? null,
+  child_count: node.childCount ?? null
+})
+
+const handlers = HttpApiBuilder.group(
+  AdminApi,
+  "processes",
+  Effect.fnUntraced(function* (handlers) {
+    const tree = yield* Tree
+    return handlers.handleAll({
+      tree: Effect.fn("Admin.tree")(function* () {
+        const { scopes } = yield* Authorization.CurrentIdentity
+        if (!scopes.includes(ADMIN)) return yield* new Forbidden({ rule: "scope:admin" })
+        const root = tree.snapshot()
+        if (root === undefined) return yield* new Unavailable({ what: "tree" })
+        return { drawing: draw(root).split("\n"), nodes: flatten(root).map(shown) }
+      }, answerRefusals)
+    })
+  })
+)
+
+/** Needs Tree and TokenVerifier. */
+export const layer = HttpApiBuilder.layer(AdminApi).pipe(
+  Layer.provide(handlers),
+  Layer.provide([Authorization.layer, InvalidRequests.layer])
+)
