@@ -25,6 +25,7 @@ const make = () => {
     },
     status: () => socket.status,
     setStatus: () => {},
+    crash: () => {},
     fork: () => {}
   }
   const tracker: PresenceTracker["Service"] = {
