@@ -67,6 +67,10 @@ export class Outbox {
     transport.onDrained(() => this.#checkCaughtUp())
   }
 
+  get isClosed(): boolean {
+    return this.#closed
+  }
+
   /** Sets the one listener that is called when frames were dropped and the peer has read all the others since. */
   onCaughtUp(listener: () => void): void {
     this.#caughtUp = listener

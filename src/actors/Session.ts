@@ -44,6 +44,28 @@ export interface SessionOptions {
   readonly fork: (effect: Effect.Effect<void>) => void
 }
 
+/**
+ * Closes the connection in its turn among the client's frames: what came before is done and answered, pushes in
+ * flight included, and what comes after is ignored. No client can send it.
+ */
+export class Closing implements Frame {
+  readonly joinRef = null
+  readonly ref = null
+  readonly topic = ""
+  readonly event = "closing"
+  readonly payload = undefined
+  readonly code: number
+  readonly reason: string
+
+  constructor(code: number, reason: string) {
+    this.code = code
+    this.reason = reason
+  }
+}
+
+/** What a transport hands on for input that is no frame. Phoenix, too, closes with this code (RFC 6455). */
+export const UNDECODABLE = new Closing(1011, "undecodable frame")
+
 export class Session implements ChannelHost {
   readonly caller: { readonly identity: Identity; readonly sessionId: SessionId }
   readonly serializer: Serializer
@@ -113,6 +135,8 @@ export class Session implements ChannelHost {
 
   /** What the frame does; `undefined` when it is done already. */
   handle(frame: Frame): Effect.Effect<void> | undefined {
+    if (this.outbox.isClosed) return undefined
+    if (frame instanceof Closing) return this.#whenSettled(() => this.outbox.close(frame.code, frame.reason))
     const { event, joinRef, ref, topic } = frame
     if (topic === "phoenix") {
       if (event === "heartbeat") this.#reply(null, ref, topic, "ok", EMPTY)
@@ -124,9 +148,7 @@ export class Session implements ChannelHost {
       case "phx_join":
         return this.#join(frame, channel)
       case "phx_leave":
-        if (this.#inFlight > 0) return Effect.map(this.settled, () => this.#leave(frame))
-        this.#leave(frame)
-        return undefined
+        return this.#whenSettled(() => this.#leave(frame))
       default:
         if (channel === undefined) this.#reply(null, ref, topic, "error", UNMATCHED)
         // A stale join_ref belongs to a channel that is gone; its client no longer listens.
@@ -161,6 +183,12 @@ export class Session implements ChannelHost {
     this.#hasEnded = true
     for (const channel of this.#channels.values()) channel.close()
     this.#channels.clear()
+  }
+
+  #whenSettled(then: () => void): Effect.Effect<void> | undefined {
+    if (this.#inFlight > 0) return Effect.map(this.settled, then)
+    then()
+    return undefined
   }
 
   #handleIn(channel: Channel, frame: Frame): Effect.Effect<void> {

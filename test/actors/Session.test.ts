@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, FiberSet } from "effect"
 import { Outbox } from "../../src/actors/Outbox.ts"
-import { Session } from "../../src/actors/Session.ts"
+import { Session, UNDECODABLE } from "../../src/actors/Session.ts"
 import { NotMember } from "../../src/domain/Errors.ts"
 import type { Identity } from "../../src/domain/Identity.ts"
 import type { DeviceId, SessionId, UserId } from "../../src/domain/Ids.ts"
@@ -485,6 +485,29 @@ describe("Session", () => {
       assert.deepStrictEqual(channel().log, ["opened"])
       transport.drain()
       assert.deepStrictEqual(channel().log, ["opened", "caught up"])
+    })
+  )
+
+  it.effect("closes in its turn: what came before is answered, what comes after is ignored", () =>
+    Effect.gen(function* () {
+      const { channel, frames, join, send, session, transport } = yield* open()
+      yield* join("1")
+      frames()
+      const gate = yield* Deferred.make<void>()
+      channel().gates.set("later", gate)
+      yield* send("1", "2", A, "later")
+      const closing = yield* Effect.forkChild(session.handle(UNDECODABLE) ?? Effect.void, {
+        startImmediately: true
+      })
+      assert.deepStrictEqual(transport.closes, [])
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(closing)
+      assert.deepStrictEqual(transport.closes, [{ code: 1011, reason: "undecodable frame" }])
+      assert.deepStrictEqual(frames(), [replied("1", "2", A, "ok", { later: true })])
+      yield* send("1", "3", A, "echo")
+      yield* send(null, "4", "phoenix", "heartbeat")
+      assert.deepStrictEqual(frames(), [])
+      assert.deepStrictEqual(channel().log, ["opened", "later"])
     })
   )
 

@@ -8,6 +8,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http"
 import { Clock, Duration, Effect, Exit, FiberSet, Redacted } from "effect"
 import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
+import { UNDECODABLE } from "../../actors/Session.ts"
 import { Sessions } from "../../actors/Sessions.ts"
 import * as ConnectParams from "../../domain/protocol/ConnectParams.ts"
 import type { Frame } from "../../domain/protocol/Frame.ts"
@@ -33,7 +34,6 @@ export interface LongPollOptions extends ConnectOptions {
   readonly maxPostBytes?: number
 }
 
-const UNDECODABLE = 1011
 const OVERLOADED: HttpRefusal = { status: 503, reason: "overloaded", retryAfterSeconds: 1 }
 
 /** A header that came more than once counts as its first. */
@@ -144,11 +144,8 @@ export const make = Effect.fnUntraced(function* (options: LongPollOptions) {
       for (const frame of frames) {
         yield* session.taking
         if (session.isClosed) return 410
-        if (frame === undefined) {
-          session.handle?.close(UNDECODABLE, "undecodable frame")
-          return 410
-        }
-        session.handle?.receive(frame)
+        session.handle?.receive(frame ?? UNDECODABLE)
+        if (frame === undefined) return 410
       }
       return 200
     }).pipe(Effect.timeoutOrElse({ duration: window, orElse: () => Effect.succeed(408) }))

@@ -7,6 +7,7 @@ import type { Duplex } from "node:stream"
 import { Effect, Exit, FiberSet } from "effect"
 import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import { WebSocketServer } from "ws"
+import { UNDECODABLE } from "../../actors/Session.ts"
 import { type SessionHandle, Sessions } from "../../actors/Sessions.ts"
 import * as AuthToken from "../../domain/protocol/AuthToken.ts"
 import * as ConnectParams from "../../domain/protocol/ConnectParams.ts"
@@ -24,9 +25,6 @@ export interface SocketRouteOptions extends ConnectOptions {
 }
 
 export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
-
-/** RFC 6455: the endpoint met a condition that it cannot go on from; Phoenix closes so on an undecodable frame. */
-const UNDECODABLE = 1011
 
 /** Milliseconds a peer has to answer our close frame; then its connection is cut. Newer than the types of `ws`. */
 const closing: object = { closeTimeout: 5_000 }
@@ -67,8 +65,7 @@ export const make = Effect.fnUntraced(function* (options: SocketRouteOptions) {
         // With the default `binaryType` a message is one Buffer.
         const bytes = data as Buffer
         const frame = isBinary ? serializer.decodeBinary(bytes) : serializer.decode(bytes.toString())
-        if (frame === undefined) session.close(UNDECODABLE, "undecodable frame")
-        else session.receive(frame)
+        session.receive(frame ?? UNDECODABLE)
       })
       ws.on("ping", session.touch)
       ws.on("pong", session.touch)
