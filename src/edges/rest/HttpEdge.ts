@@ -40,7 +40,7 @@ const observe = Effect.fnUntraced(function* (request: Request, response: Respons
   yield* Metric.update(Metric.withAttributes(requests, attributes), 1)
   yield* Metric.update(durations, took)
   const log = isRoutine(path) ? Effect.logDebug : Effect.logInfo
-  yield* log(`${request.method} ${path} ${response.status}`, { took_ms: took })
+  yield* log(`${request.method} ${path} ${response.status} in ${took} ms`)
 })
 
 const around = (
