@@ -27,6 +27,7 @@ export interface TokenRequest {
   readonly user_id?: string
   readonly device_id?: string
   readonly trust_level?: string
+  readonly scope?: string
 }
 
 export interface IssuedToken {

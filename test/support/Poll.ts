@@ -67,5 +67,8 @@ export function until(
   look: Effect.Effect<unknown, unknown, unknown> | (() => unknown),
   options: PollOptions = {}
 ) {
-  return repeat(Effect.isEffect(look) ? look : Effect.tryPromise(async () => look()), options)
+  return repeat(
+    Effect.isEffect(look) ? look : Effect.tryPromise({ try: async () => look(), catch: (cause) => cause }),
+    options
+  )
 }
