@@ -119,10 +119,22 @@ const render = (
     headers
   })
 
+/** The cause of an outage is told to the log, which knows the request id, and to nobody else. */
+const note = (refusal: Refusal): Effect.Effect<void> =>
+  refusal._tag === "Unavailable"
+    ? Effect.logWarning(
+        `Unavailable: ${refusal.what}`,
+        ...(refusal.cause === undefined ? [] : [refusal.cause])
+      )
+    : Effect.void
+
 /** The answer to a refused request. */
 export const respond = (refusal: Refusal): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
   const wire = toWire(refusal)
-  return Effect.map(RequestId, (id) => render(wire, id, headersOf(wire)))
+  return Effect.andThen(
+    note(refusal),
+    Effect.map(RequestId, (id) => render(wire, id, headersOf(wire)))
+  )
 }
 
 const factsOf = (status: number): Facts => {

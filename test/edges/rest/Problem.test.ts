@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Logger } from "effect"
 import {
   Conflict,
   ContentRejected,
@@ -99,12 +99,16 @@ describe("Problem", () => {
     })
   )
 
-  it.effect("never shows a cause", () =>
+  it.effect("tells a cause to the log, and never to the caller", () =>
     Effect.gen(function* () {
-      const { body } = yield* rendered(
-        new Unavailable({ what: "database", cause: new Error("select secret") })
+      const logged: Array<unknown> = []
+      const logger = Logger.make(({ message }) => logged.push(message))
+      const cause = new Error("select secret")
+      const { body } = yield* rendered(new Unavailable({ what: "database", cause })).pipe(
+        Effect.provide(Logger.layer([logger]))
       )
       assert.notInclude(JSON.stringify(body), "secret")
+      assert.deepStrictEqual(logged, [["Unavailable: database", cause]])
     })
   )
 
