@@ -21,6 +21,9 @@ const flags = [
   "--disable-sync"
 ]
 
+/** Small, so that a message can be too large without being long to type. */
+const MAX_MESSAGE_BYTES = 1000
+
 /** One browser and one server for all tests here; each test has a browser context and people of its own. */
 class Demo extends Context.Service<
   Demo,
@@ -32,7 +35,9 @@ class Demo extends Context.Service<
   static readonly layer = Layer.effect(
     Demo,
     Effect.gen(function* () {
-      const app = yield* AppProcess.start({ env: { RATE_LIMITS: "off" } })
+      const app = yield* AppProcess.start({
+        env: { RATE_LIMITS: "off", MAX_MESSAGE_BYTES: String(MAX_MESSAGE_BYTES) }
+      })
       const browser = yield* Effect.acquireRelease(
         Effect.promise(() => chromium.launch({ executablePath: requireTool("chromium"), args: flags })),
         (browser) => Effect.promise(() => browser.close())
@@ -74,7 +79,7 @@ class Pane {
   }
 
   /** Waits until the mark beside one's own message says this. */
-  async marked(text: string, words: "Waiting for the connection" | "Sent" | "Delivered" | "Read") {
+  async marked(text: string, words: string) {
     await this.message(text).getByRole("img", { name: words, exact: true }).waitFor()
   }
 
@@ -265,6 +270,60 @@ describe.skipIf(tools.chromium === undefined)("the demo page", () => {
         assert.deepStrictEqual(yield* act(ada.texts), ["from the left", "from the tab"])
         yield* act(() => tab.close())
         yield* act(() => ada.root.getByText("2 devices").waitFor({ state: "hidden" }))
+      })
+    )
+
+    it.effect("sends again, under the same number, what was stored but never acknowledged", () =>
+      Effect.gen(function* () {
+        const { app, context } = yield* Demo
+        const { page } = yield* open(yield* context, `${app.url}/?pane=Ida`)
+        const ida = new Pane(page, "Ida")
+        let isDeaf = false
+        yield* act(() =>
+          page.routeWebSocket(/socket\/websocket/, (route) => {
+            const server = route.connectToServer()
+            server.onMessage((frame) => {
+              if (!isDeaf) route.send(frame)
+            })
+          })
+        )
+        yield* act(() => page.reload())
+        yield* act(() => ida.converse("Carol"))
+        const other = yield* open(page.context(), `${app.url}/?pane=carol`)
+        const carol = new Pane(other.page, "Carol")
+        yield* act(() => ida.shows("Online"))
+        isDeaf = true
+        yield* act(() => ida.say("only once"))
+        yield* act(() => carol.message("only once").waitFor())
+        yield* act(() => ida.marked("only once", "Sending"))
+        yield* act(() => ida.button("Drop connection").click())
+        yield* act(() => ida.marked("only once", "Waiting for the connection"))
+        isDeaf = false
+        yield* act(() => ida.button("Reconnect").click())
+        yield* act(() => ida.marked("only once", "Read"))
+        yield* act(() => ida.say("and then"))
+        yield* act(() => carol.message("and then").waitFor())
+        assert.deepStrictEqual(yield* act(carol.texts), ["only once", "and then"])
+        assert.deepStrictEqual(yield* act(ida.texts), ["only once", "and then"])
+      })
+    )
+
+    it.effect("says why a message was refused, and keeps it until its author gives it up", () =>
+      Effect.gen(function* () {
+        const { app } = yield* Demo
+        const { ada, ben, benName, complaints } = yield* twoPeople(app.url)
+        yield* act(() => ada.converse(benName))
+        const tooLong = "x".repeat(MAX_MESSAGE_BYTES + 1)
+        yield* act(() => ada.say(tooLong))
+        yield* act(() => ada.message(tooLong).getByText("This message is too large.").waitFor())
+        yield* act(() => ada.marked(tooLong, "Not sent"))
+        yield* act(() => ada.say("in short"))
+        yield* act(() => ben.message("in short").waitFor())
+        yield* act(() => ada.message(tooLong).getByRole("button", { name: "Discard" }).click())
+        yield* act(() => ada.message(tooLong).waitFor({ state: "detached" }))
+        assert.deepStrictEqual(yield* act(ada.texts), ["in short"])
+        assert.deepStrictEqual(yield* act(ben.texts), ["in short"])
+        assert.deepStrictEqual(complaints, [])
       })
     )
 

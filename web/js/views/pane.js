@@ -84,7 +84,7 @@ export const paneView = ({ place, person: first, seated }) => {
   const inbox = inboxView({
     open: (id) => {
       client.open(id)
-      focusComposer()
+      write()
     },
     compose: () => compose(),
     more: () => client.inbox.loadMore()
@@ -128,11 +128,15 @@ export const paneView = ({ place, person: first, seated }) => {
   )
   const element = h("section", { class: "pane", "data-place": place }, rest)
 
-  const focusComposer = () => requestAnimationFrame(() => client.room && thread.focus())
+  /** Shows the conversation just opened, with the cursor where one writes. */
+  const write = () => {
+    update()
+    thread.focus()
+  }
 
   const converse = async (ids, groupName) => {
     await client.converse(ids, groupName)
-    focusComposer()
+    if (client.refusal === undefined) write()
   }
 
   const compose = () =>
