@@ -1,16 +1,13 @@
 /** What the parent may ask of a load process, and the messages that carry it. */
+import type { Metered } from "./Meter.ts"
 import type { Plan } from "./Plan.ts"
 import type { SendsStep } from "./Sends.ts"
 import type { TrafficWindow } from "./Traffic.ts"
 
-export interface OpenResult {
-  /** Until the last one was joined or refused. */
-  readonly seconds: number
+/** `seconds`: until the last one was joined or refused. */
+export interface OpenResult extends Metered {
   /** How many sockets did not get to join everything, by reason. */
   readonly refusals: Readonly<Record<string, number>>
-  /** Meanwhile, in microseconds. */
-  readonly serverCpu: number
-  readonly generatorCpu: number
 }
 
 export interface LoadCommands {

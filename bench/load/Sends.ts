@@ -4,9 +4,9 @@
  * of a server, as its conversations do.
  */
 import { setTimeout as sleep } from "node:timers/promises"
-import { type CpuTime, cpuTime, since } from "../support/cpu.ts"
 import type { Reply } from "./dialects/Dialect.ts"
 import { Histogram, type Latency, latencyOf } from "./Histogram.ts"
+import { type Metered, meter } from "./Meter.ts"
 import { nowMicros, Pacer } from "./Pacer.ts"
 import { SeqLedger } from "./SeqLedger.ts"
 import type { Listener, Session } from "./Session.ts"
@@ -16,8 +16,7 @@ import { takeRef } from "./takeRef.ts"
 /** How long answers and deliveries are awaited after the last send of a step. */
 const DRAIN_MILLIS = 10_000
 
-export interface SendsStep {
-  readonly seconds: number
+export interface SendsStep extends Metered {
   readonly sent: number
   /** While the step ran: what the server sustains. */
   readonly acknowledgedInTime: number
@@ -26,9 +25,6 @@ export interface SendsStep {
   readonly refusals: Readonly<Record<string, number>>
   readonly unanswered: number
   readonly latency: Latency
-  readonly server: CpuTime
-  /** Of this process, in microseconds. */
-  readonly generatorCpu: number
   /** The longest a send was late, in milliseconds. */
   readonly maxLag: number
   /** Since the first step: see SeqLedger. */
@@ -81,7 +77,7 @@ export class Sends implements Listener {
     this.#acknowledged = 0
     this.#refusals = {}
     this.#pending.clear()
-    const before = { at: nowMicros(), server: cpuTime(this.#serverPid), generator: cpuTime(process.pid) }
+    const metered = meter(this.#serverPid)
     const pacer = new Pacer(rate, (index) => {
       const ref = takeRef()
       const now = nowMicros()
@@ -91,11 +87,9 @@ export class Sends implements Listener {
     await sleep(seconds * 1000)
     pacer.stop()
     const measured = {
-      seconds: (nowMicros() - before.at) / 1_000_000,
+      ...metered(),
       sent: pacer.sent,
       acknowledgedInTime: this.#acknowledged,
-      server: since(before.server, cpuTime(this.#serverPid)),
-      generatorCpu: since(before.generator, cpuTime(process.pid)).process,
       maxLag: pacer.maxLag / 1000
     }
     await this.#drain()

@@ -3,13 +3,12 @@
  * time, and ends with it.
  */
 import { setTimeout as sleep } from "node:timers/promises"
-import { cpuTime, since } from "../support/cpu.ts"
 import type { Dialect } from "./dialects/Dialect.ts"
 import { phoenix } from "./dialects/phoenix.ts"
 import { socketio } from "./dialects/socketio.ts"
 import { typingIndicators } from "./dialects/typing.ts"
 import type { LoadCommands, LoadRequest, LoadResponse } from "./LoadCommands.ts"
-import { nowMicros } from "./Pacer.ts"
+import { meter } from "./Meter.ts"
 import type { DialectName } from "./Plan.ts"
 import { Sends } from "./Sends.ts"
 import { Session } from "./Session.ts"
@@ -29,7 +28,7 @@ let sends: Sends | undefined
 
 /** Opens so many at once; all of them at once when `concurrency` is not less than their number. */
 const open: LoadCommands["open"] = async ({ plan, concurrency, serverPid }) => {
-  const before = { at: nowMicros(), server: cpuTime(serverPid), generator: cpuTime(process.pid) }
+  const metered = meter(serverPid)
   const refusals: Record<string, number> = {}
   const queue = plan.sockets[Symbol.iterator]()
   const opener = async (): Promise<void> => {
@@ -41,12 +40,7 @@ const open: LoadCommands["open"] = async ({ plan, concurrency, serverPid }) => {
     }
   }
   await Promise.all(Array.from({ length: concurrency }, opener))
-  return {
-    seconds: (nowMicros() - before.at) / 1_000_000,
-    refusals,
-    serverCpu: since(before.server, cpuTime(serverPid)).process,
-    generatorCpu: since(before.generator, cpuTime(process.pid)).process
-  }
+  return { ...metered(), refusals }
 }
 
 const commands: LoadCommands = {

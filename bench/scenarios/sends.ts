@@ -7,7 +7,7 @@ import type { Contender } from "../contenders/Contender.ts"
 import type { SendsStep } from "../load/Sends.ts"
 import { openCalmly, players } from "../support/players.ts"
 import { progress } from "../support/progress.ts"
-import { number } from "../support/table.ts"
+import { number, percent } from "../support/table.ts"
 import type { Scenario } from "./Scenario.ts"
 
 const CONVERSATIONS = 250
@@ -71,7 +71,8 @@ const row = (figures: Figures): ReadonlyArray<string> => {
     number(step.latency.p99, 1),
     number(cpuPerMessage(step), 1),
     number(step.server.main / step.acknowledgedInTime, 1),
-    `${number((step.generatorCpu / step.seconds / 1_000_000) * 100)} %`,
+    percent(step.generatorCpu / step.seconds / 1_000_000),
+    percent(step.othersCpu / step.seconds / 1_000_000),
     errors.join(", ") || "none",
     `${step.disorders} / ${step.missing} / ${step.forks}`
   ]
@@ -95,6 +96,7 @@ export const sends: Scenario = ({ references, services, quick }) =>
           "CPU us/message",
           "main thread",
           "generator",
+          "others",
           "errors",
           "disorders / missing / forks",
           "target"
@@ -103,6 +105,7 @@ export const sends: Scenario = ({ references, services, quick }) =>
         notes: [
           `Target at ${TARGET.rate}/s on Postgres: acknowledged at that rate, p99 <= ${TARGET.p99Millis} ms, CPU <= ${TARGET.cpuMicros} us per message.`,
           "The floor and Socket.IO acknowledge without storing: what the sockets alone cost on this machine.",
+          "others: the Postgres server, and whatever else ran on the machine.",
           "Acknowledged by the service means committed. Postgres runs with its defaults: fsync and synchronous_commit on."
         ]
       },

@@ -21,7 +21,7 @@ const MAX_SECONDS = 5
 const MAX_LIVE_P99_MILLIS = 250
 
 interface Figures extends OpenResult {
-  readonly server: string
+  readonly name: string
   /** Milliseconds, of the live conversation's deliveries meanwhile. */
   readonly liveP99: number
 }
@@ -42,7 +42,7 @@ const measure = (contender: Contender) =>
       yield* live.ask("markTraffic", undefined)
       const opened = yield* load.ask("open", { plan, concurrency: SOCKETS, serverPid: server.pid })
       const { latency } = yield* live.ask("stopTraffic", undefined)
-      const figures: Figures = { server: name, ...opened, liveP99: latency.p99 }
+      const figures: Figures = { name, ...opened, liveP99: latency.p99 }
       return figures
     })
   )
@@ -73,7 +73,7 @@ export const storm: Scenario = ({ references, services, quick }) =>
           "generator CPU s"
         ],
         rows: contenders.map(({ name }) => {
-          const own = rounds.filter(({ server }) => server === name)
+          const own = rounds.filter((figures) => figures.name === name)
           const refused = own.flatMap(({ refusals }) => Object.entries(refusals))
           const over = (figure: (figures: Figures) => number): number => median(own.map(figure))
           const seconds = over((figures) => figures.seconds)
@@ -87,7 +87,7 @@ export const storm: Scenario = ({ references, services, quick }) =>
             number(liveP99, 1),
             judged ? atMost(liveP99, MAX_LIVE_P99_MILLIS, " ms") : "",
             number(
-              over((figures) => figures.serverCpu / 1_000_000),
+              over((figures) => figures.server.process / 1_000_000),
               2
             ),
             number(

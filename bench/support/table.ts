@@ -31,6 +31,8 @@ export const render = ({ title, columns, rows, notes }: Table): string => {
 export const number = (value: number | undefined, decimals = 0): string =>
   value === undefined || !Number.isFinite(value) ? "-" : value.toFixed(decimals)
 
+export const percent = (share: number): string => `${number(share * 100)} %`
+
 /** The target and whether `value` keeps it. */
 export const atMost = (value: number | undefined, limit: number, unit = ""): string =>
   value === undefined ? "" : `<= ${limit}${unit} ${value <= limit ? "met" : "MISSED"}`
