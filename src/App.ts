@@ -151,6 +151,9 @@ const tree = Effect.gen(function* () {
   const sessions = yield* Sessions.Sessions
   const drainTimeout = Duration.sum(config.drainTimeout, Duration.seconds(10))
 
+  // A free port is chosen once: a restarted Endpoint comes back where its clients look for it.
+  let port = config.port
+
   const listen = Effect.gen(function* () {
     const devIssuer = yield* Effect.serviceOption(DevIssuerPort)
     const devRoutes = Option.match(devIssuer, {
@@ -161,7 +164,11 @@ const tree = Effect.gen(function* () {
     const routes = Layer.mergeAll(RestApp.routes(), AdminRoutes.layer, devRoutes, crashRoutes)
     const onRequest = yield* HttpEdge.listener(routes, { maxBodyBytes: config.maxBodyBytes })
     const onUpgrade = yield* SocketRoute.make(config)
-    return yield* Endpoint.listen({ ...config, onRequest, onUpgrade, drain: sessions.drain })
+    const listening = yield* Endpoint.listen({ ...config, port, onRequest, onUpgrade })
+    // Acquired after the server, hence released before it: sockets leave while it still listens.
+    yield* sessions.accepting
+    port = listening.port
+    return listening
   })
   const announce = ({ port }: Endpoint.Listening) =>
     Effect.logInfo(`listening http=${port} url=http://${config.host}:${port}`)

@@ -2,7 +2,7 @@
  * The connections of this node: opens a SessionActor for each accepted connection, sweeps silent ones, and drains
  * them all at a shutdown. Transports (WebSocket, long-poll) meet the actors here.
  */
-import { Clock, Context, Duration, Effect, type Exit, FiberSet, Layer, Random } from "effect"
+import { Clock, Context, Duration, Effect, type Exit, FiberSet, Layer, Random, type Scope } from "effect"
 import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import type { Identity } from "../domain/Identity.ts"
 import type { SessionId } from "../domain/Ids.ts"
@@ -83,14 +83,17 @@ interface Live {
 export class Sessions extends Context.Service<
   Sessions,
   {
-    /** `undefined` when this node holds its maximum of sockets, is draining, or its supervisor is down. */
+    /** `undefined` when this node holds its maximum of sockets, accepts none, or its supervisor is down. */
     readonly open: (connection: Connection) => SessionHandle | undefined
     readonly isFull: () => boolean
     readonly count: () => number
     /** Closes connections that have been silent for too long; runs for ever, a child of the tree. */
     readonly sweep: Effect.Effect<never>
-    /** Closes every connection (1012) in jittered batches. New ones are refused from now on. */
-    readonly drain: Effect.Effect<void>
+    /**
+     * Accepts connections as long as the scope is open. When it closes, new ones are refused and every open one is
+     * closed (1012) in jittered batches.
+     */
+    readonly accepting: Effect.Effect<void, never, Scope.Scope>
     /** The supervisor of all session actors, a child of the tree. */
     readonly supervisor: ChildSpec.ChildSpec<Process>
   }
@@ -112,14 +115,14 @@ export const layer = (options: SessionsOptions) =>
       })
       const idleMs = Duration.toMillis(options.idleTimeout)
       let supervisor: DynamicSupervisor | undefined
-      let isDraining = false
+      let isAccepting = false
 
       const joinTopic: JoinTopic = (host, topic, name, joinRef, payload) =>
         topic.kind === "user"
           ? joinUser(host, topic.userId, name, joinRef, payload)
           : joinConversation(host, topic.conversationId, name, joinRef, payload)
 
-      const isFull = () => isDraining || supervisor === undefined || sessions.size >= options.maxSockets
+      const isFull = () => !isAccepting || supervisor === undefined || sessions.size >= options.maxSockets
 
       const takeUp = (live: Live): void => {
         live.waiting--
@@ -217,7 +220,7 @@ export const layer = (options: SessionsOptions) =>
         )
 
       const drain = Effect.gen(function* () {
-        isDraining = true
+        isAccepting = false
         const batches = Array.from({ length: DRAIN_BATCHES }, (): Array<Live> => [])
         for (const live of sessions) batches[yield* Random.nextIntBetween(0, DRAIN_BATCHES)]!.push(live)
         const pause = Duration.divideUnsafe(options.drainTimeout, DRAIN_BATCHES)
@@ -233,7 +236,12 @@ export const layer = (options: SessionsOptions) =>
         isFull,
         count: () => sessions.size,
         sweep: Effect.forever(Effect.delay(closeSilent, SWEEP_INTERVAL)),
-        drain,
+        accepting: Effect.acquireRelease(
+          Effect.sync(() => {
+            isAccepting = true
+          }),
+          () => drain
+        ),
         supervisor: {
           ...sessionSupervisor,
           start: Effect.tap(sessionSupervisor.start, (started) => {

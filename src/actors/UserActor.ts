@@ -141,13 +141,14 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxFollowed
     init: (self) =>
       Effect.gen(function* () {
         const user = new User(userId, services, options.maxFollowed, self)
+        // Not in `terminate`, which a killed actor does not get to.
+        self.onExit((exit) => user.end(exit))
         yield* Effect.forkScoped(user.followAll)
         return user
       }),
     handle: (message, user) => {
       user.handle(message)
       return user
-    },
-    terminate: (user, exit) => user.end(exit)
+    }
   })
 })

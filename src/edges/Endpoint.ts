@@ -1,6 +1,6 @@
 /**
- * The HTTP server: one port for REST, pages and the WebSocket upgrade. It starts last and stops first; what
- * stands behind its paths is not its business.
+ * The HTTP server: one port for REST, pages and the WebSocket upgrade. It starts last and stops first; what stands
+ * behind its paths is not its business.
  */
 import { createServer, type RequestListener, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -20,8 +20,6 @@ export interface EndpointOptions {
   readonly port: number
   readonly onRequest: RequestListener
   readonly onUpgrade: UpgradeHandler
-  /** Runs before the server stops listening: sockets leave in good order. */
-  readonly drain: Effect.Effect<void>
 }
 
 /** A server that listens. */
@@ -88,7 +86,7 @@ export const listen = Effect.fnUntraced(function* (options: EndpointOptions) {
         resume(Effect.void)
       })
     }),
-    () => Effect.andThen(options.drain, closeServer(server))
+    () => closeServer(server)
   )
   const broken = Effect.callback<never, ListenFailed>((resume) => {
     const onError = (error: NodeJS.ErrnoException) => resume(Effect.fail(failed(error)))

@@ -106,10 +106,14 @@ const make = Effect.fnUntraced(function* (
     const device_id = request.device_id ?? DeviceId.make(randomUUID())
     const issuedAt = Math.floor((yield* Clock.currentTimeMillis) / 1000)
     const expiresAt = issuedAt + Duration.toSeconds(LIFETIME)
-    const trust = request.trust_level === undefined ? {} : { trust_level: request.trust_level }
+    const { scope, trust_level } = request
     const token = yield* Effect.tryPromise({
       try: () =>
-        new SignJWT({ device_id, ...trust })
+        new SignJWT({
+          device_id,
+          ...(trust_level === undefined ? {} : { trust_level }),
+          ...(scope === undefined ? {} : { scope })
+        })
           .setProtectedHeader({ alg: ALGORITHM, kid: publicKey.kid, typ: "JWT" })
           .setIssuer(options.issuer ?? "auth-service")
           .setAudience(options.audience ?? "messaging-service")

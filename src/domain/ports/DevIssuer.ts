@@ -21,7 +21,9 @@ export const TrustLevelClaim: Schema.Codec<TrustLevel> = Schema.Literals([
 export const DevTokenRequest = Schema.Struct({
   user_id: Schema.optionalKey(UserId),
   device_id: Schema.optionalKey(DeviceId),
-  trust_level: Schema.optionalKey(TrustLevelClaim)
+  trust_level: Schema.optionalKey(TrustLevelClaim),
+  /** Space-separated, such as `admin`. */
+  scope: Schema.optionalKey(Schema.String)
 }).annotate({ identifier: "DevTokenRequest" })
 export type DevTokenRequest = typeof DevTokenRequest.Type
 
