@@ -6,12 +6,13 @@
  * An idle actor is a plain object, without a fiber. Every call ends: with an answer, or `MailboxFull`,
  * `ActorStopped` or `CallTimeout`.
  */
-import { type Duration, Effect, Exit, Scope } from "effect"
+import { Duration, Effect, Exit, Scope } from "effect"
 import { ActorCell, type ActorSettings, settingsOf } from "./ActorCell.ts"
 import type { ActorStopped, CallTimeout, MailboxFull } from "./ActorErrors.ts"
 import type { Behaviour } from "./Behaviour.ts"
 import type { Process } from "./Process.ts"
 import type { ReplyTo } from "./ReplyTo.ts"
+import { timersIn } from "./Timers.ts"
 
 export type CallError = MailboxFull | ActorStopped | CallTimeout
 
@@ -72,10 +73,13 @@ export interface Actor<in Message> extends Process {
 
 /**
  * Starts an actor, and returns it when its `init` is done. It ends when the scope closes, in order: what is in the
- * mailbox is handled, `terminate` runs, and the scope's closing waits for it.
+ * mailbox is handled, `terminate` runs, and the scope's closing waits for it; after `options.shutdown` it is killed.
  */
 export const start = <Message, State, E = never, R = never>(
-  options: ActorOptions<Message, State, E, R>
+  options: ActorOptions<Message, State, E, R> & {
+    /** Default 5 seconds. A supervised actor has that of its child spec instead. */
+    readonly shutdown?: Duration.Input
+  }
 ): Effect.Effect<Actor<Message>, E, Exclude<R, Scope.Scope> | Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
@@ -86,9 +90,16 @@ export const start = <Message, State, E = never, R = never>(
         yield* Scope.close(scope, exit)
         return yield* exit
       }
-      // The finalizer in it finds an actor that has ended, so there is nothing to run.
-      exit.value.onExit((end) => void Scope.closeUnsafe(scope, end))
-      return exit.value
+      const actor = exit.value
+      const timers = timersIn(yield* Effect.context<never>())
+      const killInTime = Effect.sync(() => {
+        const cancel = timers.after(Duration.toMillis(options.shutdown ?? "5 seconds"), () => actor.kill())
+        actor.onExit(cancel)
+      })
+      yield* Scope.addFinalizer(scope, killInTime)
+      // The finalizers find an actor that has ended, so there is nothing to wait for.
+      actor.onExit((end) => void Scope.closeUnsafe(scope, end))
+      return actor
     })
   )
 

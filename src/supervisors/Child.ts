@@ -6,7 +6,7 @@ import { Context, Duration, Effect, Exit, type Fiber, Scope } from "effect"
 import { describeExit, Killed } from "../actors/ExitReason.ts"
 import { awaitExit, type ExitObserver, type Process } from "../actors/Process.ts"
 import type { Timers } from "../actors/Timers.ts"
-import type { ChildSpec } from "./ChildSpec.ts"
+import type { AnyChildSpec } from "./ChildSpec.ts"
 import {
   type ChildInfo,
   type ChildState,
@@ -26,7 +26,7 @@ export interface ChildOwner {
 }
 
 export class Child implements ExitObserver {
-  readonly spec: ChildSpec<Process, unknown, unknown>
+  readonly spec: AnyChildSpec
   state: ChildState = "stopped"
   process: Process | undefined = undefined
   /** Starts after the first one. */
@@ -38,7 +38,7 @@ export class Child implements ExitObserver {
   private livedMs = 0
   private failures = 0
 
-  constructor(spec: ChildSpec<Process, unknown, unknown>, owner: ChildOwner) {
+  constructor(spec: AnyChildSpec, owner: ChildOwner) {
     this.spec = spec
     this.owner = owner
   }

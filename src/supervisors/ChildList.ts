@@ -3,9 +3,8 @@
  * look at it. Which one, when and why is decided in `StaticSupervisor.ts`.
  */
 import { Effect, Exit, Fiber } from "effect"
-import type { Process } from "../actors/Process.ts"
 import { Child, type ChildOwner } from "./Child.ts"
-import type { ChildSpec } from "./ChildSpec.ts"
+import type { AnyChildSpec } from "./ChildSpec.ts"
 import type { ChildCounts, ChildInfo, SnapshotOptions, TreeNode } from "./Introspection.ts"
 import type { SupervisorReport } from "./SupervisorReport.ts"
 
@@ -31,7 +30,7 @@ export class ChildList {
   }
 
   /** Appends a child that does not run yet. */
-  add(spec: ChildSpec<Process, unknown, unknown>): Child {
+  add(spec: AnyChildSpec): Child {
     const child = new Child(spec, this.owner)
     this.children = [...this.children, child]
     return child

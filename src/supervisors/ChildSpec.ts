@@ -16,7 +16,7 @@ import {
   start as startDynamic
 } from "./DynamicSupervisor.ts"
 import type { Restart } from "./RestartStrategy.ts"
-import { type Supervisor, type SupervisorSpec, start as startStatic } from "./Supervisor.ts"
+import { type Supervisor, type SupervisorSpecOf, start as startStatic } from "./Supervisor.ts"
 import type { ChildStartFailed, InvalidSupervisorSpec } from "./SupervisorErrors.ts"
 
 /**
@@ -44,6 +44,11 @@ export interface ChildSpec<out P extends Process = Process, out E = unknown, out
   readonly significant: boolean
   readonly start: Effect.Effect<P | undefined, E, R | Scope.Scope>
 }
+
+export type AnyChildSpec = ChildSpec<Process, unknown, unknown>
+
+/** What a child needs, or any of several. */
+export type Requirements<C> = C extends ChildSpec<Process, unknown, infer R> ? R : never
 
 type Needs<R> = Exclude<R, Scope.Scope>
 
@@ -109,14 +114,10 @@ export const actor = <Message, State, E = never, R = never>(
 ): ChildSpec<Actor<Message>, E, Needs<R>> => make(options, "worker", startIn(options))
 
 /** A supervisor below this one. */
-export const supervisor = <E, R>(
-  spec: ChildOptions & SupervisorSpec<E, R>
-): ChildSpec<Supervisor<R>, ChildStartFailed | InvalidSupervisorSpec, R> =>
-  make(spec, "supervisor", startStatic(spec)) as ChildSpec<
-    Supervisor<R>,
-    ChildStartFailed | InvalidSupervisorSpec,
-    R
-  >
+export const supervisor = <C extends AnyChildSpec>(
+  spec: ChildOptions & SupervisorSpecOf<C>
+): ChildSpec<Supervisor<Requirements<C>>, ChildStartFailed | InvalidSupervisorSpec, Needs<Requirements<C>>> =>
+  make(spec, "supervisor", startStatic<C>(spec))
 
 /** A supervisor of children that come and go. `R` is what they may need. */
 export const dynamic = <R = never, Extra = void>(

@@ -1,12 +1,11 @@
 /** Which combinations of a supervisor and its children contradict themselves. Checked before anything is started. */
-import type { Process } from "../actors/Process.ts"
-import type { ChildSpec } from "./ChildSpec.ts"
+import type { AnyChildSpec } from "./ChildSpec.ts"
 import type { AutoShutdown } from "./RestartStrategy.ts"
 import type { SupervisorSpec } from "./Supervisor.ts"
 
 /** What is wrong with a child under a supervisor of that policy, or undefined. */
 export const invalidChild = (
-  child: ChildSpec<Process, unknown, unknown>,
+  child: AnyChildSpec,
   autoShutdown: AutoShutdown = "never"
 ): string | undefined => {
   if (child.id === "") return "a child without an id"

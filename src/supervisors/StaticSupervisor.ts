@@ -7,12 +7,12 @@ import { Cause, Context, Duration, Effect, Exit, type Scope } from "effect"
 import { startIn } from "../actors/Actor.ts"
 import type { Self } from "../actors/Behaviour.ts"
 import { AutoShutdown, describeExit, exitReason, RestartIntensityExceeded } from "../actors/ExitReason.ts"
-import { type ExitObserver, type Process, type ProcessInfo, stop } from "../actors/Process.ts"
+import { type Process, ProcessBase, type ProcessInfo, stop } from "../actors/Process.ts"
 import type { ReplyTo } from "../actors/ReplyTo.ts"
 import { type Timers, timersIn } from "../actors/Timers.ts"
 import type { Child, ChildOwner } from "./Child.ts"
 import { ChildList } from "./ChildList.ts"
-import type { ChildSpec } from "./ChildSpec.ts"
+import type { AnyChildSpec, ChildSpec } from "./ChildSpec.ts"
 import type { ChildCounts, ChildInfo, SnapshotOptions, TreeNode } from "./Introspection.ts"
 import { affected, backoffMs, defaultIntensity, RestartWindow, shouldRestart } from "./RestartStrategy.ts"
 import { invalidChild, invalidSpec } from "./SpecRules.ts"
@@ -37,7 +37,7 @@ type Answer<A, E> = ReplyTo<Exit.Exit<A, E>>
 type Request =
   | {
       readonly _tag: "StartChild"
-      readonly spec: AnySpec
+      readonly spec: AnyChildSpec
       readonly replyTo: Answer<Process | undefined, unknown>
     }
   | { readonly _tag: "TerminateChild"; readonly id: string; readonly replyTo: Answer<void, ChildNotFound> }
@@ -51,8 +51,6 @@ type Request =
       readonly id: string
       readonly replyTo: Answer<void, ChildNotFound | NotStopped>
     }
-
-type AnySpec = ChildSpec<Process, unknown, unknown>
 
 type Message =
   | Request
@@ -72,8 +70,7 @@ interface Attempt {
   readonly cancel: () => void
 }
 
-export class StaticSupervisor implements Supervisor<unknown>, ChildOwner {
-  readonly id: string
+export class StaticSupervisor extends ProcessBase implements Supervisor<unknown>, ChildOwner {
   readonly path: string
   readonly context: Context.Context<unknown>
   readonly timers: Timers
@@ -87,7 +84,7 @@ export class StaticSupervisor implements Supervisor<unknown>, ChildOwner {
   private isStopping = false
 
   constructor(spec: SupervisorSpec<unknown, unknown>, context: Context.Context<never>) {
-    this.id = spec.id
+    super(spec.id)
     this.spec = spec
     this.path = joinPath(Context.get(context, SupervisorPath), spec.id)
     this.context = childContext(context, this.path)
@@ -108,6 +105,7 @@ export class StaticSupervisor implements Supervisor<unknown>, ChildOwner {
       callTimeout: Duration.infinity,
       init: (self) => {
         this.self = self
+        self.onExit((exit) => this.exited(exit))
         return this.startChildren()
       },
       handle: (message) => this.handle(message)
@@ -167,14 +165,24 @@ export class StaticSupervisor implements Supervisor<unknown>, ChildOwner {
       case "Due":
         return this.onDue(message.attempt)
       case "StartChild":
-        return answer(message.replyTo, this.addChild(message.spec))
+        return this.answer(message.replyTo, this.addChild(message.spec))
       case "TerminateChild":
-        return answer(message.replyTo, this.withChild(message.id, this.terminateOne))
+        return this.answer(message.replyTo, this.withChild(message.id, this.terminateOne))
       case "RestartChild":
-        return answer(message.replyTo, this.withChild(message.id, this.restartOne))
+        return this.answer(message.replyTo, this.withChild(message.id, this.restartOne))
       case "DeleteChild":
-        return answer(message.replyTo, this.withChild(message.id, this.deleteOne))
+        return this.answer(message.replyTo, this.withChild(message.id, this.deleteOne))
     }
+  }
+
+  private answer<A, E>(
+    replyTo: Answer<A, E>,
+    operation: Effect.Effect<Exit.Exit<A, E>>
+  ): Effect.Effect<void> {
+    return Effect.map(operation, (exit) => {
+      // What was cut short by the end is not answered here: see above.
+      if (!this.isStopping) replyTo.succeed(exit)
+    })
   }
 
   // ---- exits and restarts -------------------------------------------------------------------------------------
@@ -289,7 +297,7 @@ export class StaticSupervisor implements Supervisor<unknown>, ChildOwner {
 
   // ---- requests -----------------------------------------------------------------------------------------------
 
-  private addChild(spec: AnySpec): Effect.Effect<Exit.Exit<Process | undefined, unknown>> {
+  private addChild(spec: AnyChildSpec): Effect.Effect<Exit.Exit<Process | undefined, unknown>> {
     const refusal = this.refusal(spec)
     if (refusal !== undefined) return Effect.succeed(Exit.fail(refusal))
     const child = this.children.add(spec)
@@ -309,7 +317,7 @@ export class StaticSupervisor implements Supervisor<unknown>, ChildOwner {
   }
 
   private refusal(
-    spec: AnySpec
+    spec: AnyChildSpec
   ): ChildAlreadyPresent | ChildAlreadyStarted | InvalidSupervisorSpec | undefined {
     const existing = this.children.find(spec.id)
     if (existing?.state === "stopped") return new ChildAlreadyPresent(this.about(spec.id))
@@ -408,22 +416,6 @@ export class StaticSupervisor implements Supervisor<unknown>, ChildOwner {
 
   // ---- looking in ---------------------------------------------------------------------------------------------
 
-  pollExit(): Exit.Exit<unknown, unknown> | undefined {
-    return this.self.pollExit()
-  }
-
-  watch(observer: ExitObserver): void {
-    this.self.watch(observer)
-  }
-
-  unwatch(observer: ExitObserver): void {
-    this.self.unwatch(observer)
-  }
-
-  onExit(exited: (exit: Exit.Exit<unknown, unknown>) => void): () => void {
-    return this.self.onExit(exited)
-  }
-
   inspect(): ProcessInfo {
     return this.self.inspect()
   }
@@ -460,8 +452,3 @@ export class StaticSupervisor implements Supervisor<unknown>, ChildOwner {
     }
   }
 }
-
-const answer = <A, E>(
-  replyTo: Answer<A, E>,
-  operation: Effect.Effect<Exit.Exit<A, E>>
-): Effect.Effect<void> => Effect.map(operation, (exit) => void replyTo.succeed(exit))

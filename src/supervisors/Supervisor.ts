@@ -8,7 +8,7 @@
 import { Cause, Effect, Exit, type Scope } from "effect"
 import { exitReason, RestartIntensityExceeded } from "../actors/ExitReason.ts"
 import { awaitExit, type Process } from "../actors/Process.ts"
-import type { ChildSpec } from "./ChildSpec.ts"
+import type { AnyChildSpec, ChildSpec, Requirements } from "./ChildSpec.ts"
 import type { Parent, SnapshotOptions, TreeNode } from "./Introspection.ts"
 import type { AutoShutdown, Backoff, Intensity, Strategy } from "./RestartStrategy.ts"
 import { StaticSupervisor } from "./StaticSupervisor.ts"
@@ -22,7 +22,7 @@ import type {
   SupervisorStopped
 } from "./SupervisorErrors.ts"
 
-export interface SupervisorSpec<out E = unknown, out R = never> {
+export interface SupervisorOptions {
   readonly id: string
   /** Default `one_for_one`. */
   readonly strategy?: Strategy
@@ -32,8 +32,16 @@ export interface SupervisorSpec<out E = unknown, out R = never> {
   readonly backoff?: Backoff
   /** Default `never`. */
   readonly autoShutdown?: AutoShutdown
+}
+
+export interface SupervisorSpec<out E = unknown, out R = never> extends SupervisorOptions {
   /** In the order in which they start. */
   readonly children: ReadonlyArray<ChildSpec<Process, E, R>>
+}
+
+/** A spec whose children differ in what they need and how they fail, as `start` takes it. */
+export interface SupervisorSpecOf<out C extends AnyChildSpec> extends SupervisorOptions {
+  readonly children: ReadonlyArray<C>
 }
 
 /**
@@ -69,25 +77,31 @@ export interface Supervisor<in R = never> extends Parent {
  * Starts a supervisor and its children, in order. It fails if one of them does, after stopping those that had
  * started. Closing the scope stops the tree in reverse order and waits for it.
  */
-export const start = <E, R>(
-  spec: SupervisorSpec<E, R>
-): Effect.Effect<Supervisor<R>, ChildStartFailed | InvalidSupervisorSpec, R | Scope.Scope> =>
-  Effect.withFiber((fiber) =>
-    new StaticSupervisor(spec as SupervisorSpec<unknown, unknown>, fiber.context).start()
-  )
+export const start = <C extends AnyChildSpec>(
+  spec: SupervisorSpecOf<C>
+): Effect.Effect<
+  Supervisor<Requirements<C>>,
+  ChildStartFailed | InvalidSupervisorSpec,
+  Requirements<C> | Scope.Scope
+> => Effect.withFiber((fiber) => new StaticSupervisor(spec, fiber.context).start())
 
 /**
  * Runs a tree until its root ends: the body of `main`. Fails with what made the root give up, so that the process
  * exits non-zero, after everything that still stood has been stopped in reverse order. Interruption is an orderly
  * shutdown; so is `autoShutdown`, which succeeds.
  */
-export const launch = <E, R>(
-  spec: SupervisorSpec<E, R>,
-  onStarted: (supervisor: Supervisor<R>) => Effect.Effect<void, never, R> = () => Effect.void
-): Effect.Effect<void, ChildStartFailed | InvalidSupervisorSpec | RestartIntensityExceeded, R> =>
+export const launch = <C extends AnyChildSpec>(
+  spec: SupervisorSpecOf<C>,
+  onStarted: (supervisor: Supervisor<Requirements<C>>) => Effect.Effect<void, never, Requirements<C>> = () =>
+    Effect.void
+): Effect.Effect<
+  void,
+  ChildStartFailed | InvalidSupervisorSpec | RestartIntensityExceeded,
+  Requirements<C>
+> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const root = yield* start(spec)
+      const root = yield* start<C>(spec)
       yield* onStarted(root)
       const exit = yield* awaitExit(root)
       if (Exit.isSuccess(exit)) return
