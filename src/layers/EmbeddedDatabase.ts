@@ -10,15 +10,15 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { Worker } from "node:worker_threads"
-import { Deferred, Effect, Option, type Scope } from "effect"
+import { Deferred, type Duration, Effect, Option, type Scope } from "effect"
 import { DatabaseUnusable } from "./DatabaseUnusable.ts"
 import * as DataDirLock from "./DataDirLock.ts"
-import type { EmbeddedWorkerData, EmbeddedWorkerMessage } from "./EmbeddedWorker.ts"
+import type { EmbeddedWorkerData, EmbeddedWorkerMessage, EmbeddedWorkerRequest } from "./EmbeddedWorker.ts"
 
 export interface EmbeddedDatabase {
   /** Where it listens, for as long as the scope is open, across restarts of the worker. */
   readonly socketPath: string
-  /** Restarts the worker when it ends by itself. Fails when the files can no longer be opened. */
+  /** Restarts the worker when it ends by itself or hangs. Fails when the files can no longer be opened. */
   readonly run: Effect.Effect<never, DatabaseUnusable>
 }
 
@@ -26,6 +26,8 @@ export interface EmbeddedOptions {
   readonly dataDir: string
   /** Postgres settings, as in `postgresql.conf`. */
   readonly settings: Readonly<Record<string, string>>
+  /** A statement that runs for so long is stuck; it cannot be cancelled, so the worker is ended. */
+  readonly patience?: Duration.Input
 }
 
 /** Opening, recovery after a crash included, takes well under a second; the very first start takes a few. */
@@ -68,17 +70,38 @@ const lock = (dataDir: string, root: string) =>
 interface Running {
   readonly worker: Worker
   readonly ended: Deferred.Deferred<number>
+  /** Completed by the worker's next sign of life. */
+  pong: Deferred.Deferred<void>
 }
 
-const close = ({ ended, worker }: Running) =>
-  Effect.sync(() => worker.postMessage("close")).pipe(
-    Effect.andThen(Deferred.await(ended)),
+const tell = ({ worker }: Running, request: EmbeddedWorkerRequest) =>
+  Effect.sync(() => worker.postMessage(request))
+
+const close = (running: Running) =>
+  tell(running, "close").pipe(
+    Effect.andThen(Deferred.await(running.ended)),
     Effect.timeoutOption(closeTimeout),
-    Effect.filterOrElse(Option.isSome, () => Effect.promise(() => worker.terminate()))
+    Effect.filterOrElse(Option.isSome, () => Effect.promise(() => running.worker.terminate()))
   )
+
+/** Ends a worker that gives no sign of life for `patience`. */
+const watch = Effect.fnUntraced(function* (running: Running, patience: Duration.Input) {
+  while (true) {
+    running.pong = Deferred.makeUnsafe()
+    yield* tell(running, "ping")
+    const pong = yield* Effect.timeoutOption(Deferred.await(running.pong), patience)
+    if (Option.isNone(pong)) {
+      yield* Effect.logError("The embedded database hangs in a statement; ending it")
+      yield* Effect.promise(() => running.worker.terminate())
+      return yield* Effect.never
+    }
+    yield* Effect.sleep(patience)
+  }
+})
 
 export const make = Effect.fnUntraced(function* ({
   dataDir,
+  patience = "30 seconds",
   settings
 }: EmbeddedOptions): Effect.fn.Return<EmbeddedDatabase, DatabaseUnusable, Scope.Scope> {
   const root = resolve(dataDir)
@@ -116,11 +139,15 @@ export const make = Effect.fnUntraced(function* ({
       why = String(error)
     })
     worker.on("message", (message: EmbeddedWorkerMessage) => {
-      if (message._tag === "Failed") {
-        why = message.why
-      } else {
-        rmSync(unfinished, { force: true })
-        resume(Effect.succeed({ worker, ended }))
+      switch (message._tag) {
+        case "Failed":
+          why = message.why
+          return
+        case "Pong":
+          return Deferred.doneUnsafe(running.pong, Effect.void)
+        case "Ready":
+          rmSync(unfinished, { force: true })
+          resume(Effect.succeed({ worker, ended, pong: Deferred.makeUnsafe() }))
       }
     })
     // Last of all, also after an error: only then are the files free.
@@ -142,7 +169,7 @@ export const make = Effect.fnUntraced(function* ({
 
   const run = Effect.gen(function* () {
     while (true) {
-      const code = yield* Deferred.await(running.ended)
+      const code = yield* Effect.raceFirst(Deferred.await(running.ended), watch(running, patience))
       yield* Effect.logWarning("The embedded database ended by itself; starting it again").pipe(
         Effect.annotateLogs({ dataDir, code })
       )

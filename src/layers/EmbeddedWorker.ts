@@ -13,8 +13,12 @@ export interface EmbeddedWorkerData {
   readonly settings: Readonly<Record<string, string>>
 }
 
+/** What the worker is asked: whether it is still listening, or to close the database and end. */
+export type EmbeddedWorkerRequest = "ping" | "close"
+
 export type EmbeddedWorkerMessage =
   | { readonly _tag: "Ready" }
+  | { readonly _tag: "Pong" }
   | { readonly _tag: "Failed"; readonly why: string }
 
 const port = parentPort!
@@ -40,6 +44,9 @@ process.on("unhandledRejection", fail)
 
 const db = new PGlite({
   dataDir: directory,
+  // Small segments of the log: less to make at the first start, and less to recover from at a later one, since a
+  // checkpoint is due after 64 of them.
+  initDbStartParams: ["--wal-segsize=1"],
   postgresqlconf: Object.entries(settings).map(([name, value]) => `${name} = '${value}'`),
   onStderr: (line) => {
     complaints.push(line)
@@ -67,7 +74,8 @@ db.execProtocolRawStream = async (...args) => {
 const server = new PGLiteSocketServer({ db, path: socketPath, maxConnections: 8 })
 await server.start()
 
-port.on("message", async () => {
+port.on("message", async (request: EmbeddedWorkerRequest) => {
+  if (request === "ping") return tell({ _tag: "Pong" })
   await server.stop()
   await db.close()
   process.exit(0)

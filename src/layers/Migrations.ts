@@ -3,9 +3,10 @@
  * and once. All steps of one run are one transaction under a lock on the migrations table, so nodes that start
  * together do not race, and a step that fails leaves the schema as it was.
  */
-import { Effect, Schema } from "effect"
+import { Effect, Record, Schema } from "effect"
 import * as Migrator from "effect/sql/Migrator"
-import type { SqlClient } from "effect/sql/SqlClient"
+import { SqlClient } from "effect/sql/SqlClient"
+import { isSqlError } from "effect/sql/SqlError"
 import conversations from "../../migrations/0001_conversations.ts"
 import conversationMembers from "../../migrations/0002_conversation_members.ts"
 import messages from "../../migrations/0003_messages.ts"
@@ -16,6 +17,7 @@ import messageAttachments from "../../migrations/0007_message_attachments.ts"
 import conversationSettings from "../../migrations/0008_conversation_settings.ts"
 import scheduledMessages from "../../migrations/0009_scheduled_messages.ts"
 import appendMessages from "../../migrations/0010_append_messages.ts"
+import { messageOf } from "./SqlFailure.ts"
 
 /** In code rather than read from a folder, so that it works wherever the package is installed. */
 const steps = {
@@ -31,19 +33,33 @@ const steps = {
   "0010_append_messages": appendMessages
 }
 
+/** A step may take as long as it takes, unlike a query of the service. */
+const unhurried = (step: Effect.Effect<void, unknown, SqlClient>) =>
+  Effect.andThen(
+    Effect.flatMap(SqlClient, (sql) => sql`SET LOCAL statement_timeout = 0`),
+    step
+  )
+
 /** A step could not be applied; the schema is as it was before. */
 export class MigrationFailed extends Schema.TaggedError<MigrationFailed>()("MigrationFailed", {
   message: Schema.String,
   cause: Schema.Defect()
 }) {}
 
+/** What went wrong, down to the database's own words. */
+const reasonOf = (error: unknown): string => {
+  if (isSqlError(error)) return messageOf(error)
+  if (!(error instanceof Migrator.MigrationError)) return String(error)
+  return error.cause === undefined ? error.message : `${error.message}: ${reasonOf(error.cause)}`
+}
+
 /** Applies what is missing and answers the names of what it applied. */
 export const migrate: Effect.Effect<ReadonlyArray<string>, MigrationFailed, SqlClient> = Migrator.make({})({
-  loader: Migrator.fromRecord(steps),
+  loader: Migrator.fromRecord(Record.map(steps, unhurried)),
   table: "schema_migrations"
 }).pipe(
   Effect.map((applied) => applied.map(([id, name]) => `${String(id).padStart(4, "0")}_${name}`)),
   Effect.mapError(
-    (cause) => new MigrationFailed({ message: `Migrating the database failed: ${cause.message}`, cause })
+    (cause) => new MigrationFailed({ message: `Migrating the database failed: ${reasonOf(cause)}`, cause })
   )
 )

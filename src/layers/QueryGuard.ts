@@ -3,7 +3,7 @@
  * attempts to reach a lost one, and the one translation of `SqlError` into what the rest of the service knows.
  * No SQL text and no row leaves here, neither in an error nor in the log.
  */
-import { Clock, Data, Duration, Effect, Scope } from "effect"
+import { Cause, Clock, Data, Duration, Effect, Exit, Scope } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import { Unavailable } from "../domain/Errors.ts"
 import { describe, isRejection } from "./SqlFailure.ts"
@@ -12,6 +12,9 @@ import { describe, isRejection } from "./SqlFailure.ts"
 export class QueryRejected extends Data.TaggedError("QueryRejected")<{
   readonly cause: SqlError
 }> {}
+
+/** No answer came: the deadline passed, or the pool dropped the connection that the query waited for. */
+class Unanswered extends Data.TaggedError("Unanswered")<{ readonly why: "deadline" | "dropped" }> {}
 
 export type Query<A, R> = Effect.Effect<A, SqlError, R>
 
@@ -36,37 +39,43 @@ export const make = Effect.fnUntraced(function* (timeout: Duration.Duration) {
   const unavailable = new Unavailable({ what: "database" })
 
   // While the server cannot be reached, only one query in a while tries; the others are answered at once.
-  let failures = 0
   let closedUntil = 0
+  let unreachable = 0
+  // An outage fails thousands of queries and is one event: its beginning and its end are logged.
+  let isTroubled = false
 
-  const onUnreachable = Effect.suspend(() => {
-    const isFirst = failures++ === 0
-    closedUntil = clock.currentTimeMillisUnsafe() + backoffMillis(failures)
-    return isFirst ? Effect.logWarning("The database cannot be reached") : Effect.void
-  })
+  const onTrouble = (what: string, details: Record<string, unknown>) =>
+    Effect.suspend(() => {
+      const log = isTroubled ? Effect.logDebug : Effect.logWarning
+      isTroubled = true
+      return Effect.annotateLogs(log("The database fails queries"), { query: what, ...details })
+    })
 
-  const onReached = Effect.suspend(() => {
-    failures = 0
-    return Effect.logInfo("The database is reachable again")
+  const onAnswer = Effect.suspend(() => {
+    unreachable = 0
+    isTroubled = false
+    return Effect.logInfo("The database answers again")
   })
 
   /**
    * Cancelling a query waits for the server's word, which a silent one never sends. So a query past its deadline is
-   * answered at once, and goes on being cancelled in the background until its connection is dropped.
+   * answered at once, and goes on being cancelled in the background until its connection is dropped. A query may also
+   * end as interrupted that nobody gave up: the pool does that to those who wait for a connection that was dropped.
    */
-  const within = <A, R>(query: Query<A, R>): Effect.Effect<A, SqlError | Unavailable, R> =>
+  const within = <A, R>(query: Query<A, R>): Effect.Effect<A, SqlError | Unanswered, R> =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(Effect.forkIn(Effect.interruptible(query), scope, { startImmediately: true }), (fiber) =>
         restore(
-          Effect.callback<A, SqlError | Unavailable>((resume) => {
+          Effect.callback<A, SqlError | Unanswered>((resume) => {
             const giveUp = () => fiber.interruptUnsafe()
             const timer = setTimeout(() => {
               giveUp()
-              resume(Effect.fail(unavailable))
+              resume(Effect.fail(new Unanswered({ why: "deadline" })))
             }, timeoutMillis)
             fiber.addObserver((exit) => {
               clearTimeout(timer)
-              resume(exit)
+              const dropped = Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
+              resume(dropped ? Effect.fail(new Unanswered({ why: "dropped" })) : exit)
             })
             return Effect.sync(() => {
               clearTimeout(timer)
@@ -79,21 +88,16 @@ export const make = Effect.fnUntraced(function* (timeout: Duration.Duration) {
 
   const translate = (
     what: string,
-    error: SqlError | Unavailable
+    error: SqlError | Unanswered
   ): Effect.Effect<never, Unavailable | QueryRejected> => {
-    if (error._tag === "Unavailable") {
-      return Effect.logWarning("A query took too long and was given up").pipe(
-        Effect.annotateLogs({ query: what, timeoutMillis }),
-        Effect.andThen(Effect.fail(error))
-      )
+    if (error._tag === "Unanswered") {
+      return Effect.andThen(onTrouble(what, { message: error.why, timeoutMillis }), Effect.fail(unavailable))
     }
     if (isRejection(error)) return Effect.fail(new QueryRejected({ cause: error }))
-    const { _tag, operation } = error.reason
-    return (
-      _tag === "ConnectionError" && operation === "connect"
-        ? onUnreachable
-        : Effect.logWarning("A query failed")
-    ).pipe(Effect.annotateLogs({ query: what, ...describe(error) }), Effect.andThen(Effect.fail(unavailable)))
+    if (error.reason._tag === "ConnectionError" && error.reason.operation === "connect") {
+      closedUntil = clock.currentTimeMillisUnsafe() + backoffMillis(++unreachable)
+    }
+    return Effect.andThen(onTrouble(what, describe(error)), Effect.fail(unavailable))
   }
 
   const attempt: QueryGuard["attempt"] = (what, query) =>
@@ -101,7 +105,7 @@ export const make = Effect.fnUntraced(function* (timeout: Duration.Duration) {
       clock.currentTimeMillisUnsafe() < closedUntil
         ? Effect.fail(unavailable)
         : within(query).pipe(
-            Effect.tap(() => (failures === 0 ? Effect.void : onReached)),
+            Effect.tap(() => (isTroubled ? onAnswer : Effect.void)),
             Effect.catch((error) => translate(what, error))
           )
     )

@@ -5,12 +5,15 @@
 import { existsSync } from "node:fs"
 import { cp, rename } from "node:fs/promises"
 import { join } from "node:path"
-import { Effect, Layer, Logger, Redacted } from "effect"
+import { PgClient } from "@effect/sql-pg"
+import { Context, Effect, Layer, Logger, Redacted } from "effect"
+import { SqlClient } from "effect/sql/SqlClient"
 import * as Database from "../../src/layers/Database.ts"
 import { migrate } from "../../src/layers/Migrations.ts"
 import * as PgConversationStore from "../../src/layers/PgConversationStore.ts"
 import * as PgMessageStore from "../../src/layers/PgMessageStore.ts"
 import * as PgMessageWriter from "../../src/layers/PgMessageWriter.ts"
+import * as Poll from "../support/Poll.ts"
 import * as PostgresServer from "../support/PostgresServer.ts"
 import * as TempDir from "../support/TempDir.ts"
 
@@ -19,11 +22,8 @@ export const quiet = Logger.layer([])
 
 const defaults = { url: undefined, dataDir: "", maxConnections: 4, timeout: "5 seconds" } as const
 
-const migrated = <E>(database: ReturnType<typeof Database.layer>, prepare?: Layer.Layer<never, E>) =>
-  Layer.effectDiscard(migrate).pipe(
-    Layer.provideMerge(database),
-    prepare === undefined ? (layer) => layer : Layer.provideMerge(prepare)
-  )
+const migrated = (database: ReturnType<typeof Database.layer>) =>
+  Layer.effectDiscard(migrate).pipe(Layer.provideMerge(database))
 
 /** A migrated database on a Postgres server that is there already. */
 export const at = (url: string, options: Partial<Database.DatabaseOptions> = {}) =>
@@ -39,7 +39,7 @@ export const dataDir = Effect.gen(function* () {
   const template = join(TempDir.runRoot(), "embedded-template")
   if (!existsSync(template)) {
     const fresh = yield* Effect.promise(() => TempDir.create("embedded-fresh"))
-    yield* Layer.build(migrated(Database.layer({ ...defaults, dataDir: fresh }))).pipe(Effect.scoped)
+    yield* Effect.scoped(Layer.build(over(fresh)))
     // Of two workers that make one at once, one throws its own away.
     yield* Effect.promise(() => rename(fresh, template).catch(() => TempDir.remove(fresh)))
   }
@@ -48,10 +48,26 @@ export const dataDir = Effect.gen(function* () {
   return copy
 })
 
+/** The embedded database of a directory, migrated. */
+export const over = (directory: string) => migrated(Database.layer({ ...defaults, dataDir: directory }))
+
 /** A fresh, migrated embedded database. */
-export const embedded = Layer.unwrap(
-  Effect.map(dataDir, (directory) => migrated(Database.layer({ ...defaults, dataDir: directory })))
-)
+export const embedded = Layer.unwrap(Effect.map(dataDir, over))
+
+/** A bare client of the embedded database that listens there. */
+export const clientOf = (socketPath: string) =>
+  Effect.map(
+    Layer.build(
+      PgClient.layer({
+        path: socketPath,
+        username: "postgres",
+        database: "postgres",
+        ssl: false,
+        maxConnections: 1
+      })
+    ),
+    Context.get(SqlClient)
+  )
 
 const limits = { capacity: 20_000, maxBatch: 500 }
 
@@ -72,3 +88,6 @@ export const loops = Layer.effectDiscard(
 
 /** Everything of the storage over a database. */
 export const storage = loops.pipe(Layer.provideMerge(stores))
+
+/** Retries until it works, as callers would; fails with the last failure when it does not within ten seconds. */
+export const eventually = <A, E, R>(effect: Effect.Effect<A, E, R>) => Poll.until(Effect.as(effect, true))
