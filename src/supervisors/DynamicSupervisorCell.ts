@@ -3,7 +3,7 @@
  * short synchronous steps, at a request or at a child's exit. What takes time, a start or a stop, runs as a fiber of
  * that child.
  */
-import { Context, Effect, Exit, Fiber } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber } from "effect"
 import { Killed, RestartIntensityExceeded, shutdown } from "../actors/ExitReason.ts"
 import { type Process, ProcessBase, type ProcessInfo } from "../actors/Process.ts"
 import { type Timers, timersIn } from "../actors/Timers.ts"
@@ -24,8 +24,8 @@ import { SupervisorReport } from "./SupervisorReport.ts"
 class DynamicChild extends Child {
   /** The start in progress. */
   starting: Fiber.Fiber<void, unknown> | undefined = undefined
-  /** The stop in progress, which whoever else wants it stopped waits for. */
-  stopping: Fiber.Fiber<void> | undefined = undefined
+  /** There is one when it is being stopped: for all who wait for that. */
+  stopped: Deferred.Deferred<void> | undefined = undefined
   cancelBackoff: (() => void) | undefined = undefined
   window: RestartWindow | undefined = undefined
 }
@@ -69,7 +69,7 @@ export class DynamicSupervisorCell<Extra>
         const process = child.process as P | undefined
         if (process === undefined) this.forget(child)
         if (Exit.isSuccess(exit)) resume(Effect.succeed(process))
-        else if (child.stopping === undefined) resume(exit as Exit.Exit<never, E>)
+        else if (child.stopped === undefined) resume(exit as Exit.Exit<never, E>)
         else resume(Effect.fail(new SupervisorStopped({ supervisor: this.path })))
       })
       return Effect.suspend(() => this.stopChild(child))
@@ -101,7 +101,7 @@ export class DynamicSupervisorCell<Extra>
     fiber.addObserver((exit) => {
       child.starting = undefined
       if (Exit.isSuccess(exit)) this.report.childStarted(child.id)
-      else if (child.stopping === undefined) this.report.startFailed(child.id, exit)
+      else if (child.stopped === undefined) this.report.startFailed(child.id, exit)
       done(exit)
       child.watch()
     })
@@ -110,14 +110,21 @@ export class DynamicSupervisorCell<Extra>
   /** Stops a child in whatever state it is, and waits. Goes on when the waiting is interrupted. */
   private stopChild(child: DynamicChild, brutally = false): Effect.Effect<void> {
     return Effect.suspend(() => {
-      child.stopping ??= Effect.runForkWith(this.context)(this.stopping(child, brutally), {
-        uninterruptible: true
-      })
-      return Effect.asVoid(Fiber.await(child.stopping))
+      if (child.stopped === undefined) {
+        child.stopped = Deferred.makeUnsafe<void>()
+        Effect.runForkWith(this.context)(this.stopping(child, child.stopped, brutally), {
+          uninterruptible: true
+        })
+      }
+      return Deferred.await(child.stopped)
     })
   }
 
-  private stopping(child: DynamicChild, brutally: boolean): Effect.Effect<void> {
+  private stopping(
+    child: DynamicChild,
+    stopped: Deferred.Deferred<void>,
+    brutally: boolean
+  ): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       child.cancelBackoff?.()
       child.cancelBackoff = undefined
@@ -127,6 +134,7 @@ export class DynamicSupervisorCell<Extra>
       if (!inTime) this.report.abandoned(child.id)
       if (wasRunning && child.lastExit !== undefined) this.report.childTerminated(child.id, child.lastExit)
       this.forget(child)
+      Deferred.doneUnsafe(stopped, Effect.void)
     })
   }
 
@@ -139,18 +147,18 @@ export class DynamicSupervisorCell<Extra>
 
   childExited(exited: Child, _process: Process, exit: Exit.Exit<unknown, unknown>): void {
     const child = this.children.get(exited.id)
-    if (child !== exited || child.stopping !== undefined) return
+    if (child !== exited || child.stopped !== undefined) return
     this.report.childTerminated(child.id, exit)
     const released = Effect.runForkWith(this.context)(child.release(exit))
     released.addObserver(() => {
-      if (child.stopping !== undefined) return
+      if (child.stopped !== undefined) return
       if (shouldRestart(child.spec.restart, exit)) this.restart(child)
       else this.forget(child)
     })
   }
 
   private restart(child: DynamicChild): void {
-    if (this.ending !== undefined || child.stopping !== undefined) return
+    if (this.ending !== undefined || child.stopped !== undefined) return
     const { intensity } = this.spec
     const perChild = intensity?.per === "child"
     if (perChild) child.window ??= new RestartWindow(intensity)
@@ -171,7 +179,7 @@ export class DynamicSupervisorCell<Extra>
 
   private startAgain(child: DynamicChild): void {
     this.run(child, (exit) => {
-      if (child.stopping !== undefined) return
+      if (child.stopped !== undefined) return
       // In a turn of its own: a child that always fails would else nest as deep as its intensity allows.
       if (Exit.isFailure(exit)) queueMicrotask(() => this.restart(child))
       else if (child.process === undefined) this.forget(child)
