@@ -10,7 +10,8 @@ import type { EncodedFrame } from "./SharedFrame.ts"
 export interface Transport {
   /** Accepted by the transport and not yet taken by the peer, in bytes (or characters, for text transports). */
   readonly buffered: () => number
-  readonly write: (frames: ReadonlyArray<EncodedFrame>) => void
+  /** Answers whether the peer keeps up; if not, `buffered` is worth asking until it has drained. */
+  readonly write: (frames: ReadonlyArray<EncodedFrame>) => boolean
   readonly close: (code: number, reason: string) => void
   /** Sets the one listener for "the peer had fallen behind and has now taken everything". */
   readonly onDrained: (listener: () => void) => void
@@ -53,6 +54,8 @@ export class Outbox {
   readonly #transport: Transport
   readonly #limits: OutboxLimits
   #pending: Array<EncodedFrame> = []
+  /** Whether the transport holds frames back. Asking it for every frame would cost more than the frame. */
+  #isCongested = false
   #waiting = 0
   #closed = false
   #caughtUp: (() => void) | undefined
@@ -64,7 +67,10 @@ export class Outbox {
   constructor(transport: Transport, limits: OutboxLimits) {
     this.#transport = transport
     this.#limits = limits
-    transport.onDrained(() => this.#checkCaughtUp())
+    transport.onDrained(() => {
+      this.#isCongested = false
+      this.#checkCaughtUp()
+    })
   }
 
   get isClosed(): boolean {
@@ -79,7 +85,7 @@ export class Outbox {
   /** False when the frame was dropped. */
   push(frame: EncodedFrame, ephemeral: boolean): boolean {
     if (this.#closed) return false
-    const waiting = this.#waiting + frame.text.length + this.#transport.buffered()
+    const waiting = this.#waiting + frame.text.length + this.#buffered()
     if (waiting > this.#limits.soft && ephemeral) {
       this.dropped++
       this.#behind = true
@@ -99,7 +105,7 @@ export class Outbox {
     const frames = this.#pending
     this.#pending = []
     this.#waiting = 0
-    this.#transport.write(frames)
+    this.#isCongested = !this.#transport.write(frames)
     // A small backlog may be taken at once, without the transport ever saying "drained".
     this.#checkCaughtUp()
   }
@@ -113,8 +119,12 @@ export class Outbox {
     this.#transport.close(code, reason)
   }
 
+  #buffered(): number {
+    return this.#isCongested ? this.#transport.buffered() : 0
+  }
+
   #checkCaughtUp(): void {
-    if (!this.#behind || this.#closed || this.#waiting > 0 || this.#transport.buffered() > 0) return
+    if (!this.#behind || this.#closed || this.#waiting > 0 || this.#buffered() > 0) return
     this.#behind = false
     this.#caughtUp?.()
   }

@@ -75,6 +75,7 @@ export class Session implements ChannelHost {
   readonly #maxChannels: number
   readonly #channels = new Map<string, Channel>()
   #status: Status = "online"
+  #onJoinsChanged: ((topic: string) => void) | undefined
   #hasEnded = false
   /** Effects that channels have forked and that are not done. */
   #inFlight = 0
@@ -122,6 +123,11 @@ export class Session implements ChannelHost {
     if (status === this.#status) return
     this.#status = status
     for (const channel of this.#channels.values()) channel.presenceChanged()
+  }
+
+  /** Sets the one listener for topics that are joined or left, until the session ends. */
+  onJoinsChanged(listener: (topic: string) => void): void {
+    this.#onJoinsChanged = listener
   }
 
   hasJoined(topic: string): boolean {
@@ -232,6 +238,7 @@ export class Session implements ChannelHost {
           const { channel, response } = exit.value
           if (this.#hasEnded) return Effect.sync(() => channel.close())
           this.#channels.set(topic, channel)
+          this.#onJoinsChanged?.(topic)
           answer("ok", response)
           return Effect.sync(() => channel.opened()).pipe(
             Effect.catchCause((cause) => this.#crashed(channel, "phx_join", cause))
@@ -261,6 +268,7 @@ export class Session implements ChannelHost {
   #remove(channel: Channel): void {
     this.#channels.delete(channel.topic)
     channel.close()
+    this.#onJoinsChanged?.(channel.topic)
   }
 
   #closed(channel: Channel): void {

@@ -3,8 +3,9 @@
  * that a message in one that a socket has not joined still reaches that socket as a preview; and it ends a
  * removed member's channels at once.
  *
- * Gotcha: publications reach it as a subscriber, not through its mailbox. A message to a thousand users would
- * otherwise wake a thousand actors to find, for most of them, nothing to do.
+ * Gotcha: publications reach it as a subscriber, not through its mailbox, and only while a session has not joined
+ * the conversation itself. A message to a thousand users would otherwise wake a thousand actors to find, for most of
+ * them, nothing to do.
  */
 import { Effect, type Exit, Schedule } from "effect"
 import type { ConversationId, UserId } from "../domain/Ids.ts"
@@ -42,7 +43,8 @@ class User implements Subscriber {
   readonly #self: Self<UserMessage>
   readonly #maxFollowed: number
   readonly #sessions = new Set<Session>()
-  readonly #followed = new Set<string>()
+  /** The conversations' topics, and whether some session needs their previews. */
+  readonly #followed = new Map<string, boolean>()
 
   constructor(userId: UserId, services: Services, maxFollowed: number, self: Self<UserMessage>) {
     this.#userId = userId
@@ -57,9 +59,8 @@ class User implements Subscriber {
     if (publication.topic === this.#topic) return this.#own(publication)
     if (publication.event !== "new_message") return
     for (const session of this.#sessions) {
-      if (session.hasJoined(publication.topic)) continue
-      const joinRef = session.joinRefOf(this.#topic)
-      if (joinRef === undefined) continue
+      if (!this.#needsPreview(session, publication.topic)) continue
+      const joinRef = session.joinRefOf(this.#topic) ?? null
       const text = session.serializer.push(joinRef, null, this.#topic, "new_message", publication.payload)
       session.send(encoded(text), false)
     }
@@ -90,18 +91,20 @@ class User implements Subscriber {
     switch (message._tag) {
       case "SessionOpened":
         // It may have gone while this actor was being started.
-        if (!message.session.hasEnded) this.#sessions.add(message.session)
+        if (!message.session.hasEnded) this.#add(message.session)
         else if (this.#sessions.size === 0) this.#self.stop()
         return
       case "SessionClosed":
         this.#sessions.delete(message.session)
         if (this.#sessions.size === 0) this.#self.stop()
+        else this.#reconsiderAll()
         return
       case "Follow":
         return this.#follow(message.conversationId)
       case "Unfollow": {
         const topic = Topic.ofConversation(message.conversationId)
-        if (this.#followed.delete(topic)) this.#services.hub.unsubscribe(topic, this)
+        if (this.#followed.get(topic) === true) this.#services.hub.unsubscribe(topic, this)
+        this.#followed.delete(topic)
         for (const session of this.#sessions) session.kick(topic)
       }
     }
@@ -110,8 +113,36 @@ class User implements Subscriber {
   #follow(id: ConversationId): void {
     const topic = Topic.ofConversation(id)
     if (this.#followed.size >= this.#maxFollowed || this.#followed.has(topic)) return
-    this.#followed.add(topic)
-    this.#services.hub.subscribe(topic, this)
+    this.#followed.set(topic, false)
+    this.#reconsider(topic)
+  }
+
+  #add(session: Session): void {
+    this.#sessions.add(session)
+    session.onJoinsChanged((topic) => {
+      if (topic === this.#topic) this.#reconsiderAll()
+      else if (this.#followed.has(topic)) this.#reconsider(topic)
+    })
+    this.#reconsiderAll()
+  }
+
+  /** A session gets previews over its user channel, of conversations that it has not joined. */
+  #needsPreview(session: Session, topic: string): boolean {
+    return session.hasJoined(this.#topic) && !session.hasJoined(topic)
+  }
+
+  #reconsider(topic: string): void {
+    const isSubscribed = this.#followed.get(topic)
+    let isNeeded = false
+    for (const session of this.#sessions) if (this.#needsPreview(session, topic)) isNeeded = true
+    if (isNeeded === isSubscribed) return
+    this.#followed.set(topic, isNeeded)
+    if (isNeeded) this.#services.hub.subscribe(topic, this)
+    else this.#services.hub.unsubscribe(topic, this)
+  }
+
+  #reconsiderAll(): void {
+    for (const topic of this.#followed.keys()) this.#reconsider(topic)
   }
 
   /** Runs beside the mailbox: a slow database delays previews, not sessions. */
@@ -129,7 +160,7 @@ class User implements Subscriber {
       for (const session of this.#sessions) session.outbox.close(INTERNAL_ERROR, "user actor crashed")
     }
     this.#services.hub.unsubscribe(this.#topic, this)
-    for (const topic of this.#followed) this.#services.hub.unsubscribe(topic, this)
+    for (const topic of this.#followed.keys()) this.#services.hub.unsubscribe(topic, this)
     this.#followed.clear()
   }
 }

@@ -75,7 +75,7 @@ interface Lane<In, Out, E> {
 }
 
 /** A batch of more items than this is a sign of load. */
-const busyBatch = 4
+const busyBatch = 24
 
 /** FNV-1a, since the randomness of a key may sit in any part of it. */
 const hash = (key: string): number => {

@@ -44,6 +44,8 @@ describe("Outbox", () => {
   it("counts what the peer has not read against the limits", () => {
     const { outbox, transport } = make()
     transport.unread = 99
+    outbox.push(of(1), false)
+    outbox.flush()
     assert.isTrue(outbox.push(of(1), true))
     assert.isFalse(outbox.push(of(1), true))
     transport.unread = 998

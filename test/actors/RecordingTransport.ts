@@ -22,6 +22,7 @@ export class RecordingTransport implements Transport {
 
   readonly write: Transport["write"] = (frames) => {
     this.writes.push(frames.map((frame) => frame.text))
+    return this.unread === 0
   }
 
   readonly close: Transport["close"] = (code, reason) => {

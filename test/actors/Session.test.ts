@@ -481,6 +481,8 @@ describe("Session", () => {
       yield* join("1")
       frames()
       transport.unread = 10_000
+      session.send({ text: "kept", bytes: Buffer.alloc(0) }, false)
+      session.outbox.flush()
       assert.isFalse(session.send({ text: "lost", bytes: Buffer.alloc(0) }, true))
       assert.deepStrictEqual(channel().log, ["opened"])
       transport.drain()

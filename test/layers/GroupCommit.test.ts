@@ -265,7 +265,7 @@ describe("GroupCommit", () => {
       yield* TestClock.adjust(0)
       assert.strictEqual(batches.length, 2, "one item at a time is no load")
       yield* finish()
-      offer("b1", "b2", "b3", "b4", "b5")
+      offer(...Array.from({ length: 25 }, (_, index) => `b${index}`))
       yield* TestClock.adjust(0)
       yield* finish()
       offer("c1")

@@ -60,12 +60,13 @@ export class PollSession implements Transport, Flow {
   readonly buffered = (): number => this.#characters
 
   readonly write: Transport["write"] = (frames) => {
-    if (this.#isClosed) return
+    if (this.#isClosed) return true
     for (const { text } of frames) {
       this.#messages.push(text)
       this.#characters += text.length
     }
     this.#serve()
+    return this.#characters === 0
   }
 
   /** Frames that wait are still delivered; the poll after them learns of the end. */

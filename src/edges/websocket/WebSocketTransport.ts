@@ -7,8 +7,10 @@
  * its own. Its frames go through `ws`, as text.
  */
 import type { Duplex } from "node:stream"
-import type { WebSocket } from "ws"
+import { WebSocket } from "ws"
 import type { Transport } from "../../actors/Outbox.ts"
+
+const { OPEN } = WebSocket
 
 /** Frames of one turn are joined into one buffer up to this many bytes; a copy is then cheaper than a vector. */
 const JOIN_BELOW = 16 * 1024
@@ -19,20 +21,16 @@ export const webSocketTransport = (ws: WebSocket, socket: Duplex): Transport =>
 const sharing = (ws: WebSocket, socket: Duplex): Transport => ({
   buffered: () => socket.writableLength,
   write: (frames) => {
-    if (ws.readyState !== ws.OPEN || !socket.writable) return
-    if (frames.length === 1) {
-      socket.write(frames[0]!.bytes)
-      return
-    }
+    // Nobody keeps up better than a peer that is gone.
+    if (ws.readyState !== OPEN) return true
+    if (frames.length === 1) return socket.write(frames[0]!.bytes)
     const buffers = frames.map((frame) => frame.bytes)
     const total = buffers.reduce((sum, buffer) => sum + buffer.length, 0)
-    if (total <= JOIN_BELOW) {
-      socket.write(Buffer.concat(buffers, total))
-      return
-    }
+    if (total <= JOIN_BELOW) return socket.write(Buffer.concat(buffers, total))
     socket.cork()
     for (const buffer of buffers) socket.write(buffer)
     socket.uncork()
+    return !socket.writableNeedDrain
   },
   close: (code, reason) => ws.close(code, reason),
   onDrained: (listener) => void socket.on("drain", listener)
@@ -47,8 +45,9 @@ const compressing = (ws: WebSocket): Transport => {
   return {
     buffered: () => ws.bufferedAmount,
     write: (frames) => {
-      if (ws.readyState !== ws.OPEN) return
+      if (ws.readyState !== OPEN) return true
       for (const frame of frames) ws.send(frame.text, taken)
+      return ws.bufferedAmount === 0
     },
     close: (code, reason) => ws.close(code, reason),
     onDrained: (listener) => {
