@@ -1,33 +1,30 @@
 /**
- * Group commit: items that arrive while a batch is being committed become the next batch. Owns the bounded queue,
- * the lanes, and the promise that every item is settled exactly once and in order per key; what a commit is, the
- * caller says.
+ * Group commit: items that arrive while a batch is being committed become the next batch. Owns the bounded queue
+ * and the promise that every item is settled exactly once, in order per key; what a commit is, the caller says.
  *
  * The resource exists from `make`; its loop is `run`, which a supervisor runs and restarts. While nobody runs it,
  * items wait, up to the bound.
  *
- * Items of one key go through one lane, and a lane commits one batch at a time, so the items of a key are committed
- * in order. When a key's commit fails, everything of that key still queued fails with it: a later item must not
- * overtake the one its sender is about to retry.
+ * One batch is committed at a time, so the items of a key are committed in order. When a key's commit fails,
+ * everything of that key still queued fails with it: a later item must not overtake the one its sender is about to
+ * retry.
  */
 import { Clock, Duration, Effect, Exit, Latch, Result } from "effect"
 
 export type Settle<Out, E> = (result: Result.Result<Out, E>) => void
 
 export interface Options<In, Out, E> {
-  /** Items that may wait, over all lanes; one more is refused with `overloaded`. */
+  /** Items that may wait; one more is refused with `overloaded`. */
   readonly capacity: number
-  /** Bytes that may wait, over all lanes, by `bytesOf`. */
+  /** Bytes that may wait, by `bytesOf`. */
   readonly capacityBytes: number
   /** Items in one commit at the most. */
   readonly maxBatch: number
   /** Bytes in one commit at the most; an item larger than that is committed alone. */
   readonly maxBatchBytes: number
-  /** Commits in flight at the most. */
-  readonly lanes: number
   /**
-   * Under load, a lane's commits begin at least this far apart. A commit has a price of its own, and so a fast
-   * database would otherwise be kept busy with many small ones. A quiet lane never waits.
+   * Under load, commits begin at least this far apart. A commit has a price of its own, and so a fast database would
+   * otherwise be kept busy with many small ones. Without load nothing waits.
    */
   readonly pace: Duration.Input
   readonly keyOf: (item: In) => string
@@ -66,47 +63,32 @@ interface Entry<In, Out, E> {
   readonly settle: Settle<Out, E>
 }
 
-interface Lane<In, Out, E> {
-  queue: Array<Entry<In, Out, E>>
-  readonly filled: Latch.Latch
-  /** When the last commit began, and how many items it had. */
-  begunAt: number
-  size: number
-}
-
 /** A batch of more items than this is a sign of load. */
-const busyBatch = 24
-
-/** FNV-1a, since the randomness of a key may sit in any part of it. */
-const hash = (key: string): number => {
-  let h = 0x811c9dc5
-  for (let i = 0; i < key.length; i++) h = Math.imul(h ^ key.charCodeAt(i), 0x01000193)
-  return h >>> 0
-}
+const busyBatch = 4
 
 export const make = Effect.fnUntraced(function* <In, Out, E>(options: Options<In, Out, E>) {
   const { breaksKey, bytesOf, capacity, capacityBytes, commit, keyOf, maxBatch, maxBatchBytes } = options
   const clock = yield* Clock.Clock
   const pace = Duration.toMillis(Duration.fromInputUnsafe(options.pace))
-  const lanes = Array.from(
-    { length: options.lanes },
-    (): Lane<In, Out, E> => ({ queue: [], filled: Latch.makeUnsafe(false), begunAt: 0, size: 0 })
-  )
   const failed = Result.fail(options.failed)
   const overloaded = Result.fail(options.overloaded)
+  const filled = Latch.makeUnsafe(false)
+  let queue: Array<Entry<In, Out, E>> = []
   let depth = 0
   let depthBytes = 0
+  // When the last commit began, and how many items it had.
+  let begunAt = 0
+  let size = 0
 
   const offer = (item: In, settle: Settle<Out, E>): void => {
     const bytes = bytesOf(item)
     if (depth >= capacity || (depth > 0 && depthBytes + bytes > capacityBytes)) return settle(overloaded)
     depth++
     depthBytes += bytes
-    const lane = lanes.length === 1 ? lanes[0]! : lanes[hash(keyOf(item)) % lanes.length]!
-    if (lane.queue.push({ item, bytes, settle }) === 1) lane.filled.openUnsafe()
+    if (queue.push({ item, bytes, settle }) === 1) filled.openUnsafe()
   }
 
-  const takeBatch = ({ queue }: Lane<In, Out, E>): ReadonlyArray<Entry<In, Out, E>> => {
+  const takeBatch = (): ReadonlyArray<Entry<In, Out, E>> => {
     let count = 1
     let bytes = queue[0]!.bytes
     while (count < maxBatch && count < queue.length) {
@@ -117,10 +99,10 @@ export const make = Effect.fnUntraced(function* <In, Out, E>(options: Options<In
     return queue.splice(0, count)
   }
 
-  const takeKeys = (lane: Lane<In, Out, E>, keys: ReadonlySet<string>): ReadonlyArray<Entry<In, Out, E>> => {
+  const takeKeys = (keys: ReadonlySet<string>): ReadonlyArray<Entry<In, Out, E>> => {
     if (keys.size === 0) return []
-    const taken = lane.queue.filter((entry) => keys.has(keyOf(entry.item)))
-    if (taken.length > 0) lane.queue = lane.queue.filter((entry) => !keys.has(keyOf(entry.item)))
+    const taken = queue.filter((entry) => keys.has(keyOf(entry.item)))
+    if (taken.length > 0) queue = queue.filter((entry) => !keys.has(keyOf(entry.item)))
     return taken
   }
 
@@ -135,7 +117,6 @@ export const make = Effect.fnUntraced(function* <In, Out, E>(options: Options<In
    * crashed, all of them did. Answers whether anything worked.
    */
   const finish = (
-    lane: Lane<In, Out, E>,
     batch: ReadonlyArray<Entry<In, Out, E>>,
     results: ReadonlyArray<Result.Result<Out, E>> | undefined
   ): boolean => {
@@ -147,62 +128,56 @@ export const make = Effect.fnUntraced(function* <In, Out, E>(options: Options<In
       else if (result === undefined || breaksKey(result.failure)) broken.add(keyOf(batch[i]!.item))
     }
     // Taken out before anyone is told, since whoever is told may offer again.
-    const behind = takeKeys(lane, broken)
+    const behind = takeKeys(broken)
     for (let i = 0; i < batch.length; i++) settle(batch[i]!, results?.[i] ?? failed)
     for (const entry of behind) settle(entry, failed)
     return worked
   }
 
-  const commitNext = (lane: Lane<In, Out, E>): Effect.Effect<boolean> =>
-    Effect.suspend(() => {
-      const batch = takeBatch(lane)
-      lane.begunAt = clock.currentTimeMillisUnsafe()
-      lane.size = batch.length
-      return Effect.suspend(() => commit(batch.map((entry) => entry.item))).pipe(
-        Effect.onExit((exit) =>
-          Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => finish(lane, batch, undefined))
-        ),
-        Effect.map((results) => finish(lane, batch, results))
-      )
-    })
+  const commitNext: Effect.Effect<boolean> = Effect.suspend(() => {
+    const batch = takeBatch()
+    begunAt = clock.currentTimeMillisUnsafe()
+    size = batch.length
+    return Effect.suspend(() => commit(batch.map((entry) => entry.item))).pipe(
+      Effect.onExit((exit) =>
+        Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => finish(batch, undefined))
+      ),
+      Effect.map((results) => finish(batch, results))
+    )
+  })
+
+  // A commit cut short may have happened or not, so it is not interrupted.
+  const commitWhole = Effect.uninterruptible(commitNext)
 
   /** Milliseconds to wait for more items. */
-  const pauseOf = (lane: Lane<In, Out, E>): number =>
-    lane.size > busyBatch && lane.queue.length < maxBatch
-      ? Math.max(0, lane.begunAt + pace - clock.currentTimeMillisUnsafe())
+  const pause = (): number =>
+    size > busyBatch && queue.length < maxBatch
+      ? Math.max(0, begunAt + pace - clock.currentTimeMillisUnsafe())
       : 0
 
-  /** What is committing is not interrupted: a commit cut short may have happened or not. */
-  const next = (lane: Lane<In, Out, E>): Effect.Effect<unknown> =>
-    Effect.suspend(() => {
-      if (lane.queue.length === 0) {
-        lane.filled.closeUnsafe()
-        return lane.filled.await
-      }
-      const pause = pauseOf(lane)
-      const begin = Effect.uninterruptible(commitNext(lane))
-      return pause === 0 ? begin : Effect.andThen(Effect.sleep(pause), begin)
-    })
+  const next: Effect.Effect<unknown> = Effect.suspend(() => {
+    if (queue.length === 0) {
+      filled.closeUnsafe()
+      return filled.await
+    }
+    const millis = pause()
+    return millis === 0 ? commitWhole : Effect.andThen(Effect.sleep(millis), commitWhole)
+  })
 
-  const drain = (lane: Lane<In, Out, E>): Effect.Effect<void> =>
-    Effect.suspend(() =>
-      lane.queue.length === 0
-        ? Effect.void
-        : Effect.flatMap(commitNext(lane), (worked) => (worked ? drain(lane) : Effect.void))
-    )
-
-  const run = Effect.forEach(
-    lanes,
-    (lane) => Effect.forever(next(lane)).pipe(Effect.onInterrupt(() => drain(lane))),
-    { concurrency: "unbounded", discard: true }
-  ).pipe(Effect.andThen(Effect.never))
+  const drain: Effect.Effect<void> = Effect.suspend(() =>
+    queue.length === 0 ? Effect.void : Effect.flatMap(commitNext, (worked) => (worked ? drain : Effect.void))
+  )
 
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
-      for (const lane of lanes) for (const entry of lane.queue.splice(0)) settle(entry, failed)
+      for (const entry of queue.splice(0)) settle(entry, failed)
     })
   )
 
-  const self: GroupCommit<In, Out, E> = { offer, depth: () => depth, run }
+  const self: GroupCommit<In, Out, E> = {
+    offer,
+    depth: () => depth,
+    run: Effect.forever(next).pipe(Effect.onInterrupt(() => drain))
+  }
   return self
 })

@@ -81,7 +81,6 @@ export const make = Effect.fnUntraced(function* (options: WatermarkOptions) {
     maxBatch: options.maxBatch,
     capacityBytes: Infinity,
     maxBatchBytes: Infinity,
-    lanes: 1,
     // Nobody waits for a receipt, and the longer it waits the more of them are one update.
     pace: "20 millis",
     keyOf: (advance) => advance.conversationId,

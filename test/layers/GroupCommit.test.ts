@@ -24,7 +24,6 @@ const harness = Effect.fnUntraced(function* (
     capacityBytes: 1000,
     maxBatch: 100,
     maxBatchBytes: 100,
-    lanes: 1,
     pace: 0,
     keyOf: (item) => item[0]!,
     bytesOf: () => 1,
@@ -137,24 +136,6 @@ describe("GroupCommit", () => {
       yield* start
       for (let i = 0; i < 5; i++) yield* finish()
       assert.deepStrictEqual(batches, [["a1", "a2", "a3"], ["a4"], ["a50"], ["a6"], ["a5"]])
-    })
-  )
-
-  it.effect("keeps the items of a key in one lane, and commits lanes at the same time", () =>
-    Effect.gen(function* () {
-      const { batches, offer, start } = yield* harness({ lanes: 4 })
-      yield* start
-      offer("a1", "b1", "c1", "d1", "e1", "f1", "g1", "h1", "a2", "b2")
-      yield* TestClock.adjust(0)
-      assert.isAbove(batches.length, 1)
-      for (const key of ["a", "b"]) {
-        assert.deepStrictEqual(
-          batches
-            .map((batch) => batch.filter((item) => item.startsWith(key)))
-            .filter((items) => items.length > 0),
-          [[`${key}1`, `${key}2`]]
-        )
-      }
     })
   )
 
