@@ -2,7 +2,7 @@
 import type { Effect, Scope } from "effect"
 import type { Plan } from "../load/Plan.ts"
 import type { BenchFailed } from "../support/BenchFailed.ts"
-import type { ServerProcess } from "../support/serverProcess.ts"
+import type { Environment, ServerProcess } from "../support/serverProcess.ts"
 
 /** Sockets are dealt out to conversations in equal, consecutive parts. */
 export interface Layout {
@@ -22,7 +22,10 @@ export interface Running extends ServerProcess {
 
 export interface Contender {
   readonly name: string
-  readonly start: Effect.Effect<Running, BenchFailed, Scope.Scope>
+  /** What outlives a server process: its database, as the environment that leads to it. */
+  readonly home: Effect.Effect<Environment, BenchFailed, Scope.Scope>
+  /** A server process on its home; a later one finds what an earlier one stored. */
+  readonly launch: (home: Environment) => Effect.Effect<Running, BenchFailed, Scope.Scope>
 }
 
 export const conversationOf = (socket: number, { sockets, conversations }: Layout): number =>

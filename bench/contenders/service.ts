@@ -6,12 +6,13 @@ import { randomUUID } from "node:crypto"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Effect, type Scope } from "effect"
+import { Effect } from "effect"
+import type { Plan } from "../load/Plan.ts"
 import type { Address } from "../load/RawWebSocket.ts"
 import { attempt, type BenchFailed } from "../support/BenchFailed.ts"
 import { temporaryPostgres } from "../support/postgres.ts"
 import { type Environment, serverProcess } from "../support/serverProcess.ts"
-import { type Contender, conversationOf } from "./Contender.ts"
+import { type Contender, conversationOf, type Layout } from "./Contender.ts"
 
 /** How many requests provisioning has in flight. */
 const CONCURRENCY = 16
@@ -72,54 +73,46 @@ const createConversation = (
     return id
   })
 
-const service = (
-  name: string,
-  database: Effect.Effect<Environment, BenchFailed, Scope.Scope>
-): Contender => ({
+const provision = (address: Address, layout: Layout): Effect.Effect<Plan, BenchFailed> =>
+  Effect.gen(function* () {
+    const users = yield* Effect.forEach(Array.from({ length: layout.sockets }), () => createUser(address), {
+      concurrency: CONCURRENCY
+    })
+    const members = Map.groupBy(users.keys(), (socket) => conversationOf(socket, layout))
+    const ids = yield* Effect.forEach(
+      members.values(),
+      (sockets) =>
+        createConversation(
+          address,
+          sockets.map((socket) => users[socket]!)
+        ),
+      { concurrency: CONCURRENCY }
+    )
+    const sockets = users.map(({ id, token }, socket) => {
+      const conversation = conversationOf(socket, layout)
+      return {
+        path: `/socket/websocket?vsn=2.0.0&token=${token}`,
+        conversation,
+        topics: [`user:${id}`, `conversation:${ids[conversation]}`]
+      }
+    })
+    return { address, dialect: "phoenix", sockets }
+  })
+
+const service = (name: string, database: Contender["home"]): Contender => ({
   name,
-  start: Effect.gen(function* () {
+  home: Effect.gen(function* () {
     const dataDir = yield* Effect.acquireRelease(
       Effect.sync(() => mkdtempSync(join(tmpdir(), "bench-data-"))),
       (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
     )
-    const server = yield* serverProcess("src/main.ts", {
-      ...environment,
-      DATA_DIR: dataDir,
-      ...(yield* database)
-    })
-    return {
+    return { ...environment, DATA_DIR: dataDir, ...(yield* database) }
+  }),
+  launch: (home) =>
+    Effect.map(serverProcess("src/main.ts", home), (server) => ({
       ...server,
-      provision: (layout) =>
-        Effect.gen(function* () {
-          const users = yield* Effect.forEach(
-            Array.from({ length: layout.sockets }),
-            () => createUser(server.address),
-            {
-              concurrency: CONCURRENCY
-            }
-          )
-          const members = Map.groupBy(users.keys(), (socket) => conversationOf(socket, layout))
-          const ids = yield* Effect.forEach(
-            members.values(),
-            (sockets) =>
-              createConversation(
-                server.address,
-                sockets.map((socket) => users[socket]!)
-              ),
-            { concurrency: CONCURRENCY }
-          )
-          const sockets = users.map(({ id, token }, socket) => {
-            const conversation = conversationOf(socket, layout)
-            return {
-              path: `/socket/websocket?vsn=2.0.0&token=${token}`,
-              conversation,
-              topics: [`user:${id}`, `conversation:${ids[conversation]}`]
-            }
-          })
-          return { address: server.address, dialect: "phoenix" as const, sockets }
-        })
-    }
-  })
+      provision: (layout) => provision(server.address, layout)
+    }))
 })
 
 /** On the embedded database: PGlite, in a worker thread of the same process. */
@@ -133,11 +126,13 @@ export const onPostgres = (binaries: string): Contender =>
   )
 
 /** The same server with typing indicators for messages: its fan-out alone, with nothing stored. */
-export const typingOn = ({ name, start }: Contender): Contender => ({
+export const typingOn = ({ name, home, launch }: Contender): Contender => ({
   name: `${name}, typing`,
-  start: Effect.map(start, (server) => ({
-    ...server,
-    provision: (layout) =>
-      Effect.map(server.provision(layout), (plan) => ({ ...plan, dialect: "typing" as const }))
-  }))
+  home,
+  launch: (environment) =>
+    Effect.map(launch(environment), (server) => ({
+      ...server,
+      provision: (layout) =>
+        Effect.map(server.provision(layout), (plan) => ({ ...plan, dialect: "typing" as const }))
+    }))
 })

@@ -1,12 +1,13 @@
 /**
- * Memory: resident bytes per idle socket, at 1000 and 5000 sockets. Each server starts afresh, and is measured
- * before the first socket and after each step, when it has come to rest by itself.
+ * Memory: resident bytes per idle socket, at 1000 and 5000 sockets. Users and conversations are made by an earlier
+ * process of the same server, so that its garbage is not in the measurement: the one that is measured starts
+ * afresh, and is read before the first socket and after each step, when it has come to rest by itself.
  */
 import { Effect } from "effect"
 import type { Contender } from "../contenders/Contender.ts"
 import type { Plan } from "../load/Plan.ts"
 import { attempt } from "../support/BenchFailed.ts"
-import { openCalmly, players } from "../support/players.ts"
+import { openCalmly, playersAt } from "../support/players.ts"
 import { progress } from "../support/progress.ts"
 import { type SettleOptions, settledRss } from "../support/rss.ts"
 import { atMost, number } from "../support/table.ts"
@@ -46,12 +47,13 @@ const measure = (contender: Contender, settle: SettleOptions) =>
   Effect.scoped(
     Effect.gen(function* () {
       yield* progress(`memory: ${contender.name}`)
-      const { name, server, load } = yield* players(contender)
-      const plan = yield* server.provision({
-        sockets: SOCKETS,
-        conversations: CONVERSATIONS,
-        userChannels: false
-      })
+      const home = yield* contender.home
+      const layout = { sockets: SOCKETS, conversations: CONVERSATIONS, userChannels: false }
+      const provisioned = yield* Effect.scoped(
+        Effect.flatMap(contender.launch(home), (server) => server.provision(layout))
+      )
+      const { name, server, load } = yield* playersAt(contender, home)
+      const plan = { ...provisioned, address: server.address }
       const resident = attempt("reading memory", () => settledRss(server.pid, settle))
       const before = yield* resident
       const steps = []

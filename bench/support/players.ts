@@ -4,6 +4,7 @@ import type { Contender, Running } from "../contenders/Contender.ts"
 import type { Plan } from "../load/Plan.ts"
 import { BenchFailed } from "./BenchFailed.ts"
 import { type LoadProcess, loadProcess } from "./loadProcess.ts"
+import type { Environment } from "./serverProcess.ts"
 
 export interface Players {
   readonly name: string
@@ -12,12 +13,18 @@ export interface Players {
 }
 
 /** The load process is started last and so ends first: its sockets are gone before the server drains. */
-export const players = ({ name, start }: Contender): Effect.Effect<Players, BenchFailed, Scope.Scope> =>
+export const playersAt = (
+  { name, launch }: Contender,
+  home: Environment
+): Effect.Effect<Players, BenchFailed, Scope.Scope> =>
   Effect.gen(function* () {
-    const server = yield* start
+    const server = yield* launch(home)
     const load = yield* loadProcess
     return { name, server, load }
   })
+
+export const players = (contender: Contender): Effect.Effect<Players, BenchFailed, Scope.Scope> =>
+  Effect.flatMap(contender.home, (home) => playersAt(contender, home))
 
 /** How many sockets open at once when it is not the opening that is measured. */
 const CALM = 50
