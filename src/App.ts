@@ -30,6 +30,7 @@ import * as MemoryBroker from "./layers/memory/MemoryBroker.ts"
 import * as PgConversationStore from "./layers/PgConversationStore.ts"
 import * as PgMessageStore from "./layers/PgMessageStore.ts"
 import * as PgMessageWriter from "./layers/PgMessageWriter.ts"
+import * as Redis from "./layers/Redis.ts"
 import * as SizeAdmission from "./layers/SizeAdmission.ts"
 import * as ChildSpec from "./supervisors/ChildSpec.ts"
 import * as Supervisor from "./supervisors/Supervisor.ts"
@@ -71,6 +72,20 @@ const identity = configured(
   }
 )
 
+/** Where `REDIS_URL` is set, the context also holds a Redis, which health and tree look for. */
+const redis = configured((config): Layer.Layer<never, Redis.RedisUnusable> => {
+  const { redisConnections: connections, redisUrl: url } = config
+  if (url === undefined) return Layer.empty
+  return Redis.layer({
+    url,
+    sessionUrl: config.redisSessionUrl,
+    queueUrl: config.redisQueueUrl,
+    connections,
+    connectTimeout: config.redisConnectTimeout,
+    commandTimeout: config.redisTimeout
+  })
+})
+
 const admission = configured(({ maxMessageBytes }) => SizeAdmission.layer({ maxMessageBytes }))
 
 const conversations = LocalConversations.layer.pipe(
@@ -109,6 +124,7 @@ const health = Layer.effect(
   Effect.gen(function* () {
     const database = yield* Database.Database
     const sessions = yield* Sessions.Sessions
+    const redis = yield* Effect.serviceOption(Redis.Redis)
     const up: Finding = { status: "up" }
     return Health.of({
       checks: [
@@ -124,7 +140,8 @@ const health = Layer.effect(
           run: Effect.sync(
             (): Finding => (sessions.isFull() ? { status: "down", detail: "no new sockets" } : up)
           )
-        }
+        },
+        ...Option.toArray(Option.map(redis, ({ check }) => ({ name: "redis", run: check })))
       ]
     })
   })
@@ -135,6 +152,7 @@ export const services = health.pipe(
   Layer.merge(Tree.layer),
   Layer.provideMerge(realtime),
   Layer.provideMerge(storage),
+  Layer.provideMerge(redis),
   Layer.provideMerge(identity)
 )
 
@@ -149,6 +167,7 @@ const tree = Effect.gen(function* () {
   const conversationRegistry = yield* ConversationRegistry.ConversationRegistry
   const users = yield* Users.Users
   const sessions = yield* Sessions.Sessions
+  const redis = yield* Effect.serviceOption(Redis.Redis)
   const drainTimeout = Duration.sum(config.drainTimeout, Duration.seconds(10))
 
   // A free port is chosen once: a restarted Endpoint comes back where its clients look for it.
@@ -173,6 +192,18 @@ const tree = Effect.gen(function* () {
   const announce = ({ port }: Endpoint.Listening) =>
     Effect.logInfo(`listening http=${port} url=http://${config.host}:${port}`)
 
+  const redisSupervisor = Option.map(redis, ({ main, pubsub, queue, session }) =>
+    ChildSpec.supervisor({
+      id: "Redis",
+      strategy: "one_for_one",
+      intensity,
+      children: [
+        ...[main, session, queue].map(({ name: id, run }) => ChildSpec.worker({ id, run })),
+        ChildSpec.worker({ id: "pubsub", run: pubsub.run })
+      ]
+    })
+  )
+
   const spec: Supervisor.SupervisorSpec<unknown, Exclude<Effect.Services<typeof listen>, Scope.Scope>> = {
     id: "Application",
     strategy: "rest_for_one",
@@ -188,6 +219,7 @@ const tree = Effect.gen(function* () {
           ChildSpec.worker({ id: "Watermarks", run: watermarks.run, shutdown: drainTimeout })
         ]
       }),
+      ...Option.toArray(redisSupervisor),
       ChildSpec.supervisor({
         id: "Realtime",
         strategy: "rest_for_one",

@@ -112,6 +112,24 @@ export const settings = {
   ),
   writerBatch: int("MAX_WRITER_BATCH", 500, "Messages in one commit at the most."),
 
+  redisUrl: secret(
+    "REDIS_URL",
+    "`redis://user:password@host:port/database`, or `rediss:` for TLS. Joins the nodes that share it and a database. Unset: this node is alone."
+  ),
+  redisSessionUrl: secret("REDIS_SESSION_URL", "Another Redis, or database, for `session_pool`."),
+  redisQueueUrl: secret("REDIS_QUEUE_URL", "Another Redis, or database, for `queue_pool`."),
+  redisConnections: int("REDIS_CONNECTIONS", 2, "Connections of each Redis pool."),
+  redisConnectTimeout: duration(
+    "REDIS_CONNECT_TIMEOUT",
+    "5 seconds",
+    "Past it an attempt to connect is given up, and made again later."
+  ),
+  redisTimeout: duration(
+    "REDIS_TIMEOUT",
+    "2 seconds",
+    "Past it a Redis command answers `unavailable`, and a silent connection is replaced."
+  ),
+
   jwksUrl: optional("URL", Config.URL, "JWT_JWKS_URL", "Where the issuer's public keys are."),
   jwksFile: optional(
     "path",

@@ -1,0 +1,85 @@
+/**
+ * The Redis of this process: three pools for three kinds of work, which may be three servers, and one connection for
+ * publish/subscribe. Owns their making; the supervision tree runs them, under `Redis`. Knows no key and no channel.
+ *
+ * Nothing here waits for Redis: the service starts without it, and is degraded until it comes.
+ */
+import { Context, Data, type Duration, Effect, Layer, Redacted } from "effect"
+import type { Finding } from "../domain/ports/Health.ts"
+import type { RedisConnection } from "./redis/RedisConnection.ts"
+import * as RedisPool from "./redis/RedisPool.ts"
+
+export interface RedisOptions {
+  readonly url: Redacted.Redacted
+  /** Default: `url`. */
+  readonly sessionUrl?: Redacted.Redacted | undefined
+  /** Default: `url`. */
+  readonly queueUrl?: Redacted.Redacted | undefined
+  /** Of each pool. */
+  readonly connections: number
+  readonly connectTimeout: Duration.Duration
+  readonly commandTimeout: Duration.Duration
+}
+
+/** A URL that cannot name a Redis. `message` names the variable, and no credentials. */
+export class RedisUnusable extends Data.TaggedError("RedisUnusable")<{ readonly message: string }> {}
+
+/** Commands sent and not answered, per connection. */
+const maxInFlight = 10_000
+
+/** Publications sent and not answered. Past it the connection is dropped, and what was missed is repaired. */
+const maxPublishing = 50_000
+
+export class Redis extends Context.Service<
+  Redis,
+  {
+    /** Limits, revocations, cached tokens and preferences. */
+    readonly main: RedisPool.RedisPool
+    /** Presence and sessions. */
+    readonly session: RedisPool.RedisPool
+    /** Offline queues and locks. */
+    readonly queue: RedisPool.RedisPool
+    readonly pubsub: RedisConnection
+    /** `degraded` while any of them is away: without Redis this node does its own work, and others catch up later. */
+    readonly check: Effect.Effect<Finding>
+  }
+>()("messaging-service/layers/Redis") {}
+
+const checked = (
+  variable: string,
+  url: Redacted.Redacted
+): Effect.Effect<Redacted.Redacted, RedisUnusable> => {
+  const parsed = URL.parse(Redacted.value(url))
+  return parsed?.protocol === "redis:" || parsed?.protocol === "rediss:"
+    ? Effect.succeed(url)
+    : Effect.fail(
+        new RedisUnusable({
+          message: `${variable} cannot be used: expected redis://host:port/database or rediss://…`
+        })
+      )
+}
+
+const make = Effect.fnUntraced(function* (options: RedisOptions) {
+  const { commandTimeout, connections: size, connectTimeout, queueUrl, sessionUrl } = options
+  const url = yield* checked("REDIS_URL", options.url)
+  const timeouts = { connectTimeout, commandTimeout }
+  const pool = (name: string, url: Redacted.Redacted) =>
+    RedisPool.make({ ...timeouts, name, url, size, maxInFlight })
+
+  const main = yield* pool("main_pool", url)
+  const session = yield* pool("session_pool", yield* checked("REDIS_SESSION_URL", sessionUrl ?? url))
+  const queue = yield* pool("queue_pool", yield* checked("REDIS_QUEUE_URL", queueUrl ?? url))
+  const pubsub = yield* RedisPool.connection({ ...timeouts, name: "pubsub", url, maxInFlight: maxPublishing })
+
+  const isAway = (pool: RedisPool.RedisPool) => pool.connected() < pool.size
+  const check = Effect.sync((): Finding => {
+    const away = [main, session, queue].filter(isAway).map((pool) => pool.name)
+    if (!pubsub.isConnected) away.push("pubsub")
+    return away.length === 0
+      ? { status: "up" }
+      : { status: "degraded", detail: `not connected: ${away.join(", ")}` }
+  })
+  return Redis.of({ main, session, queue, pubsub, check })
+})
+
+export const layer = (options: RedisOptions) => Layer.effect(Redis, make(options))

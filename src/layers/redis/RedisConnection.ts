@@ -1,0 +1,213 @@
+/**
+ * One connection to Redis, as a stable object: whoever holds it keeps it across reconnects. `run` owns connecting and
+ * reconnecting, and the supervision tree runs it; ioredis is told to do neither. While there is no connection a
+ * command is answered `Unavailable` at once: nothing waits in a queue for better times.
+ *
+ * Gotcha: a Redis that falls silent (SIGSTOP, a lost network) keeps its sockets open. A watchdog pings, and drops a
+ * connection that does not answer; whatever was in flight on it then fails.
+ */
+import { Data, Duration, Effect, Random, Redacted, Schedule } from "effect"
+import { Redis } from "ioredis"
+import { Unavailable } from "../../domain/Errors.ts"
+import type { RedisMetrics } from "./RedisMetrics.ts"
+
+export interface ConnectionOptions {
+  /** Names the pool in logs, in metrics and in Redis's own `CLIENT LIST`. */
+  readonly name: string
+  /** `redis://` or `rediss://`, with user, password and database number where needed. */
+  readonly url: Redacted.Redacted
+  /** From the first packet until Redis takes commands. */
+  readonly connectTimeout: Duration.Duration
+  /** Past it a command answers `Unavailable`, and a silent connection is dropped. */
+  readonly commandTimeout: Duration.Duration
+  /** Commands sent and not answered, at the most. */
+  readonly maxInFlight: number
+}
+
+/** Called in the same turn of the event loop in which the answer arrived. */
+export type Settle = (error: Error | undefined, answer: unknown) => void
+
+/** 100 ms, 200 ms, … up to 5 s, each 20 % more or less, so that many nodes do not come back in step. */
+export const reconnect = Schedule.min([
+  Schedule.exponential("100 millis"),
+  Schedule.spaced("5 seconds")
+]).pipe(Schedule.jittered)
+
+const pingEvery = "1 second"
+const closeTimeout = "1 second"
+
+const unavailable = new Unavailable({ what: "redis" })
+
+class ConnectFailed extends Data.TaggedError("ConnectFailed")<{ readonly why: string }> {}
+
+export class RedisConnection {
+  readonly options: ConnectionOptions
+  readonly #metrics: RedisMetrics
+  #client: Redis | undefined
+  #inFlight = 0
+  /** An outage is one event, however often connecting fails: its beginning and its end are logged. */
+  #isTroubled = false
+  #onConnect: (client: Redis) => void = () => {}
+
+  constructor(options: ConnectionOptions, metrics: RedisMetrics) {
+    this.options = options
+    this.#metrics = metrics
+  }
+
+  get isConnected(): boolean {
+    return this.#client !== undefined
+  }
+
+  get inFlight(): number {
+    return this.#inFlight
+  }
+
+  /** Sets what to do with each new connection before anyone else uses it, such as subscribing. */
+  onConnect(handler: (client: Redis) => void): void {
+    this.#onConnect = handler
+  }
+
+  /** Sends a command, and answers whether it could be sent; `settle` is called only then, and once. */
+  sendUnsafe(settle: Settle, command: string, ...args: ReadonlyArray<string>): boolean {
+    const client = this.#client
+    if (client === undefined || this.#inFlight >= this.options.maxInFlight) {
+      this.#metrics.failed()
+      return false
+    }
+    const sentAt = performance.now()
+    const ended = () => {
+      this.#inFlight--
+      this.#metrics.inFlight(-1)
+    }
+    this.#inFlight++
+    this.#metrics.inFlight(1)
+    client.call(command, ...args).then(
+      (answer) => {
+        ended()
+        this.#metrics.answered(performance.now() - sentAt)
+        settle(undefined, answer)
+      },
+      (error: Error) => {
+        ended()
+        this.#metrics.failed()
+        settle(error, undefined)
+      }
+    )
+    return true
+  }
+
+  /** Sends a command. A command that Redis refuses is `Unavailable` too, with its reply as the cause. */
+  send(command: string, ...args: ReadonlyArray<string>): Effect.Effect<unknown, Unavailable> {
+    return Effect.callback<unknown, Unavailable>((resume) => {
+      const settle: Settle = (error, answer) =>
+        resume(
+          error === undefined
+            ? Effect.succeed(answer)
+            : Effect.fail(new Unavailable({ what: "redis", cause: error }))
+        )
+      if (!this.sendUnsafe(settle, command, ...args)) resume(Effect.fail(unavailable))
+    }).pipe(
+      Effect.timeoutOrElse({
+        duration: this.options.commandTimeout,
+        orElse: () => Effect.fail(unavailable)
+      })
+    )
+  }
+
+  /** Gives the connection up, for a new one: what was in flight fails. */
+  drop(): void {
+    this.#client?.disconnect()
+  }
+
+  /** Connects, and connects again whenever the connection is lost. Ends by interruption, closing in good order. */
+  readonly run: Effect.Effect<never> = Effect.suspend(() => this.#session).pipe(
+    Effect.tapError(({ why }) => this.#troubled(why)),
+    // It never ends: there is no number of failures after which we would stop trying.
+    Effect.retry(reconnect),
+    Effect.orDie,
+    Effect.flatMap((why) => this.#troubled(why)),
+    // All nodes lose a fallen Redis at once, and need not all come back at once.
+    Effect.andThen(Random.nextBetween(0, 100)),
+    Effect.flatMap((pause) => Effect.sleep(pause)),
+    Effect.forever
+  )
+
+  /** One connection, from its beginning to its loss. Answers why it was lost. */
+  readonly #session: Effect.Effect<string, ConnectFailed> = Effect.gen({ self: this }, function* () {
+    let lastError = "it does not answer"
+    const client = yield* Effect.acquireRelease(
+      Effect.sync(() => this.#makeClient((error) => (lastError = error.message))),
+      (client) => this.#close(client)
+    )
+    const lost = Effect.callback<string>(
+      (resume) => void client.once("end", () => resume(Effect.succeed(lastError)))
+    )
+    yield* Effect.tryPromise(() => client.connect()).pipe(
+      Effect.timeout(this.options.connectTimeout),
+      Effect.mapError(() => new ConnectFailed({ why: lastError }))
+    )
+    lastError = "it closed the connection"
+    yield* Effect.acquireRelease(this.#opened(client), () => this.#closed)
+    return yield* Effect.raceFirst(lost, this.#silence)
+  }).pipe(Effect.scoped)
+
+  #makeClient(onError: (error: Error) => void): Redis {
+    const { connectTimeout, name, url } = this.options
+    const client = new Redis(Redacted.value(url), {
+      lazyConnect: true,
+      // One owner of reconnection: `run`.
+      retryStrategy: () => null,
+      autoResubscribe: false,
+      autoResendUnfulfilledCommands: false,
+      enableOfflineQueue: false,
+      enableAutoPipelining: true,
+      connectTimeout: Duration.toMillis(connectTimeout),
+      connectionName: `messaging-service:${name}`
+    })
+    client.on("error", onError)
+    return client
+  }
+
+  #opened(client: Redis): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#client = client
+      this.#metrics.connected()
+      this.#onConnect(client)
+      if (!this.#isTroubled) return Effect.logDebug("Redis is connected").pipe(this.#annotated)
+      this.#isTroubled = false
+      return Effect.logInfo("Redis is connected again").pipe(this.#annotated)
+    })
+  }
+
+  readonly #closed = Effect.sync(() => {
+    this.#client = undefined
+    this.#metrics.disconnected()
+  })
+
+  /** Ends when a ping is not answered in time. */
+  readonly #silence: Effect.Effect<string> = Effect.suspend(() => this.send("PING")).pipe(
+    Effect.andThen(Effect.sleep(pingEvery)),
+    Effect.forever,
+    Effect.catch(() => Effect.succeed("it does not answer"))
+  )
+
+  /** What was sent before is done and answered first, if Redis still answers. */
+  #close(client: Redis): Effect.Effect<void> {
+    const quit = Effect.tryPromise(() => client.quit()).pipe(Effect.timeout(closeTimeout), Effect.ignore)
+    return Effect.andThen(
+      client.status === "ready" && !this.#isTroubled ? quit : Effect.void,
+      Effect.sync(() => client.disconnect())
+    )
+  }
+
+  #troubled(why: string): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const log = this.#isTroubled ? Effect.logDebug : Effect.logWarning
+      this.#isTroubled = true
+      return log("Redis cannot be used").pipe(Effect.annotateLogs({ why }), this.#annotated)
+    })
+  }
+
+  readonly #annotated = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.annotateLogs(effect, { pool: this.options.name })
+}

@@ -1,0 +1,110 @@
+/** The running service with a Redis: what it runs, what it says of it, and what it does when Redis goes. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as AppProcess from "../support/AppProcess.ts"
+import * as Chat from "../support/Chat.ts"
+import * as Poll from "../support/Poll.ts"
+import * as RedisServer from "../support/RedisServer.ts"
+
+interface Tree {
+  readonly nodes: ReadonlyArray<{ readonly path: string; readonly restarts: number }>
+}
+
+interface Report {
+  readonly status: string
+  readonly checks: ReadonlyArray<{ readonly name: string; readonly status: string }>
+}
+
+const reportOf = (app: AppProcess.RunningApp) =>
+  Effect.promise(async () => (await (await fetch(`${app.url}/health/ready`)).json()) as Report)
+
+const statusBecomes = (app: AppProcess.RunningApp, status: string) =>
+  Poll.until(
+    Effect.map(reportOf(app), (report) => report.status === status),
+    { what: `health ${status}` }
+  )
+
+const minute = { timeout: 60_000 }
+
+describe("The running service with REDIS_URL", () => {
+  it.live(
+    "has a Redis supervisor, which restarts nothing when Redis goes and comes back empty",
+    () =>
+      Effect.gen(function* () {
+        const redis = yield* RedisServer.make()
+        const env = { APP_ENV: "test", REDIS_URL: redis.url, REDIS_TIMEOUT: "500 millis" }
+        const app = yield* AppProcess.start({ env })
+        yield* statusBecomes(app, "up")
+        const admin = yield* Chat.person(app, { scope: "admin" })
+        const tree = admin.rest.ok<Tree>("GET", "/api/v1/admin/tree")
+        const before = (yield* tree).nodes.map(({ path }) => path)
+        for (const child of ["main_pool", "session_pool", "queue_pool", "pubsub"]) {
+          assert.isTrue(
+            before.some((path) => path.endsWith(`Redis/${child}`)),
+            `${child} in ${before.join(", ")}`
+          )
+        }
+
+        const [alice, bob] = [yield* Chat.person(app), yield* Chat.person(app)]
+        const id = yield* Chat.direct(alice, bob)
+        const sender = yield* (yield* Chat.connect(app, alice)).join(`conversation:${id}`)
+        const reader = yield* (yield* Chat.connect(app, bob)).join(`conversation:${id}`)
+        let sent = 0
+        const sendAndSee = Effect.gen(function* () {
+          sent++
+          yield* sender.push("send_message", { content: `message ${sent}`, client_random: sent }, 2_000)
+          const got = yield* reader.next<{ readonly seq: number }>("new_message")
+          assert.strictEqual(got.seq, sent)
+        })
+
+        yield* sendAndSee
+        yield* redis.kill9
+        yield* sendAndSee
+        yield* statusBecomes(app, "degraded")
+        yield* sendAndSee
+        yield* redis.restart({ empty: true })
+        yield* statusBecomes(app, "up")
+        yield* sendAndSee
+        yield* redis.stop
+        yield* sendAndSee
+        yield* statusBecomes(app, "degraded")
+        yield* sendAndSee
+        yield* redis.cont
+        yield* statusBecomes(app, "up")
+        yield* sendAndSee
+
+        assert.strictEqual(reader.errors.all.length, 0, "nobody's channel was touched")
+        assert.isTrue((yield* tree).nodes.every(({ restarts }) => restarts === 0))
+      }),
+    minute
+  )
+
+  it.live(
+    "starts without Redis, degraded, and picks it up when it comes",
+    () =>
+      Effect.gen(function* () {
+        const redis = yield* RedisServer.make()
+        yield* redis.kill9
+        const app = yield* AppProcess.start({ env: { APP_ENV: "test", REDIS_URL: redis.url } })
+        yield* statusBecomes(app, "degraded")
+        yield* redis.restart()
+        yield* statusBecomes(app, "up")
+      }),
+    minute
+  )
+
+  it.live(
+    "refuses to start with a URL that names no Redis, and says which variable",
+    () =>
+      Effect.gen(function* () {
+        const app = yield* AppProcess.spawn({
+          env: { REDIS_QUEUE_URL: "http://secret@host", REDIS_URL: "redis://127.0.0.1" }
+        })
+        const { code } = yield* app.exited
+        assert.strictEqual(code, 1)
+        assert.include(app.output(), "REDIS_QUEUE_URL cannot be used")
+        assert.notInclude(app.output(), "secret")
+      }),
+    minute
+  )
+})

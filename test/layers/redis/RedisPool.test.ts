@@ -1,0 +1,160 @@
+/** A pool against a real Redis that is killed, stopped, emptied and closed to it. */
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Fiber, Logger, Redacted } from "effect"
+import * as RedisPool from "../../../src/layers/redis/RedisPool.ts"
+import * as Poll from "../../support/Poll.ts"
+import * as RedisServer from "../../support/RedisServer.ts"
+
+const options = {
+  name: "main_pool",
+  size: 2,
+  connectTimeout: Duration.seconds(1),
+  commandTimeout: Duration.millis(500),
+  maxInFlight: 100
+}
+
+const running = Effect.fnUntraced(function* (url: string, changes: Partial<RedisPool.PoolOptions> = {}) {
+  const pool = yield* RedisPool.make({ ...options, url: Redacted.make(url), ...changes })
+  const fiber = yield* Effect.forkScoped(pool.run)
+  return { pool, fiber }
+})
+
+const connected = (pool: RedisPool.RedisPool) =>
+  Poll.until(() => pool.connected() === pool.size, { what: "all connections" })
+
+/** How long an effect takes that must fail with `Unavailable`, in milliseconds. */
+const unavailableAfter = (pool: RedisPool.RedisPool) =>
+  Effect.gen(function* () {
+    const started = performance.now()
+    const error = yield* Effect.flip(pool.send("GET", "key"))
+    assert.strictEqual(error._tag, "Unavailable")
+    return performance.now() - started
+  })
+
+const it_ = (
+  name: string,
+  body: (redis: RedisServer.RedisServer["Service"]) => Effect.Effect<unknown, unknown, never>
+) =>
+  it.live(name, () =>
+    Effect.scoped(Effect.flatMap(RedisServer.make(), body)).pipe(Effect.provide(Logger.layer([])))
+  )
+
+describe("A Redis pool", () => {
+  it_("answers commands over all its connections, in the database of its URL", (redis) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { pool } = yield* running(`${redis.url}/3`)
+        yield* connected(pool)
+        yield* Effect.forEach(
+          Array.from({ length: 100 }),
+          (_, i) => pool.send("SET", `key ${i}`, String(i)),
+          {
+            concurrency: "unbounded"
+          }
+        )
+        const clients = String(yield* pool.send("CLIENT", "LIST"))
+        const ours = clients.split("\n").filter((line) => line.includes("name=messaging-service:main_pool"))
+        assert.strictEqual(ours.length, 2)
+        assert.isTrue(ours.every((line) => line.includes(" db=3 ")))
+        assert.strictEqual(yield* pool.send("DBSIZE"), 100)
+      })
+    )
+  )
+
+  it_("tells a refused command with Redis's reply as the cause, and stays connected", (redis) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { pool } = yield* running(redis.url)
+        yield* connected(pool)
+        yield* pool.send("SET", "text", "a")
+        const error = yield* Effect.flip(pool.send("LPUSH", "text", "b"))
+        assert.include(String(error.cause), "WRONGTYPE")
+        assert.strictEqual(pool.connected(), 2)
+      })
+    )
+  )
+
+  it_("answers at once while Redis is gone, and heals when it is back", (redis) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { pool } = yield* running(redis.url)
+        yield* connected(pool)
+        yield* redis.kill9
+        yield* Poll.until(() => pool.connected() === 0)
+        assert.isBelow(yield* unavailableAfter(pool), 100)
+        yield* redis.restart({ empty: true })
+        yield* connected(pool)
+        assert.strictEqual(yield* pool.send("PING"), "PONG")
+      })
+    )
+  )
+
+  it_("answers in time while Redis is silent, drops it, and heals when it speaks again", (redis) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { pool } = yield* running(redis.url)
+        yield* connected(pool)
+        yield* redis.stop
+        assert.isBelow(yield* unavailableAfter(pool), 1_000)
+        yield* Poll.until(() => pool.connected() === 0, { what: "the silent connections to be dropped" })
+        assert.isBelow(yield* unavailableAfter(pool), 100)
+        yield* redis.cont
+        yield* connected(pool)
+        assert.strictEqual(yield* pool.send("PING"), "PONG")
+      })
+    )
+  )
+
+  it_("bounds what is in flight: one command more is refused at once", (redis) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { pool } = yield* running(redis.url, { size: 1, maxInFlight: 10 })
+        yield* connected(pool)
+        const outcomes = yield* Effect.forEach(
+          Array.from({ length: 50 }),
+          () => Effect.exit(pool.send("PING")),
+          {
+            concurrency: "unbounded"
+          }
+        )
+        const refused = outcomes.filter((exit) => exit._tag === "Failure")
+        assert.isAtLeast(refused.length, 40)
+        assert.isAtLeast(outcomes.length - refused.length, 9)
+        assert.strictEqual(yield* pool.send("PING"), "PONG")
+      })
+    )
+  )
+
+  it_("waits for a Redis that is not there yet, and stops at once while it waits", (redis) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        yield* redis.kill9
+        const { fiber, pool } = yield* running(redis.url)
+        assert.isBelow(yield* unavailableAfter(pool), 100)
+        yield* redis.restart()
+        yield* connected(pool)
+        yield* redis.kill9
+        yield* Poll.until(() => pool.connected() === 0)
+        const started = performance.now()
+        yield* Fiber.interrupt(fiber)
+        assert.isBelow(performance.now() - started, 1_000)
+      })
+    )
+  )
+
+  it_("leaves no connection behind when it stops", (redis) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { fiber, pool } = yield* running(redis.url)
+        const { pool: witness } = yield* running(redis.url, { name: "witness", size: 1 })
+        yield* connected(pool)
+        yield* connected(witness)
+        yield* Fiber.interrupt(fiber)
+        assert.strictEqual(pool.connected(), 0)
+        yield* Poll.until(
+          Effect.map(witness.send("CLIENT", "LIST"), (clients) => !String(clients).includes("main_pool"))
+        )
+      })
+    )
+  )
+})
