@@ -22,6 +22,8 @@ export interface Member {
   readonly joinedSeq: number
   readonly lastReadSeq: number
   readonly lastDeliveredSeq: number
+  /** The conversation's last seq when the member last deleted a message for themselves; 0 for never. */
+  readonly lastHiddenSeq: number
 }
 
 /**
@@ -87,10 +89,14 @@ export const memberView = (member: Member): MemberView => ({
 })
 
 /** What needs a role. Everything else a member may do. */
-export type Action = "send" | "add_member" | "remove_member" | "update"
+export type Action = "send" | "change" | "pin" | "add_member" | "remove_member" | "update"
 
 const allowed: { readonly [A in Action]: ReadonlyArray<Role> } = {
   send: ["owner", "admin", "member"],
+  // Of a message; what exactly, `Changes` decides.
+  change: ["owner", "admin", "member"],
+  // In a direct conversation both are owners.
+  pin: ["owner", "admin"],
   add_member: ["owner", "admin"],
   remove_member: ["owner", "admin"],
   update: ["owner", "admin"]

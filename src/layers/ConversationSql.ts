@@ -26,7 +26,7 @@ export const load = `
   FROM conversations WHERE id = $1`
 
 const memberColumns =
-  "user_id, role, joined_at, joined_seq::float8, last_read_seq::float8, last_delivered_seq::float8"
+  "user_id, role, joined_at, joined_seq::float8, last_read_seq::float8, last_delivered_seq::float8, last_hidden_seq::float8"
 
 export const members = `
   SELECT ${memberColumns} FROM conversation_members WHERE conversation_id = $1 AND is_active ORDER BY joined_at, id`

@@ -17,6 +17,8 @@ import messageAttachments from "../../migrations/0007_message_attachments.ts"
 import conversationSettings from "../../migrations/0008_conversation_settings.ts"
 import scheduledMessages from "../../migrations/0009_scheduled_messages.ts"
 import appendMessages from "../../migrations/0010_append_messages.ts"
+import hiddenMessages from "../../migrations/0011_hidden_messages.ts"
+import changeMessages from "../../migrations/0012_change_messages.ts"
 import { messageOf } from "./SqlFailure.ts"
 
 /** In code rather than read from a folder, so that it works wherever the package is installed. */
@@ -30,7 +32,9 @@ const steps = {
   "0007_message_attachments": messageAttachments,
   "0008_conversation_settings": conversationSettings,
   "0009_scheduled_messages": scheduledMessages,
-  "0010_append_messages": appendMessages
+  "0010_append_messages": appendMessages,
+  "0011_hidden_messages": hiddenMessages,
+  "0012_change_messages": changeMessages
 }
 
 /** A step may take as long as it takes, unlike a query of the service. */

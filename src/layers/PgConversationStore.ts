@@ -34,6 +34,7 @@ interface MemberRow {
   readonly joined_seq: number
   readonly last_read_seq: number
   readonly last_delivered_seq: number
+  readonly last_hidden_seq: number
 }
 
 interface ConversationRow {
@@ -62,7 +63,8 @@ const memberOf = (row: MemberRow): Member => ({
   joinedAt: row.joined_at.getTime(),
   joinedSeq: row.joined_seq,
   lastReadSeq: row.last_read_seq,
-  lastDeliveredSeq: row.last_delivered_seq
+  lastDeliveredSeq: row.last_delivered_seq,
+  lastHiddenSeq: row.last_hidden_seq
 })
 
 const summaryOf = (row: SummaryRow): ConversationSummary => ({

@@ -30,6 +30,11 @@ interface Row {
   readonly attachments: ReadonlyArray<Attachment> | null
 }
 
+interface PinRow extends Row {
+  readonly pinned_by: UserId
+  readonly pinned_at: Date
+}
+
 const textOf = (content: Uint8Array): string =>
   Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString("utf8")
 
@@ -62,14 +67,47 @@ const make = Effect.gen(function* () {
   const read = (what: string, text: string, params: ReadonlyArray<unknown>) =>
     Effect.map(database.run(what, sql.unsafe<Row>(text, params)), (rows) => rows.map(messageOf))
 
+  /** The statements for a viewer, and what they take more. */
+  const as = (viewer: UserId | undefined) =>
+    viewer === undefined ? ([statements, []] as const) : ([statements.visible, [viewer]] as const)
+
   return MessageStore.of({
-    catchUp: (id, afterSeq, limit) => read("MessageStore.catchUp", statements.catchUp, [id, afterSeq, limit]),
-    before: (id, beforeSeq, limit) =>
-      beforeSeq === undefined
-        ? read("MessageStore.newest", statements.newest, [id, limit])
-        : read("MessageStore.before", statements.before, [id, beforeSeq, limit]),
-    after: (id, afterSeq, limit) => read("MessageStore.after", statements.after, [id, afterSeq, limit]),
-    get: (id) => Effect.map(read("MessageStore.get", statements.get, [id]), (messages) => messages[0])
+    catchUp: (id, afterSeq, limit, viewer) => {
+      const [{ catchUp }, more] = as(viewer)
+      return read("MessageStore.catchUp", catchUp, [id, afterSeq, limit, ...more])
+    },
+    before: (id, beforeSeq, limit, viewer) => {
+      const [{ before, newest }, more] = as(viewer)
+      return beforeSeq === undefined
+        ? read("MessageStore.newest", newest, [id, limit, ...more])
+        : read("MessageStore.before", before, [id, beforeSeq, limit, ...more])
+    },
+    after: (id, afterSeq, limit, viewer) => {
+      const [{ after }, more] = as(viewer)
+      return read("MessageStore.after", after, [id, afterSeq, limit, ...more])
+    },
+    get: (id, viewer) => {
+      const [{ get }, more] = as(viewer)
+      return Effect.map(read("MessageStore.get", get, [id, ...more]), (messages) => messages[0])
+    },
+    pins: (id, viewer) => {
+      const [{ pins }, more] = as(viewer)
+      return Effect.map(database.run("MessageStore.pins", sql.unsafe<PinRow>(pins, [id, ...more])), (rows) =>
+        rows.map((row) => ({
+          message: messageOf(row),
+          pinnedBy: row.pinned_by,
+          pinnedAt: row.pinned_at.getTime()
+        }))
+      )
+    },
+    hiddenSince: (id, viewer, fromSeq, limit) =>
+      Effect.map(
+        database.run(
+          "MessageStore.hiddenSince",
+          sql.unsafe<{ readonly message_id: MessageId }>(statements.hiddenSince, [viewer, id, fromSeq, limit])
+        ),
+        (rows) => rows.map((row) => row.message_id)
+      )
   })
 })
 

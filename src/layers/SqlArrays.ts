@@ -13,12 +13,16 @@ const arrayOf =
   })
 
 export const uuids: (values: ReadonlyArray<string | null>) => PgTypes.Parameter = arrayOf(PgTypes.OID.uuid)
-export const texts: (values: ReadonlyArray<string>) => PgTypes.Parameter = arrayOf(PgTypes.OID.text)
-export const byteas: (values: ReadonlyArray<Uint8Array>) => PgTypes.Parameter = arrayOf(PgTypes.OID.bytea)
+export const texts: (values: ReadonlyArray<string | null>) => PgTypes.Parameter = arrayOf(PgTypes.OID.text)
+export const byteas: (values: ReadonlyArray<Uint8Array | null>) => PgTypes.Parameter = arrayOf(
+  PgTypes.OID.bytea
+)
 export const jsonbs: (values: ReadonlyArray<unknown>) => PgTypes.Parameter = arrayOf(PgTypes.OID.jsonb)
 /** Unix ms. */
 export const timestamps: (values: ReadonlyArray<number | null>) => PgTypes.Parameter = arrayOf(
   PgTypes.OID.timestamptz
 )
 /** Whole numbers up to 2^53 as doubles, which hold them exactly and cost no BigInt each. */
-export const float8s: (values: ReadonlyArray<number>) => PgTypes.Parameter = arrayOf(PgTypes.OID.float8)
+export const float8s: (values: ReadonlyArray<number | null>) => PgTypes.Parameter = arrayOf(
+  PgTypes.OID.float8
+)

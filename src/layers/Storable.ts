@@ -3,6 +3,7 @@
  * the database reject all of it. Content may be any well-formed string: it is stored as bytes.
  */
 import type { Issue } from "../domain/Errors.ts"
+import type { Metadata } from "../domain/Message.ts"
 import type { NewMessage } from "../domain/ports/MessageWriter.ts"
 
 /** The last instant that JavaScript's dates hold; Postgres' go on. */
@@ -26,18 +27,31 @@ const isStorableJson = (value: unknown, depth = 0): boolean => {
 
 const jsonRule = `must hold neither U+0000 nor half of a surrogate pair, and nest at most ${maxDepth} deep`
 
-/** Why this message cannot be stored; empty when it can. */
-export const unstorable = (message: NewMessage): ReadonlyArray<Issue> => {
+interface Written {
+  readonly content: string
+  readonly metadata: Metadata | null
+}
+
+const issuesOf = ({ content, metadata }: Written): Array<Issue> => {
   const issues: Array<Issue> = []
-  if (!message.content.isWellFormed()) {
+  if (!content.isWellFormed()) {
     issues.push({
       path: "content",
       message: "must be well-formed Unicode: it holds half of a surrogate pair"
     })
   }
-  if (!isStorableJson(message.metadata)) {
+  if (!isStorableJson(metadata)) {
     issues.push({ path: "metadata", message: jsonRule })
   }
+  return issues
+}
+
+/** Why this edit cannot be stored; empty when it can. */
+export const unstorableEdit = (edit: Written): ReadonlyArray<Issue> => issuesOf(edit)
+
+/** Why this message cannot be stored; empty when it can. */
+export const unstorable = (message: NewMessage): ReadonlyArray<Issue> => {
+  const issues = issuesOf(message)
   message.attachments.forEach((attachment, i) => {
     if (!isStorableJson(attachment.metadata)) {
       issues.push({ path: `attachments.${i}.metadata`, message: jsonRule })

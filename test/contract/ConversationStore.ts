@@ -69,7 +69,13 @@ export const conversationStoreContract = <E>(
             updatedAt: someTime,
             lastSeq: 0
           })
-          const fresh = { joinedAt: someTime, joinedSeq: 0, lastReadSeq: 0, lastDeliveredSeq: 0 }
+          const fresh = {
+            joinedAt: someTime,
+            joinedSeq: 0,
+            lastReadSeq: 0,
+            lastDeliveredSeq: 0,
+            lastHiddenSeq: 0
+          }
           assert.deepStrictEqual(
             [members.get(ann), members.get(bob), members.size],
             [{ userId: ann, role: "owner", ...fresh }, { userId: bob, role: "member", ...fresh }, 2]
@@ -153,7 +159,8 @@ export const conversationStoreContract = <E>(
             joinedAt: someTime + 7,
             joinedSeq: 1,
             lastReadSeq: 0,
-            lastDeliveredSeq: 0
+            lastDeliveredSeq: 0,
+            lastHiddenSeq: 0
           }
           assert.deepStrictEqual(
             [...added].sort((a, b) => a.userId.localeCompare(b.userId)),
@@ -186,7 +193,8 @@ export const conversationStoreContract = <E>(
               joinedAt: someTime + 9,
               joinedSeq: 1,
               lastReadSeq: 1,
-              lastDeliveredSeq: 1
+              lastDeliveredSeq: 1,
+              lastHiddenSeq: 0
             }
           ])
           assert.strictEqual((yield* list(ann, 1)).items[0]?.conversation.member_count, 2)

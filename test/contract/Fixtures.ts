@@ -1,13 +1,17 @@
 /** Things to store, and Effect-returning forms of the callback-based ports. */
 import { Effect, type Result } from "effect"
 import * as SecureRandom from "effect/crypto/SecureRandom"
+import type { Change } from "../../src/domain/Changes.ts"
 import { ConversationId, MediaId, MessageId, UserId } from "../../src/domain/Ids.ts"
 import { ConversationStore, type NewConversation } from "../../src/domain/ports/ConversationStore.ts"
 import {
   type AppendError,
   type Appended,
+  type ChangeError,
+  type ChangeOutcome,
   MessageWriter,
   type NewAttachment,
+  type NewChange,
   type NewMessage
 } from "../../src/domain/ports/MessageWriter.ts"
 
@@ -85,5 +89,47 @@ export const appendAll = (messages: ReadonlyArray<NewMessage>) =>
         })
       })
       if (messages.length === 0) resume(Effect.succeed(results))
+    })
+  )
+
+export type ChangeResult = Result.Result<ChangeOutcome, ChangeError>
+
+export const newChange = (
+  conversationId: ConversationId,
+  messageId: MessageId,
+  change: Change,
+  fields: Partial<NewChange> = {}
+): NewChange => ({
+  id: SecureRandom.uuidV7Unsafe(),
+  conversationId,
+  messageId,
+  userId: userId(),
+  at: someTime,
+  change,
+  ...fields
+})
+
+/** Makes one change; it happens when this runs. */
+export const change = (made: NewChange) =>
+  Effect.flatMap(MessageWriter, (writer) =>
+    Effect.callback<ChangeOutcome, ChangeError>((resume) => {
+      writer.change(made, (result) => resume(Effect.fromResult(result)))
+    })
+  )
+
+/** Hands over all, at once and in order, so that they come into one batch, and answers their results in order. */
+export const writeAll = (items: ReadonlyArray<NewMessage | NewChange>) =>
+  Effect.flatMap(MessageWriter, (writer) =>
+    Effect.callback<ReadonlyArray<AppendResult | ChangeResult>>((resume) => {
+      const results: Array<AppendResult | ChangeResult> = []
+      let open = items.length
+      items.forEach((item, i) => {
+        const done = (result: AppendResult | ChangeResult) => {
+          results[i] = result
+          if (--open === 0) resume(Effect.succeed(results))
+        }
+        if ("change" in item) writer.change(item, done)
+        else writer.append(item, done)
+      })
     })
   )

@@ -1,6 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
-import { advance, authorize, type Member, positions, type Role, type State, view } from "../../src/domain/Conversation.ts"
+import {
+  advance,
+  authorize,
+  type Member,
+  positions,
+  type Role,
+  type State,
+  view
+} from "../../src/domain/Conversation.ts"
 import type { ConversationId, UserId } from "../../src/domain/Ids.ts"
 
 const user = (n: number) => `00000000-0000-7000-8000-${String(n).padStart(12, "0")}` as UserId
@@ -11,7 +19,8 @@ const member = (n: number, role: Role, lastReadSeq = 0, lastDeliveredSeq = 0): M
   joinedAt: 0,
   joinedSeq: 0,
   lastReadSeq,
-  lastDeliveredSeq
+  lastDeliveredSeq,
+  lastHiddenSeq: 0
 })
 
 const state = (overrides: Partial<State> = {}, ...members: ReadonlyArray<Member>): State => ({
@@ -43,7 +52,9 @@ describe("Conversation", () => {
   it("lets members send, and only owners and admins manage", () => {
     const s = state({}, member(1, "owner"), member(2, "admin"), member(3, "member"))
     const may = (n: number) =>
-      (["send", "add_member", "remove_member", "update"] as const).map((action) => tagOf(authorize(s, user(n), action)))
+      (["send", "add_member", "remove_member", "update"] as const).map((action) =>
+        tagOf(authorize(s, user(n), action))
+      )
     assert.deepStrictEqual(may(1), ["allowed", "allowed", "allowed", "allowed"])
     assert.deepStrictEqual(may(2), ["allowed", "allowed", "allowed", "allowed"])
     assert.deepStrictEqual(may(3), ["allowed", "Forbidden", "Forbidden", "Forbidden"])
@@ -57,7 +68,10 @@ describe("Conversation", () => {
   })
 
   it("takes nothing in a closed conversation", () => {
-    assert.strictEqual(tagOf(authorize(state({ isActive: false }, member(1, "owner")), user(1), "send")), "NotFound")
+    assert.strictEqual(
+      tagOf(authorize(state({ isActive: false }, member(1, "owner")), user(1), "send")),
+      "NotFound"
+    )
   })
 
   it("moves watermarks forward only, and never past what exists", () => {

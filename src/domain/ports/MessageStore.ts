@@ -1,9 +1,20 @@
-/** Reading messages. Every read is one indexed query, independent of how long the conversation is. */
+/**
+ * Reading messages. Every read is one indexed query, independent of how long the conversation is. A `viewer` does
+ * not get what they have deleted for themselves; without one, everything is read.
+ */
 import type { Effect } from "effect"
 import { Context } from "effect"
 import type { Unavailable } from "../Errors.ts"
-import type { ConversationId, MessageId } from "../Ids.ts"
+import type { ConversationId, MessageId, UserId } from "../Ids.ts"
 import type { Message } from "../Message.ts"
+
+/** A message that stands pinned in its conversation. */
+export interface Pin {
+  readonly message: Message
+  readonly pinnedBy: UserId
+  /** Unix ms. */
+  readonly pinnedAt: number
+}
 
 export class MessageStore extends Context.Service<
   MessageStore,
@@ -15,20 +26,35 @@ export class MessageStore extends Context.Service<
     readonly catchUp: (
       id: ConversationId,
       afterSeq: number,
-      limit: number
+      limit: number,
+      viewer?: UserId
     ) => Effect.Effect<ReadonlyArray<Message>, Unavailable>
     /** The `limit` messages before `beforeSeq` (or the newest), in ascending `seq`. */
     readonly before: (
       id: ConversationId,
       beforeSeq: number | undefined,
-      limit: number
+      limit: number,
+      viewer?: UserId
     ) => Effect.Effect<ReadonlyArray<Message>, Unavailable>
     /** The `limit` messages after `afterSeq`, in ascending `seq`. */
     readonly after: (
       id: ConversationId,
       afterSeq: number,
-      limit: number
+      limit: number,
+      viewer?: UserId
     ) => Effect.Effect<ReadonlyArray<Message>, Unavailable>
-    readonly get: (id: MessageId) => Effect.Effect<Message | undefined, Unavailable>
+    readonly get: (id: MessageId, viewer?: UserId) => Effect.Effect<Message | undefined, Unavailable>
+    /** Newest pin first. */
+    readonly pins: (id: ConversationId, viewer?: UserId) => Effect.Effect<ReadonlyArray<Pin>, Unavailable>
+    /**
+     * Ids of messages that the viewer deleted for themselves when the conversation stood at `fromSeq` or later, the
+     * newest `limit` of them.
+     */
+    readonly hiddenSince: (
+      id: ConversationId,
+      viewer: UserId,
+      fromSeq: number,
+      limit: number
+    ) => Effect.Effect<ReadonlyArray<MessageId>, Unavailable>
   }
 >()("messaging-service/domain/ports/MessageStore") {}

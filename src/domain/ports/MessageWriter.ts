@@ -1,19 +1,21 @@
 /**
- * The one way a message becomes durable. Appends of all conversations are group-committed: what arrived while
- * the last batch was being written goes into the next one.
+ * The one way a message becomes durable, and the one way it changes afterwards. Appends and changes of all
+ * conversations are group-committed: what arrived while the last batch was being written goes into the next one.
  *
  * The contract, whoever implements it:
  * - `done` is called exactly once, after the row is committed or the append has failed;
- * - the `done`s of one conversation are called in the order of its `append`s, and `seq` grows by one each;
+ * - the `done`s of one conversation are called in the order of its `append`s and `change`s, and `seq` grows by one
+ *   with each message and each change that changed something;
  * - a known `(conversation, sender, client_random)` answers the stored message, `duplicate: true`, no new seq;
  * - one conversation's failure fails no other conversation; its own later appends in flight fail with it;
  * - two writers of one conversation on one database end with one gapless order.
  */
 import type { Result } from "effect"
 import { Context } from "effect"
-import type { InvalidInput, NotFound, Overloaded, Unavailable } from "../Errors.ts"
+import type { Change } from "../Changes.ts"
+import type { Conflict, InvalidInput, NotFound, Overloaded, Unavailable } from "../Errors.ts"
 import type { ConversationId, MediaId, MessageId, UserId } from "../Ids.ts"
-import type { Attachment, MessageType, Metadata } from "../Message.ts"
+import type { Attachment, MessageType, Metadata, Reaction } from "../Message.ts"
 
 export interface NewAttachment {
   readonly id: string
@@ -50,6 +52,40 @@ export interface Appended {
 /** `NotFound`: no such conversation, or no such message to reply to. `Overloaded`: the queue is full. */
 export type AppendError = NotFound | InvalidInput | Overloaded | Unavailable
 
+export interface NewChange {
+  /** Of the row that it may add. */
+  readonly id: string
+  readonly conversationId: ConversationId
+  readonly messageId: MessageId
+  readonly userId: UserId
+  /** Unix ms. */
+  readonly at: number
+  readonly change: Change
+}
+
+/** What an edited message looks like besides its new content. */
+export interface EditedState {
+  /** Unix ms. */
+  readonly editedAt: number
+  readonly metadata: Metadata
+  readonly reactions: ReadonlyArray<Reaction>
+  readonly isPinned: boolean
+}
+
+export interface ChangeOutcome {
+  /** The message's `version_seq` now: the change's own number where it took one. */
+  readonly versionSeq: number
+  readonly changed: boolean
+  /** Of an edit that changed something. */
+  readonly edited?: EditedState | undefined
+}
+
+/**
+ * `NotFound`: no such conversation, or no such message in it. `Conflict`: the message is deleted, has another
+ * version than the expected one, or has reached a limit.
+ */
+export type ChangeError = NotFound | Conflict | InvalidInput | Overloaded | Unavailable
+
 export class MessageWriter extends Context.Service<
   MessageWriter,
   {
@@ -61,7 +97,15 @@ export class MessageWriter extends Context.Service<
       message: NewMessage,
       done: (result: Result.Result<Appended, AppendError>) => void
     ) => void
-    /** Messages queued and not yet committed. */
+    /**
+     * Queues one change of a message, in order with the conversation's appends and other changes. Who may do it has
+     * been decided; what others may have changed meanwhile is checked here. `done` must not throw.
+     */
+    readonly change: (
+      change: NewChange,
+      done: (result: Result.Result<ChangeOutcome, ChangeError>) => void
+    ) => void
+    /** Messages and changes queued and not yet committed. */
     readonly depth: () => number
   }
 >()("messaging-service/domain/ports/MessageWriter") {}

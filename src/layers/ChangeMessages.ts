@@ -1,0 +1,73 @@
+/**
+ * The call of `change_messages` (migrations/0012): changes as its parameters, its rows as their results, one each and
+ * in the same order.
+ */
+import { Result } from "effect"
+import { deletedAlready, MAX_PINS, MAX_REACTIONS } from "../domain/Changes.ts"
+import { Conflict, NotFound } from "../domain/Errors.ts"
+import type { Metadata, Reaction } from "../domain/Message.ts"
+import type { ChangeError, ChangeOutcome, NewChange } from "../domain/ports/MessageWriter.ts"
+import { byteas, float8s, jsonbs, texts, timestamps, uuids } from "./SqlArrays.ts"
+
+export type Outcome = Result.Result<ChangeOutcome, ChangeError>
+
+export const changeSql = `
+  SELECT * FROM change_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, ${MAX_REACTIONS}, ${MAX_PINS})`
+
+const editOf = ({ change }: NewChange) => (change.kind === "edit" ? change : undefined)
+
+const contentOf = (change: NewChange): Uint8Array | null => {
+  const edit = editOf(change)
+  return edit === undefined ? null : Buffer.from(edit.content, "utf8")
+}
+
+const reactionOf = ({ change }: NewChange): string | null => ("reaction" in change ? change.reaction : null)
+
+export const parametersOf = (changes: ReadonlyArray<NewChange>): ReadonlyArray<unknown> => [
+  uuids(changes.map((c) => c.id)),
+  texts(changes.map((c) => c.change.kind)),
+  uuids(changes.map((c) => c.conversationId)),
+  uuids(changes.map((c) => c.messageId)),
+  uuids(changes.map((c) => c.userId)),
+  timestamps(changes.map((c) => c.at)),
+  byteas(changes.map(contentOf)),
+  jsonbs(changes.map((c) => editOf(c)?.metadata ?? null)),
+  float8s(changes.map((c) => editOf(c)?.expected ?? null)),
+  texts(changes.map(reactionOf))
+]
+
+export interface OutcomeRow {
+  readonly outcome: number
+  readonly message_version: number
+  readonly message_edited_at: Date | null
+  readonly message_metadata: Metadata | null
+  readonly message_reactions: ReadonlyArray<Reaction> | null
+  readonly message_is_pinned: boolean | null
+}
+
+/** By the outcomes from 2 on. */
+const refusals = [
+  Result.fail(new NotFound({ what: "conversation" })),
+  Result.fail(new NotFound({ what: "message" })),
+  Result.fail(deletedAlready),
+  Result.fail(new Conflict({ what: "the message has changed since" })),
+  Result.fail(new Conflict({ what: `a message has at most ${MAX_REACTIONS} different reactions` })),
+  Result.fail(new Conflict({ what: `a conversation has at most ${MAX_PINS} pinned messages` }))
+] as const
+
+export const outcomeOf = (row: OutcomeRow): Outcome =>
+  row.outcome >= 2
+    ? refusals[row.outcome - 2]!
+    : Result.succeed({
+        versionSeq: row.message_version,
+        changed: row.outcome === 0,
+        edited:
+          row.message_edited_at === null
+            ? undefined
+            : {
+                editedAt: row.message_edited_at.getTime(),
+                metadata: row.message_metadata ?? {},
+                reactions: row.message_reactions ?? [],
+                isPinned: row.message_is_pinned === true
+              }
+      })
