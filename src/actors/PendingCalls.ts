@@ -1,6 +1,7 @@
 /**
  * The calls of an actor that wait for an answer. Each ends exactly once: by its answer, by its deadline, by its
- * caller giving up, or by the actor's exit, which fails all that are left.
+ * caller giving up, or by the actor's exit, which fails all that are left. The caller goes on in a turn of its own,
+ * never within the stack of the one who answered.
  *
  * They form a list threaded through themselves, so that a call costs one object. Deadlines are armed late, when the
  * actor has had its turn: most calls are answered by then, and timers are what calls would cost most.
@@ -8,28 +9,27 @@
 import { Exit } from "effect"
 import { ActorStopped, CallTimeout } from "./ActorErrors.ts"
 import type { ReplyTo } from "./ReplyTo.ts"
+import { enqueue, type Runnable } from "./RunQueue.ts"
 import type { Timer, Timers } from "./Timers.ts"
 
 export type Answered = (exit: Exit.Exit<unknown, unknown>) => void
 
 // Calls with all kinds of answers wait in one list, so inside they are untyped; `ReplyTo` is the typed face.
-export class PendingCall implements ReplyTo<unknown, unknown>, Timer {
+export class PendingCall implements ReplyTo<unknown, unknown>, Timer, Runnable {
   at = 0
   slot = -1
   next: PendingCall | undefined = undefined
   previous: PendingCall | undefined = undefined
   isArmed = false
+  isAwaited = true
   readonly timeoutMs: number
   private calls: PendingCalls | undefined = undefined
   private answered: Answered | undefined
+  private answer: Exit.Exit<unknown, unknown> | undefined = undefined
 
   constructor(timeoutMs: number, answered: Answered) {
     this.timeoutMs = timeoutMs
     this.answered = answered
-  }
-
-  get isAwaited(): boolean {
-    return this.answered !== undefined
   }
 
   succeed(value: unknown): boolean {
@@ -41,11 +41,19 @@ export class PendingCall implements ReplyTo<unknown, unknown>, Timer {
   }
 
   done(exit: Exit.Exit<unknown, unknown>): boolean {
-    const answered = this.answered
-    if (answered === undefined) return false
-    this.giveUp()
-    answered(exit)
+    if (!this.isAwaited) return false
+    this.leave()
+    this.answer = exit
+    enqueue(this)
     return true
+  }
+
+  /** Hands the answer over. */
+  turn(): number {
+    const { answered, answer } = this
+    this.answered = undefined
+    if (answered !== undefined && answer !== undefined) answered(answer)
+    return 1
   }
 
   /** The deadline has come. */
@@ -61,6 +69,11 @@ export class PendingCall implements ReplyTo<unknown, unknown>, Timer {
   /** Nobody waits any longer. */
   giveUp(): void {
     this.answered = undefined
+    if (this.isAwaited) this.leave()
+  }
+
+  private leave(): void {
+    this.isAwaited = false
     this.calls?.remove(this)
     this.calls = undefined
   }

@@ -180,10 +180,15 @@ export class DynamicSupervisorCell<Extra>
   private startAgain(child: DynamicChild): void {
     this.run(child, (exit) => {
       if (child.stopped !== undefined) return
-      // In a turn of its own: a child that always fails would else nest as deep as its intensity allows.
-      if (Exit.isFailure(exit)) queueMicrotask(() => this.restart(child))
-      else if (child.process === undefined) this.forget(child)
-      else child.restarts++
+      if (Exit.isFailure(exit)) {
+        child.state = "restarting"
+        // Not within this stack: a child that never starts would nest as deep as its intensity allows.
+        queueMicrotask(() => this.restart(child))
+      } else if (child.process === undefined) {
+        this.forget(child)
+      } else {
+        child.restarts++
+      }
     })
   }
 

@@ -135,8 +135,9 @@ export class StaticSupervisor extends ProcessBase implements Supervisor<unknown>
 
   kill(): void {
     this.beginEnd()
-    this.children.killAll()
     this.self.kill()
+    // Whatever it still waits for is a child on its way out.
+    if (this.pollExit() === undefined) this.children.killAll()
   }
 
   private giveUp(reason: RestartIntensityExceeded | AutoShutdown): void {

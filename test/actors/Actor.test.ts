@@ -91,6 +91,23 @@ describe("messages", () => {
     })
   )
 
+  it.effect("are answered in a turn of the caller's own, not in the middle of the handler", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const actor = yield* Actor.start({
+        id: "polite",
+        init: () => undefined,
+        handle: (replyTo: ReplyTo<void>) => {
+          replyTo.succeed(undefined)
+          log.push("the handler goes on")
+        }
+      })
+      yield* actor.call<void>((replyTo) => replyTo)
+      log.push("the caller goes on")
+      assert.deepStrictEqual(log, ["the handler goes on", "the caller goes on"])
+    })
+  )
+
   it.effect("can be answered with the outcome of an effect, a defect of which does not reach the actor", () =>
     Effect.gen(function* () {
       const actor = yield* Actor.start({
@@ -313,6 +330,7 @@ describe("a call", () => {
       yield* until(() => answers.length > 0)
       actor.kill()
       actor.callUnsafe(get, (exit) => void answers.push(exit))
+      yield* until(() => answers.length === 2)
       assert.deepStrictEqual(answers, [Exit.succeed(0), Exit.fail(new ActorStopped({ actor: "counter" }))])
     })
   )
