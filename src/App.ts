@@ -8,13 +8,18 @@ import * as LocalConversations from "./actors/LocalConversations.ts"
 import * as PresenceTracker from "./actors/PresenceTracker.ts"
 import * as Sessions from "./actors/Sessions.ts"
 import * as TopicHub from "./actors/TopicHub.ts"
+import * as TopicRepair from "./actors/TopicRepair.ts"
 import * as Users from "./actors/Users.ts"
+import type { Broker } from "./domain/ports/Broker.ts"
+import type { ConversationStore } from "./domain/ports/ConversationStore.ts"
 import { DevIssuer as DevIssuerPort } from "./domain/ports/DevIssuer.ts"
 import { type Finding, Health } from "./domain/ports/Health.ts"
 import type { TokenVerifier } from "./domain/ports/TokenVerifier.ts"
 import * as AdminRoutes from "./edges/admin/AdminRoutes.ts"
 import * as CrashRoutes from "./edges/admin/CrashRoutes.ts"
 import * as Endpoint from "./edges/Endpoint.ts"
+import * as LongPollRoute from "./edges/longpoll/LongPollRoute.ts"
+import * as ClientErrors from "./edges/rest/ClientErrors.ts"
 import * as DevRoutes from "./edges/rest/DevRoutes.ts"
 import * as HttpEdge from "./edges/rest/HttpEdge.ts"
 import * as RestApp from "./edges/rest/RestApp.ts"
@@ -31,6 +36,7 @@ import * as PgConversationStore from "./layers/PgConversationStore.ts"
 import * as PgMessageStore from "./layers/PgMessageStore.ts"
 import * as PgMessageWriter from "./layers/PgMessageWriter.ts"
 import * as Redis from "./layers/Redis.ts"
+import * as RedisBroker from "./layers/RedisBroker.ts"
 import * as SizeAdmission from "./layers/SizeAdmission.ts"
 import * as ChildSpec from "./supervisors/ChildSpec.ts"
 import * as Supervisor from "./supervisors/Supervisor.ts"
@@ -72,21 +78,28 @@ const identity = configured(
   }
 )
 
-/** Where `REDIS_URL` is set, the context also holds a Redis, which health and tree look for. */
-const redis = configured((config): Layer.Layer<never, Redis.RedisUnusable> => {
-  const { redisConnections: connections, redisUrl: url } = config
-  if (url === undefined) return Layer.empty
-  return Redis.layer({
-    url,
-    sessionUrl: config.redisSessionUrl,
-    queueUrl: config.redisQueueUrl,
-    connections,
-    connectTimeout: config.redisConnectTimeout,
-    commandTimeout: config.redisTimeout
-  })
-})
-
 const admission = configured(({ maxMessageBytes }) => SizeAdmission.layer({ maxMessageBytes }))
+
+/** Alone, or joined with other nodes by Redis. Then the context also holds a Redis and a TopicRepair, for the tree. */
+const hub = configured(
+  (config): Layer.Layer<TopicHub.TopicHub | Broker, Redis.RedisUnusable, ConversationStore> => {
+    if (config.redisUrl === undefined) return Layer.provideMerge(TopicHub.layer, MemoryBroker.layer)
+    return TopicRepair.layer.pipe(
+      Layer.provideMerge(TopicHub.layer),
+      Layer.provideMerge(RedisBroker.layer),
+      Layer.provideMerge(
+        Redis.layer({
+          url: config.redisUrl,
+          sessionUrl: config.redisSessionUrl,
+          queueUrl: config.redisQueueUrl,
+          connections: config.redisConnections,
+          connectTimeout: config.redisConnectTimeout,
+          commandTimeout: config.redisTimeout
+        })
+      )
+    )
+  }
+)
 
 const conversations = LocalConversations.layer.pipe(
   Layer.provideMerge(
@@ -114,9 +127,8 @@ const realtime = configured((config) =>
 ).pipe(
   Layer.provideMerge(configured(({ maxWatched }) => Users.layer({ maxFollowed: maxWatched }))),
   Layer.provideMerge(PresenceTracker.layer),
-  Layer.provideMerge(TopicHub.layer),
   Layer.provideMerge(conversations),
-  Layer.provideMerge(MemoryBroker.layer)
+  Layer.provideMerge(hub)
 )
 
 const health = Layer.effect(
@@ -152,7 +164,6 @@ export const services = health.pipe(
   Layer.merge(Tree.layer),
   Layer.provideMerge(realtime),
   Layer.provideMerge(storage),
-  Layer.provideMerge(redis),
   Layer.provideMerge(identity)
 )
 
@@ -168,6 +179,7 @@ const tree = Effect.gen(function* () {
   const users = yield* Users.Users
   const sessions = yield* Sessions.Sessions
   const redis = yield* Effect.serviceOption(Redis.Redis)
+  const repair = yield* Effect.serviceOption(TopicRepair.TopicRepair)
   const drainTimeout = Duration.sum(config.drainTimeout, Duration.seconds(10))
 
   // A free port is chosen once: a restarted Endpoint comes back where its clients look for it.
@@ -182,8 +194,17 @@ const tree = Effect.gen(function* () {
     const crashRoutes = config.env === "test" ? CrashRoutes.layer : Layer.empty
     const routes = Layer.mergeAll(RestApp.routes(), AdminRoutes.layer, devRoutes, crashRoutes)
     const onRequest = yield* HttpEdge.listener(routes, { maxBodyBytes: config.maxBodyBytes })
+    const onLongPoll = yield* LongPollRoute.make(config)
     const onUpgrade = yield* SocketRoute.make(config)
-    const listening = yield* Endpoint.listen({ ...config, port, onRequest, onUpgrade })
+    const onClientError = yield* ClientErrors.listener
+    const listening = yield* Endpoint.listen({
+      ...config,
+      port,
+      onRequest,
+      onLongPoll,
+      onUpgrade,
+      onClientError
+    })
     // Acquired after the server, hence released before it: sockets leave while it still listens.
     yield* sessions.accepting
     port = listening.port
@@ -225,6 +246,7 @@ const tree = Effect.gen(function* () {
         strategy: "rest_for_one",
         intensity,
         children: [
+          ...Option.toArray(Option.map(repair, ({ run }) => ChildSpec.worker({ id: "TopicRepair", run }))),
           conversationRegistry.supervisor,
           users.supervisor,
           sessions.supervisor,

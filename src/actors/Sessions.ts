@@ -14,7 +14,7 @@ import * as ConversationChannel from "./ConversationChannel.ts"
 import { isAbnormal } from "./ExitReason.ts"
 import { Outbox, type OutboxLimits, type Transport } from "./Outbox.ts"
 import type { Process } from "./Process.ts"
-import { type JoinTopic, Session } from "./Session.ts"
+import { Closing, type JoinTopic, Session } from "./Session.ts"
 import * as UserChannel from "./UserChannel.ts"
 import { Users } from "./Users.ts"
 
@@ -62,8 +62,9 @@ const TRY_AGAIN_LATER = 1013
 const SWEEP_INTERVAL = Duration.seconds(5)
 /** Sockets are drained in this many batches over the drain timeout, in random order: clients do not return as one. */
 const DRAIN_BATCHES = 20
-/** How long the drain of a socket waits for its sends in flight. */
+/** How long the drain waits, after the last batch, for sends in flight and for peers to take their close frames. */
 const SETTLE_TIMEOUT = Duration.seconds(2)
+const SETTLE_POLL = Duration.millis(10)
 
 /**
  * Frames that `ws` has read before a pause takes effect are still delivered: at most what one read of 64 KiB
@@ -73,6 +74,8 @@ const ALREADY_READ = 16 * 1024
 
 interface Live {
   readonly session: Session
+  /** Puts a frame into the session's mailbox; false when that is full or gone. */
+  readonly tell: (frame: Frame) => boolean
   readonly flow: Flow
   lastSeen: number
   /** Frames received and not yet taken up. */
@@ -144,14 +147,18 @@ export const layer = (options: SessionsOptions) =>
           maxChannels: options.maxChannels,
           fork: run
         })
+        let actor: Actor<Frame> | undefined
         const live: Live = {
           session,
+          tell: (frame) => {
+            live.waiting++
+            return actor?.castUnsafe(frame) === true
+          },
           flow,
           lastSeen: clock.currentTimeMillisUnsafe(),
           waiting: 0,
           isPaused: false
         }
-        let actor: Actor<Frame> | undefined
         const ended = (exit: Exit.Exit<unknown, unknown>): void => {
           sessions.delete(live)
           session.end()
@@ -192,8 +199,7 @@ export const layer = (options: SessionsOptions) =>
           touch,
           receive: (frame) => {
             touch()
-            live.waiting++
-            if (actor?.castUnsafe(frame) !== true) return outbox.close(TRY_AGAIN_LATER, "too many frames")
+            if (!live.tell(frame)) return outbox.close(TRY_AGAIN_LATER, "too many frames")
             if (live.waiting > options.maxWaiting && !live.isPaused) {
               live.isPaused = true
               flow.pause()
@@ -212,13 +218,6 @@ export const layer = (options: SessionsOptions) =>
         }
       })
 
-      /** Sends in flight are answered before their socket is closed, if that does not take long. */
-      const drainOne = ({ session }: Live) =>
-        session.settled.pipe(
-          Effect.timeoutOption(SETTLE_TIMEOUT),
-          Effect.andThen(Effect.sync(() => session.outbox.close(SERVICE_RESTART, "draining")))
-        )
-
       const drain = Effect.gen(function* () {
         isAccepting = false
         const batches = Array.from({ length: DRAIN_BATCHES }, (): Array<Live> => [])
@@ -226,9 +225,14 @@ export const layer = (options: SessionsOptions) =>
         const pause = Duration.divideUnsafe(options.drainTimeout, DRAIN_BATCHES)
         for (const batch of batches) {
           if (batch.length === 0) continue
-          yield* Effect.forEach(batch, drainOne, { concurrency: "unbounded", discard: true })
+          // In their turn: what these clients have sent is answered first.
+          for (const live of batch) live.tell(new Closing(SERVICE_RESTART, "draining"))
           if (sessions.size > batch.length) yield* Effect.sleep(pause)
         }
+        yield* Effect.repeat(Effect.sleep(SETTLE_POLL), { while: () => sessions.size > 0 }).pipe(
+          Effect.timeoutOption(SETTLE_TIMEOUT)
+        )
+        for (const { session } of sessions) session.outbox.close(SERVICE_RESTART, "draining")
       })
 
       return Sessions.of({

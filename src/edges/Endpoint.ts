@@ -1,13 +1,15 @@
 /**
- * The HTTP server: one port for REST, pages and the WebSocket upgrade. It starts last and stops first; what stands
+ * The HTTP server: one port for REST, pages, long-poll and the WebSocket upgrade. It starts last and stops first; what stands
  * behind its paths is not its business.
  */
-import { createServer, type RequestListener, type Server } from "node:http"
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
+import type { Duplex } from "node:stream"
 import { Effect, Schema } from "effect"
 import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
+import { PATH as LONG_POLL_PATH } from "./longpoll/LongPollRoute.ts"
 import { refuse } from "./websocket/Refuse.ts"
-import { type UpgradeHandler, PATH as WEBSOCKET_PATH } from "./websocket/SocketRoute.ts"
+import { NOT_AN_UPGRADE, type UpgradeHandler, PATH as WEBSOCKET_PATH } from "./websocket/SocketRoute.ts"
 
 /** The address cannot be listened on. `message` names the variable to change. */
 export class ListenFailed extends Schema.TaggedError<ListenFailed>()("ListenFailed", {
@@ -19,7 +21,10 @@ export interface EndpointOptions {
   /** 0 for a free one. */
   readonly port: number
   readonly onRequest: RequestListener
+  readonly onLongPoll: RequestListener
   readonly onUpgrade: UpgradeHandler
+  /** What arrives and is no HTTP request. */
+  readonly onClientError: (error: NodeJS.ErrnoException, socket: Duplex) => void
 }
 
 /** A server that listens. */
@@ -35,6 +40,8 @@ const REQUEST_TIMEOUT_MS = 60_000
 const MAX_HEADER_BYTES = 16 * 1024
 /** Requests under way at a shutdown have this long. */
 const CLOSE_GRACE = "5 seconds"
+
+const pathOf = (request: IncomingMessage): string => (request.url ?? "").split("?", 1)[0] ?? ""
 
 const explain = (error: NodeJS.ErrnoException, { host, port }: EndpointOptions): string => {
   switch (error.code) {
@@ -70,12 +77,17 @@ export const listen = Effect.fnUntraced(function* (options: EndpointOptions) {
     maxHeaderSize: MAX_HEADER_BYTES,
     noDelay: true
   })
-  server.on("request", options.onRequest)
+  server.on("request", (request, response) => {
+    const path = pathOf(request)
+    if (path === LONG_POLL_PATH) options.onLongPoll(request, response)
+    else if (path === WEBSOCKET_PATH) refuse(request.socket, uuidV7Unsafe(), NOT_AN_UPGRADE)
+    else options.onRequest(request, response)
+  })
   server.on("upgrade", (request, socket, head) => {
-    const path = (request.url ?? "").split("?", 1)[0]
-    if (path === WEBSOCKET_PATH) options.onUpgrade(request, socket, head)
+    if (pathOf(request) === WEBSOCKET_PATH) options.onUpgrade(request, socket, head)
     else refuse(socket, uuidV7Unsafe(), { status: 404, reason: "not_found" })
   })
+  server.on("clientError", options.onClientError)
   const failed = (error: NodeJS.ErrnoException) => new ListenFailed({ message: explain(error, options) })
   yield* Effect.acquireRelease(
     Effect.callback<void, ListenFailed>((resume) => {

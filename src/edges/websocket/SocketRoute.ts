@@ -17,6 +17,9 @@ import { webSocketTransport } from "./WebSocketTransport.ts"
 
 export const PATH = "/socket/websocket"
 
+/** The answer to any other request for this path. */
+export const NOT_AN_UPGRADE: HttpRefusal = { status: 400, reason: "not_a_websocket_request" }
+
 export interface SocketRouteOptions extends ConnectOptions {
   /** Bytes; a larger frame closes the socket with 1009. */
   readonly maxFrameBytes: number
@@ -80,7 +83,7 @@ export const make = Effect.fnUntraced(function* (options: SocketRouteOptions) {
     const onError = () => socket.destroy()
     socket.on("error", onError)
     if (request.method !== "GET" || request.headers.upgrade?.toLowerCase() !== "websocket") {
-      return refuse(socket, requestId, { status: 400, reason: "not_a_websocket_request" })
+      return refuse(socket, requestId, NOT_AN_UPGRADE)
     }
     if (sessions.isFull())
       return refuse(socket, requestId, { status: 503, reason: "overloaded", retryAfterSeconds: 1 })
