@@ -132,12 +132,18 @@ const source = Effect.gen(function* () {
   }
 })
 
-/** Processes of the Postgres server: all that have its name. */
-const serverCpu = (): number => {
-  let micros = 0
-  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+/** Fields of `/proc/<pid>/stat` from the third on: the second, the name in parentheses, may hold anything. */
+const statOf = (pid: number): ReadonlyArray<string> => {
+  const stat = readFileSync(`/proc/${pid}/stat`, "ascii")
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+}
+
+/** CPU of a Postgres server in µs: of its processes, and of those that it has seen end. */
+const serverCpu = (postmaster: number): number => {
+  let micros = (Number(statOf(postmaster)[13]) + Number(statOf(postmaster)[14])) * 10_000
+  for (const pid of readdirSync("/proc").map(Number).filter(Number.isInteger)) {
     try {
-      if (readFileSync(`/proc/${pid}/comm`, "ascii") === "postgres\n") micros += cpuTime(Number(pid)).process
+      if (pid === postmaster || Number(statOf(pid)[1]) === postmaster) micros += cpuTime(pid).process
     } catch {
       // It has ended meanwhile.
     }
@@ -145,15 +151,24 @@ const serverCpu = (): number => {
   return micros
 }
 
+/** What an effect costs, in µs of CPU: of this process, and of the server, if there is one. */
 const cpuOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
-    const [client, server, started] = [cpuTime(process.pid).process, serverCpu(), performance.now()]
+    const { kind } = yield* Database.Database
+    const [backend] = yield* (yield* SqlClient)<{ pid: number }>`SELECT pg_backend_pid() AS pid`
+    const postmaster = kind === "server" ? Number(statOf(backend!.pid)[1]) : undefined
+    const cpu = () => ({
+      client: cpuTime(process.pid).process,
+      server: postmaster === undefined ? 0 : serverCpu(postmaster)
+    })
+    const [before, started] = [cpu(), performance.now()]
     const value = yield* effect
+    const [after, ended] = [cpu(), performance.now()]
     return {
       value,
-      seconds: (performance.now() - started) / 1000,
-      client: cpuTime(process.pid).process - client,
-      server: serverCpu() - server
+      seconds: (ended - started) / 1000,
+      client: after.client - before.client,
+      server: after.server - before.server
     }
   })
 
@@ -241,10 +256,13 @@ const measure = (name: string) =>
   Effect.gen(function* () {
     const batches: Array<ReadonlyArray<string>> = []
     const rates: Array<ReadonlyArray<string>> = []
-    const [numberings, next] = [[yield* byDatabase, yield* byActor], yield* source] as const
+    const ways = [
+      [yield* byDatabase, yield* source],
+      [yield* byActor, yield* source]
+    ] as const
     yield* progress(`writer on ${name}: warming up`)
-    for (const numbering of numberings) yield* sequential(numbering, next, 100)
-    for (const numbering of numberings) {
+    for (const [numbering, next] of ways) yield* sequential(numbering, next, 100)
+    for (const [numbering, next] of ways) {
       for (const rows of BATCHES) {
         yield* progress(`writer on ${name}: ${rows} rows ${numbering.name}`)
         batches.push(yield* sequential(numbering, next, rows))
