@@ -1,6 +1,6 @@
 /**
  * Child processes with as many file descriptors as the system allows, stopped with their scope: SIGTERM first,
- * SIGKILL if they linger.
+ * SIGKILL if they linger. Their standard input must be a pipe: it is how they learn that we are gone.
  */
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process"
 import { once } from "node:events"
@@ -11,8 +11,16 @@ export const repository = fileURLToPath(new URL("../../", import.meta.url))
 
 const LINGER_MILLIS = 15_000
 
-/** `exec` keeps the pid: what is measured is the program, not a shell around it. */
-const RAISE_LIMIT = 'ulimit -n "$(ulimit -Hn)" && exec "$0" "$@"'
+/**
+ * `exec` keeps the pid: what is measured is the program, not a shell around it. Its standard input is a pipe from
+ * us; should we be killed, that pipe ends, and a shell waiting for nothing else ends the program.
+ */
+const RUN = `
+  ulimit -n "$(ulimit -Hn)"
+  exec 9<&0
+  (read -r _ <&9; kill -TERM $$) >/dev/null 2>&1 &
+  exec "$0" "$@" </dev/null 9<&-
+`
 
 const stop = async (child: ChildProcess): Promise<void> => {
   if (child.exitCode !== null || child.signalCode !== null) return
@@ -28,7 +36,7 @@ export const childProcess = (
   options: SpawnOptions
 ): Effect.Effect<ChildProcess, never, Scope.Scope> =>
   Effect.acquireRelease(
-    Effect.sync(() => spawn("sh", ["-c", RAISE_LIMIT, ...command], { cwd: repository, ...options })),
+    Effect.sync(() => spawn("sh", ["-c", RUN, ...command], { cwd: repository, ...options })),
     (child) => Effect.promise(() => stop(child))
   )
 

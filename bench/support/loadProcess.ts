@@ -21,7 +21,7 @@ interface Waiting {
 }
 
 export const loadProcess: Effect.Effect<LoadProcess, BenchFailed, Scope.Scope> = Effect.gen(function* () {
-  const child = yield* nodeProcess("bench/load/worker.ts", { stdio: ["ignore", "inherit", "inherit", "ipc"] })
+  const child = yield* nodeProcess("bench/load/worker.ts", { stdio: ["pipe", "inherit", "inherit", "ipc"] })
   yield* attempt("the load process did not start", () => once(child, "spawn"))
   const waiting = new Map<number, Waiting>()
   let lastId = 0

@@ -68,7 +68,7 @@ const ready = async (binaries: string, port: number): Promise<void> => {
 export const temporaryPostgres = (binaries: string): Effect.Effect<string, BenchFailed, Scope.Scope> =>
   Effect.gen(function* () {
     const owner = unprivileged()
-    const as: SpawnOptions = { ...owner, cwd: tmpdir(), stdio: "ignore" }
+    const as: SpawnOptions = { ...owner, cwd: tmpdir(), stdio: ["pipe", "ignore", "ignore"] }
     const directory = yield* Effect.acquireRelease(
       Effect.sync(() => mkdtempSync(join(tmpdir(), "bench-postgres-"))),
       (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))

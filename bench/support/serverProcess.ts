@@ -50,7 +50,7 @@ export const serverProcess = (
   Effect.gen(function* () {
     const child = yield* nodeProcess(file, {
       env: { ...process.env, ...environment },
-      stdio: ["ignore", "pipe", "pipe"]
+      stdio: "pipe"
     })
     const address = yield* attempt(`${file} did not start`, () => listening(child))
     return { pid: child.pid!, address }
