@@ -139,7 +139,7 @@ export const make = Effect.fnUntraced(function* (options: LongPollOptions) {
     session.poll(waiter)
   }
 
-  const publish = (session: PollSession, frames: ReadonlyArray<Frame | undefined>) =>
+  const publish = (session: PollSession, frames: Iterable<Frame | undefined>) =>
     Effect.gen(function* () {
       for (const frame of frames) {
         yield* session.taking

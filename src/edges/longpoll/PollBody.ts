@@ -2,9 +2,6 @@
 import type { IncomingMessage } from "node:http"
 import type { Frame, Serializer } from "../../domain/protocol/Frame.ts"
 
-/** Lines of one batch; clients split theirs at this number, and what comes after it is ignored. */
-const MAX_FRAMES = 100
-
 const NDJSON = "application/x-ndjson"
 
 /** Text frames are JSON arrays (V2) or objects (V1); anything else is a binary push in base64. */
@@ -18,21 +15,19 @@ const decodeLine = (line: string, serializer: Serializer): Frame | undefined => 
   return base64.test(line) ? serializer.decodeBinary(Buffer.from(line, "base64")) : undefined
 }
 
-/** The frames in their order; `undefined` stands for the first one that is none, and nothing follows it. */
-export const decodeBody = (
+/**
+ * The frames in their order, decoded as they are taken; `undefined` stands for one that is none. Phoenix ignores
+ * what comes after a hundred; clients before 1.8 do not split their batches there, and lose the rest. We take all.
+ */
+export function* decodeBody(
   body: string,
   contentType: string | undefined,
   serializer: Serializer
-): ReadonlyArray<Frame | undefined> => {
-  if (contentType?.split(";", 1)[0]?.trim() !== NDJSON) return [serializer.decode(body)]
-  const frames: Array<Frame | undefined> = []
+): Generator<Frame | undefined> {
+  if (contentType?.split(";", 1)[0]?.trim() !== NDJSON) return yield serializer.decode(body)
   for (const line of body.split(/\r?\n/)) {
-    if (line === "") continue
-    const frame = decodeLine(line, serializer)
-    frames.push(frame)
-    if (frame === undefined || frames.length === MAX_FRAMES) break
+    if (line !== "") yield decodeLine(line, serializer)
   }
-  return frames
 }
 
 /**

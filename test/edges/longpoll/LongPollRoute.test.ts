@@ -2,6 +2,7 @@ import { request as httpRequest, type IncomingHttpHeaders } from "node:http"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
+import * as Poll from "../../support/Poll.ts"
 import { topic } from "../websocket/FakeConversations.ts"
 import { type ServerOptions, type SocketServer, start } from "../websocket/SocketServer.ts"
 
@@ -71,11 +72,11 @@ const connect = Effect.fnUntraced(function* (options: ServerOptions = {}) {
 const heartbeat = (ref: string) => [null, ref, "phoenix", "heartbeat", {}]
 const refsOf = (answer: Answer) => answer.messages.map((text) => JSON.parse(text)[1])
 
-/** A GET that is on its way to the server; ends when the server has it. */
-const polling = Effect.fnUntraced(function* (poll: Effect.Effect<Answer>, server: SocketServer) {
-  const fiber = yield* Effect.forkChild(poll, { startImmediately: true })
-  // Requests on one machine are handled in the order of their arrival; this one arrives after the poll.
-  yield* call(server, { method: "OPTIONS" })
+/** A request that is on its way; ends when the server has it. */
+const sending = Effect.fnUntraced(function* (request: Effect.Effect<Answer>, { requests }: SocketServer) {
+  const before = requests.all.length
+  const fiber = yield* Effect.forkChild(request, { startImmediately: true })
+  yield* Poll.until(() => requests.all.length > before)
   return fiber
 })
 
@@ -150,7 +151,7 @@ describe("LongPollRoute", () => {
     it.effect("waits for a message, and gets it when it comes", () =>
       Effect.gen(function* () {
         const { poll, post, server } = yield* connect()
-        const waiting = yield* polling(poll, server)
+        const waiting = yield* sending(poll, server)
         yield* post(heartbeat("1"))
         assert.deepStrictEqual(refsOf(yield* Fiber.join(waiting)), ["1"])
       })
@@ -159,7 +160,7 @@ describe("LongPollRoute", () => {
     it.effect("is answered 204 after the window, with the token", () =>
       Effect.gen(function* () {
         const { poll, server, token } = yield* connect()
-        const waiting = yield* polling(poll, server)
+        const waiting = yield* sending(poll, server)
         yield* TestClock.adjust("10 seconds")
         assert.deepStrictEqual(JSON.parse((yield* Fiber.join(waiting)).text), {
           status: 204,
@@ -181,8 +182,8 @@ describe("LongPollRoute", () => {
     it.effect("leaves the messages to the newer of two", () =>
       Effect.gen(function* () {
         const { poll, post, server } = yield* connect()
-        const older = yield* polling(poll, server)
-        const newer = yield* polling(poll, server)
+        const older = yield* sending(poll, server)
+        const newer = yield* sending(poll, server)
         yield* post(heartbeat("1"))
         assert.deepStrictEqual(refsOf(yield* Fiber.join(newer)), ["1"])
         yield* TestClock.adjust("10 seconds")
@@ -193,7 +194,7 @@ describe("LongPollRoute", () => {
     it.effect("that its client gives up loses nothing", () =>
       Effect.gen(function* () {
         const { poll, post, server } = yield* connect()
-        yield* Fiber.interrupt(yield* polling(poll, server))
+        yield* Fiber.interrupt(yield* sending(poll, server))
         yield* call(server, { method: "OPTIONS" })
         yield* post(heartbeat("1"))
         assert.deepStrictEqual(refsOf(yield* poll), ["1"])
@@ -294,8 +295,8 @@ describe("LongPollRoute", () => {
         // The first join holds back all frames behind it; the fourth of them is one too many.
         yield* post(["1", "1", A, "phx_join", {}], heartbeat("2"), heartbeat("3"))
         const [late, later] = [
-          yield* polling(post(heartbeat("4"), heartbeat("5")), server),
-          yield* polling(post(heartbeat("6")), server)
+          yield* sending(post(heartbeat("4"), heartbeat("5")), server),
+          yield* sending(post(heartbeat("6")), server)
         ]
         yield* TestClock.adjust("10 seconds")
         assert.deepStrictEqual(
@@ -332,8 +333,8 @@ describe("LongPollRoute", () => {
     it.effect("closed by the server answers its GET with 500, on which every client reconnects", () =>
       Effect.gen(function* () {
         const { poll, server } = yield* connect()
-        const waiting = yield* polling(poll, server)
-        yield* Effect.forkChild(server.sessions.drain)
+        const waiting = yield* sending(poll, server)
+        yield* Effect.forkChild(server.drain)
         yield* TestClock.adjust("1 second")
         assert.strictEqual((yield* Fiber.join(waiting)).status, 500)
         assert.strictEqual(server.sessions.count(), 0)

@@ -1,11 +1,12 @@
 /**
  * Both transports of sockets on a server of their own in this process, over real sessions and channels; the
- * conversations behind them are fakes. Tokens are names: `token=alice` is Alice. Its timers follow the test's clock.
+ * conversations behind them are fakes. Tokens are names: `token=alice` is Alice on her phone, `token=alice:laptop` on
+ * another device. Its timers follow the test's clock.
  */
 import { createHash } from "node:crypto"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
-import { Duration, Effect, Layer, Redacted, References } from "effect"
+import { Duration, Effect, Exit, Layer, Redacted, References, Scope } from "effect"
 import * as PresenceTracker from "../../../src/actors/PresenceTracker.ts"
 import * as Sessions from "../../../src/actors/Sessions.ts"
 import * as TopicHub from "../../../src/actors/TopicHub.ts"
@@ -18,6 +19,7 @@ import * as LongPollRoute from "../../../src/edges/longpoll/LongPollRoute.ts"
 import * as SocketRoute from "../../../src/edges/websocket/SocketRoute.ts"
 import * as MemoryBroker from "../../../src/layers/memory/MemoryBroker.ts"
 import * as ChildSpec from "../../../src/supervisors/ChildSpec.ts"
+import { Inbox } from "../../support/Inbox.ts"
 import { Control, layer as fakeConversations } from "./FakeConversations.ts"
 
 /** The UUID of a name; the same name, the same UUID. */
@@ -28,9 +30,9 @@ export const userId = (name: string): UserId => {
   )
 }
 
-const identityOf = (name: string): Identity => ({
-  userId: userId(name),
-  deviceId: DeviceId.make("phone"),
+const identityOf = (token: string): Identity => ({
+  userId: userId(token.split(":")[0] ?? ""),
+  deviceId: DeviceId.make(token.split(":")[1] ?? "phone"),
   tokenId: "token",
   trust: "normal",
   scopes: [],
@@ -71,6 +73,10 @@ export interface SocketServer {
   readonly url: string
   readonly control: Control
   readonly sessions: Sessions.Sessions["Service"]
+  /** The method of each plain request, once its handler has returned. */
+  readonly requests: Inbox<string>
+  /** Accepts no more connections and closes all there are, as a shutdown does. */
+  readonly drain: Effect.Effect<void>
 }
 
 const defaults = {
@@ -100,9 +106,16 @@ export const start = Effect.fnUntraced(function* (options: ServerOptions = {}) {
     const sessions = yield* Sessions.Sessions
     yield* sessions.supervisor.start
     yield* Effect.forkScoped(sessions.sweep)
+    // Closed by `drain` alone: the end of a test must not wait for a clock that stands still.
+    const accepting = yield* Scope.make()
+    yield* Scope.provide(sessions.accepting, accepting)
     const onUpgrade = yield* SocketRoute.make(settings)
     const onLongPoll = yield* LongPollRoute.make(settings)
-    const server = createServer(onLongPoll).on("upgrade", onUpgrade)
+    const requests = new Inbox<string>("requests")
+    const server = createServer((request, response) => {
+      onLongPoll(request, response)
+      requests.put(request.method ?? "")
+    }).on("upgrade", onUpgrade)
     const port = yield* Effect.acquireRelease(
       Effect.callback<number>((resume) => {
         server.listen(0, "127.0.0.1", () => resume(Effect.succeed((server.address() as AddressInfo).port)))
@@ -113,6 +126,13 @@ export const start = Effect.fnUntraced(function* (options: ServerOptions = {}) {
           server.closeAllConnections()
         })
     )
-    return { port, url: `ws://127.0.0.1:${port}/socket`, control, sessions } satisfies SocketServer
+    return {
+      port,
+      url: `ws://127.0.0.1:${port}/socket`,
+      control,
+      sessions,
+      requests,
+      drain: Scope.close(accepting, Exit.void)
+    } satisfies SocketServer
   }).pipe(Effect.provide(yield* Layer.build(services)))
 })
