@@ -103,6 +103,34 @@ describe("starting", () => {
     })
   )
 
+  it.effect(
+    "that is interrupted waits for the child being started to clean up, and then stops the others",
+    () =>
+      Effect.gen(function* () {
+        const puppets = new Puppets()
+        const halfStarted = Effect.andThen(
+          Effect.addFinalizer(() =>
+            Effect.andThen(
+              Effect.yieldNow,
+              Effect.sync(() => void puppets.log.push("cleaned up"))
+            )
+          ),
+          Effect.never
+        )
+        const starting = yield* Effect.forkChild(
+          Effect.scoped(
+            Supervisor.start({
+              id: "sup",
+              children: [puppets.spec({ id: "a" }), ChildSpec.process({ id: "b", start: halfStarted })]
+            })
+          ),
+          { startImmediately: true }
+        )
+        yield* Fiber.interrupt(starting)
+        assert.strictEqual(puppets.take(), "+a cleaned up -a")
+      })
+  )
+
   const invalid = (spec: Partial<Supervisor.SupervisorSpec>) =>
     Effect.flip(Supervisor.start({ id: "sup", children: [], ...spec }))
 
