@@ -4,8 +4,9 @@
  * committed, it answers the caller and publishes. It never waits for a commit, so a conversation's throughput is
  * not bound by its latency.
  *
- * Gotcha: storage numbers the events, not the actor. Should another node own this conversation for a moment,
- * the order in Postgres stays one and gapless; a number that jumps tells this actor that its state is old.
+ * Gotcha: storage numbers the events, not the actor. Should another node own this conversation as well, the order
+ * in Postgres stays one and gapless. The actor follows its topic like any subscriber: what it did not do itself
+ * another owner did, and its state is loaded again before the next command.
  */
 import { Effect, Result } from "effect"
 import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
@@ -28,7 +29,7 @@ import { Forbidden, NotFound, NotMember, type Overloaded, type Unavailable } fro
 import type { Caller } from "../domain/Identity.ts"
 import type { ConversationId, MessageId, SessionId, UserId } from "../domain/Ids.ts"
 import type { Metadata } from "../domain/Message.ts"
-import { Broker } from "../domain/ports/Broker.ts"
+import { Broker, type Publication } from "../domain/ports/Broker.ts"
 import { ConversationStore } from "../domain/ports/ConversationStore.ts"
 import { type AppendError, MessageWriter, type NewMessage } from "../domain/ports/MessageWriter.ts"
 import * as Topic from "../domain/Topic.ts"
@@ -36,6 +37,7 @@ import type { Behaviour, Self } from "./Behaviour.ts"
 import * as Events from "./ConversationEvents.ts"
 import { isAbnormal } from "./ExitReason.ts"
 import type { ReplyTo } from "./ReplyTo.ts"
+import { type Subscriber, TopicHub } from "./TopicHub.ts"
 
 /** What a member learns of the conversation's state at a join. */
 export interface MemberSnapshot {
@@ -102,20 +104,65 @@ interface Services {
   readonly store: ConversationStore["Service"]
   readonly writer: MessageWriter["Service"]
   readonly broker: Broker["Service"]
+  readonly hub: TopicHub["Service"]
 }
 
-class Conversation {
+/** Changes of the state that a publication tells of and this actor may not have made. */
+const CHANGES: ReadonlySet<string> = new Set([
+  "member_added",
+  "member_removed",
+  "conversation_updated",
+  "read_receipt",
+  "delivery_receipt",
+  Events.INTERRUPTED
+])
+
+class Conversation implements Subscriber {
   state: State
   readonly #services: Services
   readonly #self: Self<Command>
   readonly #typing = new Map<UserId, () => void>()
   /** Another owner has written: reload before the next command. */
   #stale = false
+  /** The last durable event that has come this way, or that the loaded state had in it. */
+  #seen: number
+  /** A publication of this actor is on its way to this node's subscribers, the actor among them. */
+  #isPublishing = false
 
   constructor(services: Services, self: Self<Command>, state: State) {
     this.#services = services
     this.#self = self
     this.state = state
+    this.#seen = state.lastSeq
+  }
+
+  deliver({ event, seq }: Publication): void {
+    if (seq === null) {
+      if (!this.#isPublishing && CHANGES.has(event)) this.#stale = true
+      return
+    }
+    if (seq > this.#seen + 1) this.#stale = true
+    this.#reached(seq)
+  }
+
+  missed(upTo: number): void {
+    if (upTo > this.#seen) this.#stale = true
+    this.#reached(upTo)
+  }
+
+  #reached(seq: number): void {
+    this.#seen = Math.max(this.#seen, seq)
+    if (seq > this.state.lastSeq) this.state = { ...this.state, lastSeq: seq }
+  }
+
+  inDoubt(): void {
+    this.#stale = true
+  }
+
+  #publish(publication: Publication): void {
+    this.#isPublishing = true
+    this.#services.broker.publish(publication)
+    this.#isPublishing = false
   }
 
   handle(command: Command): Effect.Effect<void> | void {
@@ -194,18 +241,13 @@ class Conversation {
       const { duplicate, id, sentAt, seq } = result.success
       if (!duplicate) {
         this.#committed(seq, userId)
-        this.#services.broker.publish(Events.newMessage(Events.fresh(fresh, result.success)))
+        this.#publish(Events.newMessage(Events.fresh(fresh, result.success)))
       }
       reply.succeed({ message_id: id, seq, sent_at: new Date(sentAt).toISOString(), duplicate })
     })
   }
 
   #committed(seq: number, senderId: UserId): void {
-    if (seq > this.state.lastSeq + 1) {
-      // Somebody else has written in between, and this node's subscribers have not seen it.
-      this.#stale = true
-      this.#services.broker.publish(Events.interrupted(this.state.id))
-    }
     this.state = { ...this.state, lastSeq: Math.max(this.state.lastSeq, seq) }
     this.#stopTyping(senderId, null)
   }
@@ -230,7 +272,7 @@ class Conversation {
         return void reply.fail(result.failure)
       }
       const receipt = kind === "read" ? Events.readReceipt : Events.deliveryReceipt
-      this.#services.broker.publish(receipt(id, moved, caller.sessionId))
+      this.#publish(receipt(id, moved, caller.sessionId))
       reply.succeed(position(moved))
     })
   }
@@ -250,7 +292,7 @@ class Conversation {
       renewed?.()
       this.#typing.set(userId, this.#self.sendAfter(TYPING_TIMEOUT, { _tag: "TypingEnded", userId }))
       if (renewed === undefined) {
-        this.#services.broker.publish(Events.typing(this.state.id, userId, "start", caller.sessionId))
+        this.#publish(Events.typing(this.state.id, userId, "start", caller.sessionId))
       }
     }
     reply.succeed(undefined)
@@ -261,7 +303,7 @@ class Conversation {
     if (cancel === undefined) return
     cancel()
     this.#typing.delete(userId)
-    this.#services.broker.publish(Events.typing(this.state.id, userId, "stop", except))
+    this.#publish(Events.typing(this.state.id, userId, "stop", except))
   }
 
   #addMembers(command: Extract<Command, { readonly _tag: "AddMembers" }>): Effect.Effect<void> | void {
@@ -277,8 +319,8 @@ class Conversation {
         onSuccess: (added) => {
           for (const member of added) {
             this.state.members.set(member.userId, member)
-            this.#services.broker.publish(Events.memberAdded(Topic.ofConversation(id), id, member, by))
-            this.#services.broker.publish(Events.memberAdded(Topic.ofUser(member.userId), id, member, by))
+            this.#publish(Events.memberAdded(Topic.ofConversation(id), id, member, by))
+            this.#publish(Events.memberAdded(Topic.ofUser(member.userId), id, member, by))
           }
           reply.succeed(added.map(memberView))
         }
@@ -303,8 +345,8 @@ class Conversation {
         onSuccess: () => {
           this.state.members.delete(userId)
           this.#stopTyping(userId, null)
-          this.#services.broker.publish(Events.memberRemoved(Topic.ofConversation(id), id, userId, by))
-          this.#services.broker.publish(Events.memberRemoved(Topic.ofUser(userId), id, userId, by))
+          this.#publish(Events.memberRemoved(Topic.ofConversation(id), id, userId, by))
+          this.#publish(Events.memberRemoved(Topic.ofUser(userId), id, userId, by))
           reply.succeed(undefined)
         }
       })
@@ -321,9 +363,7 @@ class Conversation {
         onSuccess: () => {
           this.state = { ...this.state, metadata, updatedAt: at }
           const conversation = view(this.state)
-          this.#services.broker.publish(
-            Events.conversationUpdated(Topic.ofConversation(this.state.id), conversation)
-          )
+          this.#publish(Events.conversationUpdated(Topic.ofConversation(this.state.id), conversation))
           reply.succeed(conversation)
         }
       })
@@ -336,6 +376,7 @@ class Conversation {
         onFailure: () => {},
         onSuccess: (state) => {
           this.state = { ...state, lastSeq: Math.max(state.lastSeq, this.state.lastSeq) }
+          this.#seen = this.state.lastSeq
           this.#stale = false
         }
       })
@@ -356,7 +397,8 @@ export const make = Effect.gen(function* () {
   const services: Services = {
     store: yield* ConversationStore,
     writer: yield* MessageWriter,
-    broker: yield* Broker
+    broker: yield* Broker,
+    hub: yield* TopicHub
   }
   return (id: ConversationId): Behaviour<Command, Conversation, NotMember | Unavailable> => ({
     init: (self) =>
@@ -364,7 +406,12 @@ export const make = Effect.gen(function* () {
         Effect.map((state) => {
           // What it had committed and not yet published, nobody else will publish.
           self.onExit((exit) => isAbnormal(exit) && services.broker.publish(Events.interrupted(id)))
-          return new Conversation(services, self, state)
+          const conversation = new Conversation(services, self, state)
+          const topic = Topic.ofConversation(id)
+          services.hub.subscribe(topic, conversation)
+          services.hub.startsAt(topic, state.lastSeq)
+          self.onExit(() => services.hub.unsubscribe(topic, conversation))
+          return conversation
         }),
         Effect.catchTag("NotFound", () => Effect.fail(new NotMember()))
       ),

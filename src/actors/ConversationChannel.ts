@@ -37,9 +37,12 @@ class ConversationChannel implements Channel {
   readonly #services: Services
   /** What was published before the join reply; `undefined` once the channel is open. */
   #waiting: Array<Waiting> | undefined = []
+  /** The number of the last durable event that the socket has. */
   #currentSeq = 0
-  /** Interrupted before the join reply, whose snapshot may be older than what was missed. */
+  /** Its client must resume: told at once, or after the join reply, whose snapshot may be older than what was missed. */
   #isInterrupted = false
+  /** Durable events up to this number exist. */
+  #existing = 0
   /** `undefined` for a client that wants no presence. */
   readonly #presence: ChannelPresence | undefined
 
@@ -63,6 +66,7 @@ class ConversationChannel implements Channel {
   /** The snapshot holds everything up to `currentSeq`: what waits with a lower seq is in it already. */
   snapshotAt(currentSeq: number): void {
     this.#currentSeq = currentSeq
+    this.#services.hub.startsAt(this.topic, currentSeq)
   }
 
   deliver(publication: Publication, frame: SharedFrame): void {
@@ -74,22 +78,37 @@ class ConversationChannel implements Channel {
       return
     }
     if (this.#waiting !== undefined) this.#waiting.push({ publication, frame })
-    else this.#host.send(frame.for(this.#host.serializer), publication.seq === null)
+    else this.#forward(publication, frame)
+  }
+
+  /** What the snapshot or an earlier event has told is not told twice; after a hole the client must resume. */
+  #forward({ seq }: Publication, frame: SharedFrame): void {
+    if (this.#isInterrupted) return
+    if (seq !== null) {
+      if (seq <= this.#currentSeq) return
+      if (seq > this.#currentSeq + 1) return this.#interrupted()
+      this.#currentSeq = seq
+    }
+    this.#host.send(frame.for(this.#host.serializer), seq === null)
+  }
+
+  missed(upTo: number): void {
+    this.#existing = Math.max(this.#existing, upTo)
+    if (this.#waiting === undefined && upTo > this.#currentSeq) this.#interrupted()
   }
 
   #interrupted(): void {
+    this.#isInterrupted = true
     if (this.#waiting === undefined) this.#host.crash(this)
-    else this.#isInterrupted = true
   }
 
   opened(): void {
     const waiting = this.#waiting ?? []
     this.#waiting = undefined
     for (const { publication, frame } of waiting) {
-      if (publication.seq !== null && publication.seq <= this.#currentSeq) continue
-      this.#host.send(frame.for(this.#host.serializer), publication.seq === null)
+      this.#forward(publication, frame)
     }
-    if (this.#isInterrupted) return this.#host.crash(this)
+    if (this.#isInterrupted || this.#existing > this.#currentSeq) return this.#host.crash(this)
     this.#presence?.open()
   }
 

@@ -1,18 +1,31 @@
 /**
  * This node's subscribers by topic. A publication is wrapped into one frame, once, and that frame is handed to
  * every subscriber's outbox in a plain loop: no fiber, no JSON and no Effect per recipient. The hub declares to
- * the Broker the topics this node has subscribers for, and knows nothing of what subscribers are.
+ * the Broker the topics this node has subscribers for, keeps a topic's durable events in order, and knows nothing
+ * of what subscribers are.
  *
  * Gotcha: a subscriber may unsubscribe itself (or others) while a publication is delivered; iterating a Set
  * tolerates that.
  */
-import { Context, Effect, Layer } from "effect"
+import { Context, Duration, Effect, FiberSet, Layer } from "effect"
 import { Broker, type Publication } from "../domain/ports/Broker.ts"
 import { SharedFrame } from "./SharedFrame.ts"
+import { TopicOrder } from "./TopicOrder.ts"
 
 export interface Subscriber {
   readonly deliver: (publication: Publication, frame: SharedFrame) => void
+  /** Durable events up to this number exist. Those that did not come will not come: storage has them. */
+  readonly missed?: (upTo: number) => void
+  /** Ephemeral events, such as changes of members, may have been missed. */
+  readonly inDoubt?: () => void
 }
+
+export interface TopicHubOptions {
+  /** How long an event is held for one that belongs before it and has not come. */
+  readonly patience: Duration.Duration
+}
+
+const defaults: TopicHubOptions = { patience: Duration.millis(300) }
 
 export class TopicHub extends Context.Service<
   TopicHub,
@@ -21,42 +34,98 @@ export class TopicHub extends Context.Service<
     readonly unsubscribe: (topic: string, subscriber: Subscriber) => void
     /** To this node's subscribers only; what other nodes must see goes through the Broker. */
     readonly publishLocal: (publication: Publication) => void
+    /** A subscriber has everything up to this number from storage: the next event it expects is the one after. */
+    readonly startsAt: (topic: string, seq: number) => void
+    /** Events of this topic may have been missed, and storage has them up to this number. */
+    readonly reached: (topic: string, seq: number) => void
     readonly topics: () => number
   }
 >()("messaging-service/actors/TopicHub") {}
 
-export const layer = Layer.effect(
-  TopicHub,
-  Effect.gen(function* () {
-    const broker = yield* Broker
-    const topics = new Map<string, Set<Subscriber>>()
+class Subscribed {
+  readonly subscribers = new Set<Subscriber>()
+  readonly order = new TopicOrder()
+  isWaiting = false
 
-    const publishLocal = (publication: Publication): void => {
-      const subscribers = topics.get(publication.topic)
-      if (subscribers === undefined) return
-      const frame = new SharedFrame(publication.topic, publication.event, publication.payload)
-      for (const subscriber of subscribers) subscriber.deliver(publication, frame)
-    }
-    broker.onPublication(publishLocal)
+  readonly deliver = (publication: Publication): void => {
+    const frame = new SharedFrame(publication.topic, publication.event, publication.payload)
+    for (const subscriber of this.subscribers) subscriber.deliver(publication, frame)
+  }
 
-    return TopicHub.of({
-      publishLocal,
-      subscribe: (topic, subscriber) => {
-        let subscribers = topics.get(topic)
-        if (subscribers === undefined) {
-          topics.set(topic, (subscribers = new Set()))
-          broker.subscribe(topic)
-        }
-        subscribers.add(subscriber)
-      },
-      unsubscribe: (topic, subscriber) => {
-        const subscribers = topics.get(topic)
-        if (subscribers?.delete(subscriber) && subscribers.size === 0) {
-          topics.delete(topic)
-          broker.unsubscribe(topic)
-        }
-      },
-      topics: () => topics.size
+  giveUp(): void {
+    const upTo = this.order.giveUp(this.deliver)
+    for (const subscriber of this.subscribers) subscriber.missed?.(upTo)
+  }
+}
+
+export const layerWith = (options: Partial<TopicHubOptions> = {}) =>
+  Layer.effect(
+    TopicHub,
+    Effect.gen(function* () {
+      const { patience } = { ...defaults, ...options }
+      const broker = yield* Broker
+      const run = yield* FiberSet.makeRuntime<never>()
+      const topics = new Map<string, Subscribed>()
+
+      /** Waits for missing events as long as others come, and `patience` longer. */
+      const wait = (topic: Subscribed): void => {
+        if (topic.isWaiting || !topic.order.isBehind) return
+        topic.isWaiting = true
+        const { last } = topic.order
+        run(
+          Effect.delay(
+            Effect.sync(() => {
+              topic.isWaiting = false
+              if (topic.order.last === last) topic.giveUp()
+              else wait(topic)
+            }),
+            patience
+          )
+        )
+      }
+
+      const publishLocal = (publication: Publication): void => {
+        const topic = topics.get(publication.topic)
+        if (topic === undefined) return
+        if (publication.seq === null) return topic.deliver(publication)
+        topic.order.accept(publication, publication.seq, topic.deliver)
+        wait(topic)
+      }
+      broker.onPublication(publishLocal)
+
+      return TopicHub.of({
+        publishLocal,
+        startsAt: (name, seq) => {
+          const topic = topics.get(name)
+          if (topic === undefined) return
+          topic.order.startsAt(seq)
+          wait(topic)
+        },
+        reached: (name, seq) => {
+          const topic = topics.get(name)
+          if (topic === undefined) return
+          for (const subscriber of topic.subscribers) subscriber.inDoubt?.()
+          topic.order.reached(seq)
+          wait(topic)
+        },
+        subscribe: (name, subscriber) => {
+          let topic = topics.get(name)
+          if (topic === undefined) {
+            topics.set(name, (topic = new Subscribed()))
+            broker.subscribe(name)
+          }
+          topic.subscribers.add(subscriber)
+        },
+        unsubscribe: (name, subscriber) => {
+          const topic = topics.get(name)
+          if (topic?.subscribers.delete(subscriber) && topic.subscribers.size === 0) {
+            topics.delete(name)
+            broker.unsubscribe(name)
+          }
+        },
+        topics: () => topics.size
+      })
     })
-  })
-)
+  )
+
+export const layer = layerWith()

@@ -16,7 +16,8 @@ const broker = Layer.succeed(Broker, {
   publish: () => {},
   subscribe: () => {},
   unsubscribe: () => {},
-  onPublication: () => {}
+  onPublication: () => {},
+  onGap: () => {}
 })
 
 const withTracker = <A, E>(body: Effect.Effect<A, E, PresenceTracker.PresenceTracker | TopicHub.TopicHub>) =>

@@ -38,7 +38,8 @@ const withHub = <A>(body: (hub: TopicHub.TopicHub["Service"], wire: Wire) => A) 
       unsubscribe: (topic) => void wire.interest.push(`-${topic}`),
       onPublication: (receive) => {
         wire.arrive = receive
-      }
+      },
+      onGap: () => {}
     })
     return Effect.map(TopicHub.TopicHub, (hub) => body(hub, wire)).pipe(
       Effect.provide(TopicHub.layer.pipe(Layer.provide(broker)))

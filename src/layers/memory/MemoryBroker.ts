@@ -1,4 +1,4 @@
-/** The Broker of a single node: what is published arrives here, at once, in order. */
+/** The Broker of a single node: what is published arrives here, at once, in order. Nothing can be missed. */
 import { Layer } from "effect"
 import { Broker, type Publication } from "../../domain/ports/Broker.ts"
 
@@ -13,6 +13,7 @@ export const layer = Layer.sync(Broker, () => {
     unsubscribe: (topic) => topics.delete(topic),
     onPublication: (handler) => {
       receive = handler
-    }
+    },
+    onGap: () => {}
   })
 })

@@ -1,0 +1,65 @@
+/**
+ * Repairs what publish/subscribe between nodes has lost. Told by the Broker which topics are in doubt, it asks
+ * storage how far each has come, and tells the hub, whose subscribers know what they have: those behind end, and
+ * their clients resume. Nothing happens where nothing was lost.
+ */
+import { Context, Effect, Latch, Layer, Schedule } from "effect"
+import { Broker } from "../domain/ports/Broker.ts"
+import { ConversationStore } from "../domain/ports/ConversationStore.ts"
+import * as Topic from "../domain/Topic.ts"
+import { TopicHub } from "./TopicHub.ts"
+
+export class TopicRepair extends Context.Service<
+  TopicRepair,
+  {
+    /** The supervision tree runs it. Meanwhile topics in doubt wait; there are no more of them than topics. */
+    readonly run: Effect.Effect<never>
+  }
+>()("messaging-service/actors/TopicRepair") {}
+
+/** Questions to storage at a time. */
+const CONCURRENCY = 8
+
+/** Storage is away as well: it is asked until it answers. */
+const retry = Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("5 seconds")]).pipe(
+  Schedule.jittered
+)
+
+export const layer = Layer.effect(
+  TopicRepair,
+  Effect.gen(function* () {
+    const broker = yield* Broker
+    const hub = yield* TopicHub
+    const store = yield* ConversationStore
+    const inDoubt = new Set<string>()
+    const filled = Latch.makeUnsafe(false)
+
+    const doubt = (topics: ReadonlyArray<string>): void => {
+      for (const topic of topics) inDoubt.add(topic)
+      if (inDoubt.size > 0) filled.openUnsafe()
+    }
+    broker.onGap(doubt)
+
+    const repair = (name: string): Effect.Effect<void> => {
+      const topic = Topic.parse(name)
+      if (topic?.kind !== "conversation") return Effect.void
+      return store.lastSeq(topic.conversationId).pipe(
+        Effect.retry({ schedule: retry, while: (error) => error._tag === "Unavailable" }),
+        Effect.map((seq) => hub.reached(name, seq)),
+        // It was deleted.
+        Effect.ignore
+      )
+    }
+
+    const next = Effect.suspend(() => {
+      const topics = Array.from(inDoubt)
+      inDoubt.clear()
+      filled.closeUnsafe()
+      return Effect.forEach(topics, repair, { concurrency: CONCURRENCY, discard: true }).pipe(
+        Effect.onError(() => Effect.sync(() => doubt(topics)))
+      )
+    })
+
+    return TopicRepair.of({ run: Effect.forever(Effect.andThen(filled.await, next)) })
+  })
+)

@@ -1,0 +1,105 @@
+/** The Broker's contract on both implementations, and what the one on Redis does when Redis fails it. */
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Duration, Effect, Layer, Logger, Redacted } from "effect"
+import { Broker } from "../../src/domain/ports/Broker.ts"
+import * as MemoryBroker from "../../src/layers/memory/MemoryBroker.ts"
+import * as Redis from "../../src/layers/Redis.ts"
+import * as RedisBroker from "../../src/layers/RedisBroker.ts"
+import { brokerContract, Node, publication, subscribe } from "../contract/Broker.ts"
+import * as Poll from "../support/Poll.ts"
+import * as RedisServer from "../support/RedisServer.ts"
+
+/** A node of its own: another building of the same layers. */
+const node = Effect.fnUntraced(function* (url: string) {
+  const redis = Redis.layer({
+    url: Redacted.make(url),
+    connections: 1,
+    connectTimeout: Duration.seconds(1),
+    commandTimeout: Duration.millis(500)
+  })
+  const pubsub = Layer.effectDiscard(
+    Effect.flatMap(Redis.Redis, ({ pubsub }) => Effect.forkScoped(pubsub.run))
+  )
+  const layer = Layer.provideMerge(pubsub, RedisBroker.layer).pipe(
+    Layer.provideMerge(redis),
+    Layer.provide(Logger.layer([]))
+  )
+  const context = yield* Layer.buildWithMemoMap(layer, Layer.makeMemoMapUnsafe(), yield* Effect.scope)
+  const { pubsub: connection } = Context.get(context, Redis.Redis)
+  yield* Poll.until(() => connection.isConnected)
+  return { node: new Node(Context.get(context, Broker)), connection }
+})
+
+const memory = (count: number) =>
+  Effect.forEach(Array.from({ length: count }), () =>
+    Effect.map(Layer.build(Layer.fresh(MemoryBroker.layer)), (context) => new Node(Context.get(context, Broker)))
+  )
+
+const onRedis = Effect.fnUntraced(function* (count: number) {
+  const redis = yield* RedisServer.make()
+  return yield* Effect.forEach(Array.from({ length: count }), () => Effect.map(node(redis.url), ({ node }) => node))
+})
+
+brokerContract("memory", memory, false)
+brokerContract("Redis", onRedis, true)
+
+describe("The Redis broker", () => {
+  it.live("serves its own node while Redis is gone, subscribes again, and puts every topic in doubt", () =>
+    Effect.gen(function* () {
+      const redis = yield* RedisServer.make()
+      const [{ connection, node: here }, { node: there }] = [yield* node(redis.url), yield* node(redis.url)]
+      for (const topic of ["a", "b"]) yield* subscribe(there, topic)
+      yield* subscribe(here, "a")
+      yield* redis.kill9
+      yield* Poll.until(() => !connection.isConnected)
+      here.broker.publish(publication("a", { payload: "local" }))
+      assert.deepStrictEqual(here.payloads, ["local"])
+      here.broker.subscribe("c")
+      here.broker.unsubscribe("a")
+
+      const before = there.doubts.length
+      yield* redis.restart({ empty: true })
+      yield* Poll.until(() => ["a", "b"].every((topic) => there.doubts.slice(before).includes(topic)))
+      yield* Poll.until(() => here.doubts.includes("c"))
+      there.broker.publish(publication("c", { payload: "to here" }))
+      here.broker.publish(publication("b", { payload: "to there" }))
+      yield* Poll.until(() => there.payloads.includes("to there") && here.payloads.includes("to here"))
+      assert.isFalse(there.payloads.includes("local"), "what was published meanwhile is for storage to repair")
+    })
+  )
+
+  it.live("makes other nodes compare with storage when only this one was cut off", () =>
+    Effect.gen(function* () {
+      const redis = yield* RedisServer.make()
+      const [{ connection }, { connection: untouched, node: there }] = [
+        yield* node(redis.url),
+        yield* node(redis.url)
+      ]
+      for (const topic of ["a", "b"]) yield* subscribe(there, topic)
+      const before = there.doubts.length
+      connection.drop()
+      yield* Poll.until(() => there.doubts.length >= before + 2)
+      assert.deepStrictEqual(there.doubts.slice(before).sort(), ["a", "b"])
+      assert.isTrue(untouched.isConnected)
+    })
+  )
+
+  it.live("subscribes to many topics at once, and again after an outage", () =>
+    Effect.gen(function* () {
+      const redis = yield* RedisServer.make()
+      const [{ node: here }, { node: there }] = [yield* node(redis.url), yield* node(redis.url)]
+      const topics = Array.from({ length: 5_000 }, (_, i) => `topic ${i}`)
+      for (const topic of topics) there.broker.subscribe(topic)
+      yield* Poll.until(() => new Set(there.doubts).size === topics.length)
+      const before = there.doubts.length
+      yield* redis.kill9
+      yield* redis.restart()
+      yield* Poll.until(() => new Set(there.doubts.slice(before)).size === topics.length)
+      const last = publication(topics.at(-1)!)
+      yield* Poll.until(() => {
+        here.broker.publish(last)
+        return there.got.length > 0
+      })
+    })
+  )
+})
