@@ -1,10 +1,6 @@
 /**
  * Messages. `seq` is the number of the event that created one, `version_seq` that of its last change: the first
  * orders history, the second is what catching up reads. `content` is opaque bytes; a tombstone has none.
- *
- * `conversation_id` has no foreign key: checking one costs as much again as storing the message (docs/adr/0002), and
- * `append_messages`, which alone adds messages, holds the conversation's row locked as it does. Conversations are
- * never deleted, only made inactive.
  */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
@@ -14,7 +10,7 @@ export default Effect.gen(function* () {
   yield* sql`
     CREATE TABLE messages (
       id uuid PRIMARY KEY,
-      conversation_id uuid NOT NULL,
+      conversation_id uuid NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
       seq bigint NOT NULL CHECK (seq >= 1),
       version_seq bigint NOT NULL,
       sender_id uuid NOT NULL,
