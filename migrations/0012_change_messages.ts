@@ -147,8 +147,8 @@ export default Effect.gen(function* () {
           message_version := target.version_seq;
         END IF;
 
-        -- What an edited message looks like besides its new content: the event shows all of it.
-        IF kinds[i] = 'edit' AND outcome = 0 THEN
+        -- What the message looks like besides its content: the event shows all of it.
+        IF kinds[i] IN ('edit', 'delete') AND outcome = 0 THEN
           SELECT m.edited_at, m.metadata, EXISTS (SELECT FROM pinned_messages p WHERE p.message_id = m.id), (
             SELECT jsonb_agg(
               jsonb_build_object('reaction', g.reaction, 'user_ids', g.user_ids) ORDER BY g.first_at, g.reaction

@@ -108,7 +108,9 @@ const conversations = LocalConversations.layer.pipe(
         mailbox: config.maxConversationMailbox,
         maxActive: config.maxConversations,
         idleTimeout: config.conversationIdleTimeout,
-        askTimeout: config.askTimeout
+        askTimeout: config.askTimeout,
+        editWindow: config.editWindow,
+        deleteWindow: config.deleteWindow
       })
     )
   ),

@@ -10,6 +10,7 @@
  */
 import { Effect, Result } from "effect"
 import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
+import { type Change, type Changed, type ChangeLimits, type ChangeRefusal, judge } from "../domain/Changes.ts"
 import type { SendMessage, Sent } from "../domain/Commands.ts"
 import {
   advance,
@@ -28,10 +29,17 @@ import {
 import { Forbidden, NotFound, NotMember, type Overloaded, type Unavailable } from "../domain/Errors.ts"
 import type { Caller } from "../domain/Identity.ts"
 import type { ConversationId, MessageId, SessionId, UserId } from "../domain/Ids.ts"
-import type { Metadata } from "../domain/Message.ts"
+import type { Message, Metadata } from "../domain/Message.ts"
 import { Broker, type Publication } from "../domain/ports/Broker.ts"
 import { ConversationStore } from "../domain/ports/ConversationStore.ts"
-import { type AppendError, MessageWriter, type NewMessage } from "../domain/ports/MessageWriter.ts"
+import {
+  type AppendError,
+  type ChangeError,
+  type ChangeOutcome,
+  MessageWriter,
+  type NewChange,
+  type NewMessage
+} from "../domain/ports/MessageWriter.ts"
 import * as Topic from "../domain/Topic.ts"
 import type { Behaviour, Self } from "./Behaviour.ts"
 import * as Events from "./ConversationEvents.ts"
@@ -45,6 +53,8 @@ export interface MemberSnapshot {
   readonly role: Role
   readonly currentSeq: number
   readonly positions: Readonly<Record<string, ReadPosition>>
+  /** Where the conversation stood when the member last deleted a message for themselves; 0 for never. */
+  readonly lastHiddenSeq: number
 }
 
 export type Command =
@@ -54,6 +64,15 @@ export type Command =
       readonly message: SendMessage
       readonly at: number
       readonly reply: ReplyTo<Sent, NotMember | Forbidden | AppendError>
+    }
+  | {
+      readonly _tag: "Change"
+      readonly caller: Caller
+      /** As storage had it just before; `undefined` where the caller sees no such message. */
+      readonly target: Message | undefined
+      readonly change: Change
+      readonly at: number
+      readonly reply: ReplyTo<Changed, ChangeRefusal | ChangeError>
     }
   | { readonly _tag: "Snapshot"; readonly userId: UserId; readonly reply: ReplyTo<MemberSnapshot, NotMember> }
   | {
@@ -104,6 +123,7 @@ interface Services {
   readonly store: ConversationStore["Service"]
   readonly writer: MessageWriter["Service"]
   readonly broker: Broker["Service"]
+  readonly limits: ChangeLimits
   readonly hub: TopicHub["Service"]
 }
 
@@ -178,6 +198,8 @@ class Conversation implements Subscriber {
     switch (command._tag) {
       case "Post":
         return this.#post(command.caller, command.message, command.at, command.reply)
+      case "Change":
+        return this.#change(command)
       case "Snapshot":
         return answer(
           command.reply,
@@ -210,7 +232,8 @@ class Conversation implements Subscriber {
       conversation: view(this.state),
       role: member.role,
       currentSeq: this.state.lastSeq,
-      positions: positions(this.state)
+      positions: positions(this.state),
+      lastHiddenSeq: member.lastHiddenSeq
     }
   }
 
@@ -240,16 +263,49 @@ class Conversation implements Subscriber {
       if (Result.isFailure(result)) return void reply.fail(result.failure)
       const { duplicate, id, sentAt, seq } = result.success
       if (!duplicate) {
-        this.#committed(seq, userId)
+        this.#committed(seq)
+        this.#stopTyping(userId, null)
         this.#publish(Events.newMessage(Events.fresh(fresh, result.success)))
       }
       reply.succeed({ message_id: id, seq, sent_at: new Date(sentAt).toISOString(), duplicate })
     })
   }
 
-  #committed(seq: number, senderId: UserId): void {
+  #change({ at, caller, change, reply, target }: Extract<Command, { readonly _tag: "Change" }>): void {
+    const { userId } = caller.identity
+    const judged = judge(this.state, userId, target, change, at, this.#services.limits)
+    if (Result.isFailure(judged)) return void reply.fail(judged.failure)
+    const wanted: NewChange = {
+      id: uuidV7Unsafe(),
+      conversationId: this.state.id,
+      messageId: judged.success.id,
+      userId,
+      at,
+      change
+    }
+    this.#services.writer.change(wanted, (result) => {
+      if (Result.isFailure(result)) return void reply.fail(result.failure)
+      const { changed, versionSeq } = result.success
+      if (changed) this.#changed(caller, judged.success, wanted, result.success)
+      reply.succeed({ message_id: wanted.messageId, version_seq: versionSeq, changed })
+    })
+  }
+
+  #changed(caller: Caller, target: Message, change: NewChange, outcome: ChangeOutcome): void {
+    if (change.change.kind !== "hide") {
+      this.#committed(outcome.versionSeq)
+      this.#publish(Events.messageChanged(target, change, change.change, outcome))
+      return
+    }
+    const member = this.state.members.get(change.userId)
+    if (member !== undefined) {
+      this.state.members.set(member.userId, { ...member, lastHiddenSeq: this.state.lastSeq })
+    }
+    this.#publish(Events.messageHidden(change.userId, this.state.id, change.messageId, caller.sessionId))
+  }
+
+  #committed(seq: number): void {
     this.state = { ...this.state, lastSeq: Math.max(this.state.lastSeq, seq) }
-    this.#stopTyping(senderId, null)
   }
 
   #advance(
@@ -393,8 +449,9 @@ const answer = <A, E>(reply: ReplyTo<A, E>, result: Result.Result<A, E>): void =
   void (Result.isSuccess(result) ? reply.succeed(result.success) : reply.fail(result.failure))
 
 /** Builds the behaviour of any conversation's actor. */
-export const make = Effect.gen(function* () {
+export const make = Effect.fnUntraced(function* (limits: ChangeLimits) {
   const services: Services = {
+    limits,
     store: yield* ConversationStore,
     writer: yield* MessageWriter,
     broker: yield* Broker,

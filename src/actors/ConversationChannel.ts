@@ -4,6 +4,7 @@
  * waits until the join reply is written, so nothing falls between and nothing comes twice.
  */
 import { Effect, Result } from "effect"
+import { decodeChange } from "../domain/ChangeRequests.ts"
 import { History, JoinConversation, SendMessage, UpTo } from "../domain/Commands.ts"
 import { decoder } from "../domain/Decode.ts"
 import type { InvalidInput, Refusal } from "../domain/Errors.ts"
@@ -149,8 +150,13 @@ class ConversationChannel implements Channel {
         return this.#answer(ref, decodeHistory(payload), (page) =>
           conversations.history(caller.identity, this.#id, page)
         )
-      default:
-        return Effect.sync(() => unknownEvent(this.#host, this, ref, event))
+      default: {
+        const asked = decodeChange(event, payload)
+        if (asked === undefined) return Effect.sync(() => unknownEvent(this.#host, this, ref, event))
+        return this.#pipelined(ref, asked, ({ change, messageId }) =>
+          conversations.change(caller, this.#id, messageId, change)
+        )
+      }
     }
   }
 

@@ -2,11 +2,12 @@
  * The events a conversation tells its subscribers, as publications. Payloads are encoded here, once; everything
  * behind this point passes them on as text.
  */
+import type { Change } from "../domain/Changes.ts"
 import { type ConversationView, type Member, memberView } from "../domain/Conversation.ts"
-import type { ConversationId, SessionId, UserId } from "../domain/Ids.ts"
+import type { ConversationId, MessageId, SessionId, UserId } from "../domain/Ids.ts"
 import type { Message } from "../domain/Message.ts"
 import type { Publication } from "../domain/ports/Broker.ts"
-import type { Appended, NewMessage } from "../domain/ports/MessageWriter.ts"
+import type { Appended, ChangeOutcome, NewChange, NewMessage } from "../domain/ports/MessageWriter.ts"
 import * as Topic from "../domain/Topic.ts"
 
 /** The wire shape of a message that was stored just now. */
@@ -58,6 +59,62 @@ const ephemeral = (
 
 export const newMessage = (message: Message): Publication =>
   durable(Topic.ofConversation(message.conversation_id), "new_message", message.seq, message)
+
+/** An edited or deleted message as a whole: what of it never changes is in `target`, an older version of it. */
+const whole = (target: Message, content: string | null, { rest, versionSeq }: ChangeOutcome): Message => ({
+  ...target,
+  version_seq: versionSeq,
+  content,
+  is_deleted: content === null,
+  ...(rest === undefined
+    ? {}
+    : {
+        metadata: rest.metadata,
+        edited_at: rest.editedAt === null ? null : new Date(rest.editedAt).toISOString(),
+        is_pinned: rest.isPinned,
+        reactions: rest.reactions
+      }),
+  attachments: content === null ? [] : target.attachments
+})
+
+/** All but the deletion for oneself, which nobody else sees. */
+export type PublicChange = Exclude<Change, { readonly kind: "hide" }>
+
+/** A change that took a number, which is each of these events' `seq`, or `version_seq` in a message's own shape. */
+export const messageChanged = (
+  target: Message,
+  { at, conversationId, messageId, userId }: NewChange,
+  change: PublicChange,
+  outcome: ChangeOutcome
+): Publication => {
+  const seq = outcome.versionSeq
+  const tell = (event: string, payload: object) =>
+    durable(Topic.ofConversation(conversationId), event, seq, payload)
+  const ids = { conversation_id: conversationId, message_id: messageId, seq }
+  switch (change.kind) {
+    case "edit":
+      return tell("message_edited", whole(target, change.content, outcome))
+    case "delete":
+      return tell("message_deleted", whole(target, null, outcome))
+    case "react":
+      return tell("reaction_added", { ...ids, reaction: change.reaction, user_id: userId })
+    case "unreact":
+      return tell("reaction_removed", { ...ids, reaction: change.reaction, user_id: userId })
+    case "pin":
+      return tell("message_pinned", { ...ids, pinned_by: userId, pinned_at: new Date(at).toISOString() })
+    case "unpin":
+      return tell("message_unpinned", { ...ids, unpinned_by: userId })
+  }
+}
+
+/** To the other devices of a user who deleted a message for themselves. */
+export const messageHidden = (
+  userId: UserId,
+  id: ConversationId,
+  messageId: MessageId,
+  except: SessionId | null
+): Publication =>
+  ephemeral(Topic.ofUser(userId), "message_hidden", { conversation_id: id, message_id: messageId }, except)
 
 export const typing = (
   id: ConversationId,

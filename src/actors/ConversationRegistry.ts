@@ -2,7 +2,7 @@
  * The active conversations of this node: asks go to the live actor, or start it. What the registry itself can
  * answer (a full mailbox, a stopped actor, a deadline) is put into the terms of the domain here, in one place.
  */
-import { Context, type Duration, Effect, Layer } from "effect"
+import { Context, Duration, Effect, Layer } from "effect"
 import { type NotMember, Overloaded, Unavailable } from "../domain/Errors.ts"
 import type { ConversationId } from "../domain/Ids.ts"
 import type { ChildSpec } from "../supervisors/ChildSpec.ts"
@@ -18,6 +18,9 @@ export interface ConversationOptions {
   readonly maxActive: number
   readonly idleTimeout: Duration.Input
   readonly askTimeout: Duration.Input
+  /** How long after the sending a message may be edited, and deleted for everyone, by its sender. */
+  readonly editWindow: Duration.Input
+  readonly deleteWindow: Duration.Input
 }
 
 /** The commands that are answered, by name: what they carry, and what comes back. */
@@ -50,7 +53,10 @@ export const layer = (options: ConversationOptions) =>
     Effect.gen(function* () {
       const registry = Registry.make({
         id: "ConversationSupervisor",
-        behaviour: yield* makeBehaviour,
+        behaviour: yield* makeBehaviour({
+          editWindow: Duration.toMillis(options.editWindow),
+          deleteWindow: Duration.toMillis(options.deleteWindow)
+        }),
         capacity: options.mailbox,
         callTimeout: options.askTimeout,
         idleTimeout: options.idleTimeout,

@@ -7,6 +7,7 @@
  */
 import type { Effect } from "effect"
 import { Context } from "effect"
+import type { Change, Changed } from "../domain/Changes.ts"
 import type { AddMembers, CreateConversation, History, SendMessage, Sent } from "../domain/Commands.ts"
 import type { ConversationView, MemberView, ReadPosition, Role } from "../domain/Conversation.ts"
 import type {
@@ -23,11 +24,14 @@ import type { ConversationId, MessageId, UserId } from "../domain/Ids.ts"
 import type { Message, Metadata } from "../domain/Message.ts"
 import type { AdmissionRefusal } from "../domain/ports/Admission.ts"
 import type { ConversationPage } from "../domain/ports/ConversationStore.ts"
+import type { Pin } from "../domain/ports/MessageStore.ts"
 
 /** Any ask of a conversation may be answered by these. */
 export type AskError = NotMember | Overloaded | Unavailable
 
 export type SendError = AdmissionRefusal | InvalidInput | Forbidden | NotFound | AskError
+
+export type ChangeError = Conflict | SendError
 
 /** What a member gets at the join of `conversation:{id}`, or a resume after `last_seq`. */
 export interface Snapshot {
@@ -38,6 +42,8 @@ export interface Snapshot {
   readonly messages: ReadonlyArray<Message>
   readonly has_more: boolean
   readonly read_positions: Readonly<Record<string, ReadPosition>>
+  /** Messages that the caller deleted for themselves on another device and this one may still show. */
+  readonly hidden_ids: ReadonlyArray<MessageId>
 }
 
 export interface MessagePage {
@@ -96,6 +102,15 @@ export class Conversations extends Context.Service<
       id: ConversationId,
       message: SendMessage
     ) => Effect.Effect<Sent, SendError>
+    /** Two steps like `post`, and in one order with it. */
+    readonly change: (
+      caller: Caller,
+      id: ConversationId,
+      messageId: MessageId,
+      change: Change
+    ) => Effect.Effect<Effect.Effect<Changed, ChangeError>, ChangeError>
+    /** Newest pin first; as many as there may be. */
+    readonly pins: (caller: Identity, id: ConversationId) => Effect.Effect<ReadonlyArray<Pin>, AskError>
     readonly history: (
       caller: Identity,
       id: ConversationId,

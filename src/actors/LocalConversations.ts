@@ -1,6 +1,7 @@
 /** `Conversations` on one node: every conversation's actor is in this process's registry. */
 import { Clock, Effect, Layer } from "effect"
 import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
+import type { Change } from "../domain/Changes.ts"
 import { DEFAULT_PAGE, MAX_MEMBERS } from "../domain/Commands.ts"
 import { InvalidInput, NotFound, NotMember } from "../domain/Errors.ts"
 import type { Identity } from "../domain/Identity.ts"
@@ -16,6 +17,8 @@ import { type AskError, Conversations, type Snapshot } from "./Conversations.ts"
 
 /** Events a resume answers with at the most; a client further behind resumes again from what it got. */
 const MAX_CATCH_UP = 1_000
+
+type Edit = Extract<Change, { readonly kind: "edit" }>
 
 const invalid = (path: string, message: string) => new InvalidInput({ issues: [{ path, message }] })
 
@@ -40,8 +43,36 @@ export const layer = Layer.effect(
       return registry.ask(id, "Post", { caller, message: admitted, at })
     })
 
+    /** What the caller may see is left to the query only where they have hidden anything. */
+    const viewerOf = (caller: Identity, { lastHiddenSeq }: { readonly lastHiddenSeq: number }) =>
+      lastHiddenSeq > 0 ? caller.userId : undefined
+
+    const change: Conversations["Service"]["change"] = Effect.fnUntraced(
+      function* (caller, id, messageId, wanted) {
+        const snapshot = yield* snapshotOf(caller.identity, id)
+        const admitted = wanted.kind === "edit" ? yield* admitEdit(caller.identity, id, wanted) : wanted
+        // Hiding again what is hidden already is no mistake.
+        const viewer = wanted.kind === "hide" ? undefined : viewerOf(caller.identity, snapshot)
+        const target = yield* messages.get(messageId, viewer)
+        const at = yield* Clock.currentTimeMillis
+        return registry.ask(id, "Change", { caller, target, change: admitted, at })
+      }
+    )
+
+    const admitEdit = (caller: Identity, id: ConversationId, edit: Edit) =>
+      edit.metadata === null
+        ? Effect.map(admission.message(caller, id, { content: edit.content }), ({ content }) => ({
+            ...edit,
+            content
+          }))
+        : Effect.map(
+            admission.message(caller, id, { content: edit.content, metadata: edit.metadata }),
+            (admitted) => ({ ...edit, ...admitted })
+          )
+
     return Conversations.of({
       post,
+      change,
       send: (caller, id, message) => Effect.flatten(post(caller, id, message)),
 
       create: Effect.fn("Conversations.create")(function* (caller, input) {
@@ -99,33 +130,44 @@ export const layer = Layer.effect(
       removeMember: (caller, id, userId) => registry.ask(id, "RemoveMember", { by: caller.userId, userId }),
 
       history: Effect.fn("Conversations.history")(function* (caller, id, page) {
-        yield* snapshotOf(caller, id)
+        const viewer = viewerOf(caller, yield* snapshotOf(caller, id))
         const limit = page.limit ?? DEFAULT_PAGE
         if (page.after_seq !== undefined) {
-          const found = yield* messages.after(id, page.after_seq, limit + 1)
+          const found = yield* messages.after(id, page.after_seq, limit + 1, viewer)
           return { items: found.slice(0, limit), has_more: found.length > limit }
         }
-        const found = yield* messages.before(id, page.before_seq, limit + 1)
+        const found = yield* messages.before(id, page.before_seq, limit + 1, viewer)
         return { items: found.slice(-limit), has_more: found.length > limit }
       }),
 
       message: Effect.fn("Conversations.message")(function* (caller, id, messageId) {
-        yield* snapshotOf(caller, id)
-        const message = yield* messages.get(messageId)
+        const viewer = viewerOf(caller, yield* snapshotOf(caller, id))
+        const message = yield* messages.get(messageId, viewer)
         if (message?.conversation_id !== id) return yield* new NotFound({ what: "message" })
         return message
       }),
 
+      pins: Effect.fn("Conversations.pins")(function* (caller, id) {
+        return yield* messages.pins(id, viewerOf(caller, yield* snapshotOf(caller, id)))
+      }),
+
       join: Effect.fnUntraced(function* (caller, id, lastSeq): Effect.fn.Return<Snapshot, AskError> {
-        const { conversation, currentSeq, positions, role } = yield* snapshotOf(caller, id)
+        const snapshot = yield* snapshotOf(caller, id)
+        const { conversation, currentSeq, lastHiddenSeq, positions, role } = snapshot
+        const viewer = viewerOf(caller, snapshot)
         const resumed = lastSeq !== undefined
         const limit = resumed ? MAX_CATCH_UP : DEFAULT_PAGE
         const upToDate = currentSeq === 0 || (resumed && lastSeq >= currentSeq)
         const found = upToDate
           ? []
           : resumed
-            ? yield* messages.catchUp(id, lastSeq, limit + 1)
-            : yield* messages.before(id, undefined, limit + 1)
+            ? yield* messages.catchUp(id, lastSeq, limit + 1, viewer)
+            : yield* messages.before(id, undefined, limit + 1, viewer)
+        // At the position of a device that missed it, or later: see `MessageStore.hiddenSince`.
+        const hidden_ids =
+          resumed && viewer !== undefined && lastHiddenSeq >= lastSeq
+            ? yield* messages.hiddenSince(id, viewer, lastSeq, limit)
+            : []
         const page = resumed ? found.slice(0, limit) : found.slice(-limit)
         return {
           conversation,
@@ -134,7 +176,8 @@ export const layer = Layer.effect(
           resumed,
           messages: upTo(currentSeq, page),
           has_more: found.length > limit,
-          read_positions: positions
+          read_positions: positions,
+          hidden_ids
         }
       }),
 

@@ -6,7 +6,7 @@ import { Result, Schema } from "effect"
 import { authorize, type Member, type State } from "./Conversation.ts"
 import { Conflict, Forbidden, NotFound, type NotMember } from "./Errors.ts"
 import { MessageId, type UserId } from "./Ids.ts"
-import { type Message, Metadata, Seq } from "./Message.ts"
+import { type Message, type Metadata, Seq } from "./Message.ts"
 
 /** Different reactions one message may have. */
 export const MAX_REACTIONS = 20
@@ -41,28 +41,9 @@ export type Change =
       /** The `version_seq` that the caller has seen; `null` edits whatever is there. */
       readonly expected: number | null
     }
-  | { readonly kind: "delete" | "hide" | "pin" | "unpin" }
+  | { readonly kind: "hide" }
+  | { readonly kind: "delete" | "pin" | "unpin" }
   | { readonly kind: "react" | "unreact"; readonly reaction: string }
-
-/** `edit_message`; with `version_seq` only that version is edited. */
-export const EditMessage = Schema.Struct({
-  message_id: MessageId,
-  content: Schema.String,
-  metadata: Schema.optionalKey(Metadata),
-  version_seq: Schema.optionalKey(Seq)
-})
-
-/** `delete_message`: for oneself, or for everyone. */
-export const DeleteMessage = Schema.Struct({
-  message_id: MessageId,
-  scope: Schema.Literals(["me", "everyone"])
-})
-
-/** `add_reaction` and `remove_reaction`. */
-export const ReactToMessage = Schema.Struct({ message_id: MessageId, reaction: ReactionKey })
-
-/** `pin_message` and `unpin_message`. */
-export const OneMessage = Schema.Struct({ message_id: MessageId })
 
 /**
  * The answer to a change: the message's version after it. `changed` is false where everything was as asked already;
@@ -81,7 +62,6 @@ export type ChangeRefusal = NotMember | Forbidden | NotFound | Conflict
 
 export const deletedAlready = new Conflict({ what: "the message is deleted" })
 
-const ok = Result.succeed<void>(undefined)
 const forbid = (rule: string) => Result.fail(new Forbidden({ rule }))
 
 const age = (target: Message, now: number): number => now - Date.parse(target.sent_at)
@@ -91,11 +71,11 @@ const edit = (
   target: Message,
   now: number,
   limits: ChangeLimits
-): Result.Result<void, ChangeRefusal> => {
+): Result.Result<Message, ChangeRefusal> => {
   if (target.sender_id !== member.userId) return forbid("edit:sender_only")
   if (target.message_type === "system") return forbid("edit:system_message")
   if (target.is_deleted) return Result.fail(deletedAlready)
-  return age(target, now) > limits.editWindow ? forbid("edit:too_late") : ok
+  return age(target, now) > limits.editWindow ? forbid("edit:too_late") : Result.succeed(target)
 }
 
 const remove = (
@@ -104,14 +84,16 @@ const remove = (
   target: Message,
   now: number,
   limits: ChangeLimits
-): Result.Result<void, ChangeRefusal> => {
-  if (state.type === "group" && member.role !== "member") return ok
+): Result.Result<Message, ChangeRefusal> => {
+  if (state.type === "group" && member.role !== "member") return Result.succeed(target)
   if (target.sender_id !== member.userId) return forbid("delete:sender_only")
   if (target.message_type === "system") return forbid("delete:system_message")
-  return age(target, now) > limits.deleteWindow && !target.is_deleted ? forbid("delete:too_late") : ok
+  return age(target, now) > limits.deleteWindow && !target.is_deleted
+    ? forbid("delete:too_late")
+    : Result.succeed(target)
 }
 
-/** Whether `userId` may do this to `target` now. `undefined`: there is no such message, as far as they can see. */
+/** The target, when `userId` may do this to it now. `undefined`: there is no such message, as far as they can see. */
 export const judge = (
   state: State,
   userId: UserId,
@@ -119,7 +101,7 @@ export const judge = (
   change: Change,
   now: number,
   limits: ChangeLimits
-): Result.Result<void, ChangeRefusal> => {
+): Result.Result<Message, ChangeRefusal> => {
   const isPinning = change.kind === "pin" || change.kind === "unpin"
   const allowed = authorize(state, userId, isPinning ? "pin" : "change")
   if (Result.isFailure(allowed)) return Result.fail(allowed.failure)
@@ -131,10 +113,10 @@ export const judge = (
       return remove(state, allowed.success, target, now, limits)
     case "react":
     case "pin":
-      return target.is_deleted ? Result.fail(deletedAlready) : ok
+      return target.is_deleted ? Result.fail(deletedAlready) : Result.succeed(target)
     case "hide":
     case "unreact":
     case "unpin":
-      return ok
+      return Result.succeed(target)
   }
 }

@@ -61,12 +61,12 @@ export const outcomeOf = (row: OutcomeRow): Outcome =>
     : Result.succeed({
         versionSeq: row.message_version,
         changed: row.outcome === 0,
-        edited:
-          row.message_edited_at === null
+        rest:
+          row.message_metadata === null
             ? undefined
             : {
-                editedAt: row.message_edited_at.getTime(),
-                metadata: row.message_metadata ?? {},
+                editedAt: row.message_edited_at?.getTime() ?? null,
+                metadata: row.message_metadata,
                 reactions: row.message_reactions ?? [],
                 isPinned: row.message_is_pinned === true
               }

@@ -195,6 +195,12 @@ export const settings = {
     "5 minutes",
     "A conversation nobody asks anything of leaves memory."
   ),
+  editWindow: duration("EDIT_WINDOW", "24 hours", "How long after the sending a message may be edited."),
+  deleteWindow: duration(
+    "DELETE_WINDOW",
+    "24 hours",
+    "How long after the sending its sender may delete a message for everyone. Owners and admins of a group always may."
+  ),
   askTimeout: duration("ASK_TIMEOUT", "10 seconds", "Deadline of a request to a conversation."),
   drainTimeout: duration("DRAIN_TIMEOUT", "10 seconds", "How long sockets are closed over, at a shutdown."),
 

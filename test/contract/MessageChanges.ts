@@ -62,7 +62,7 @@ export const messageChangesContract = <E>(
           assert.deepStrictEqual(yield* change(newChange(id, sent.id, edit("a\0b"), { at })), {
             versionSeq: 4,
             changed: true,
-            edited: {
+            rest: {
               editedAt: at,
               metadata: { a: "1" },
               reactions: [{ reaction: "👍", user_ids: [ann] }],
@@ -91,7 +91,7 @@ export const messageChangesContract = <E>(
             const made = newChange(id, sent.id, first, { userId: ann })
             return Effect.all([change(made), change({ ...made, id: messageId() })])
           }
-          const unchanged = { versionSeq: 1, changed: false, edited: undefined }
+          const unchanged = { versionSeq: 1, changed: false, rest: undefined }
           assert.deepStrictEqual(yield* twice(edit("as it is")), [unchanged, unchanged])
           assert.deepStrictEqual(yield* twice(edit("as it is", { metadata: { a: "1" } })), [
             unchanged,

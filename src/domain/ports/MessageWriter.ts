@@ -63,10 +63,10 @@ export interface NewChange {
   readonly change: Change
 }
 
-/** What an edited message looks like besides its new content. */
-export interface EditedState {
+/** What else may have changed of a message that is shown as a whole. */
+export interface RestOfMessage {
   /** Unix ms. */
-  readonly editedAt: number
+  readonly editedAt: number | null
   readonly metadata: Metadata
   readonly reactions: ReadonlyArray<Reaction>
   readonly isPinned: boolean
@@ -76,8 +76,8 @@ export interface ChangeOutcome {
   /** The message's `version_seq` now: the change's own number where it took one. */
   readonly versionSeq: number
   readonly changed: boolean
-  /** Of an edit that changed something. */
-  readonly edited?: EditedState | undefined
+  /** Of an edit or a deletion that changed something. */
+  readonly rest?: RestOfMessage | undefined
 }
 
 /**

@@ -68,7 +68,8 @@ export const layer = (control: Control) =>
               resumed: lastSeq !== undefined,
               messages: messages.filter((m) => m.seq > (lastSeq ?? 0)),
               has_more: false,
-              read_positions: {}
+              read_positions: {},
+              hidden_ids: []
             } satisfies Snapshot
           }),
         post: ({ identity }, id, input) =>
