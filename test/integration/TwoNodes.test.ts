@@ -1,0 +1,224 @@
+/**
+ * Two nodes on one Postgres and one Redis, each with its own clients of the same conversations, and Redis taken from
+ * them under load: nobody's send waits for Redis, and everybody ends with every message, once and in order.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import type { Message } from "../../src/domain/Message.ts"
+import * as AppProcess from "../support/AppProcess.ts"
+import * as Chat from "../support/Chat.ts"
+import type { Client, ClientChannel } from "../support/PhoenixClient.ts"
+import * as Poll from "../support/Poll.ts"
+import * as PostgresServer from "../support/PostgresServer.ts"
+import * as RedisServer from "../support/RedisServer.ts"
+import * as TempDir from "../support/TempDir.ts"
+
+interface Joined {
+  readonly current_seq: number
+  readonly messages: ReadonlyArray<Message>
+  readonly read_positions: Readonly<Record<string, { readonly last_read_seq: number }>>
+}
+
+const twoNodes = Effect.gen(function* () {
+  const redis = yield* RedisServer.make()
+  const postgres = yield* PostgresServer.make({ fsync: false })
+  const env = {
+    APP_ENV: "test",
+    // The dev issuer's key lies there: both nodes believe the same tokens.
+    DATA_DIR: yield* TempDir.make("nodes"),
+    DATABASE_URL: postgres.url,
+    REDIS_URL: redis.url,
+    REDIS_TIMEOUT: "500 millis",
+    REDIS_CONNECT_TIMEOUT: "1 second"
+  }
+  const one = yield* AppProcess.start({ env })
+  const two = yield* AppProcess.start({ env })
+  const alice = yield* Chat.person(one)
+  const bob = Chat.at(two, yield* Chat.person(one))
+  const id = yield* Chat.direct(alice, bob)
+  return { redis, one, two, alice, bob, id }
+})
+
+/** A client as it should be: it resumes after what it has, and keeps what comes, in the order in which it comes. */
+class Reader {
+  /** `undefined` until it is constructed: it asks for its parameters before that. */
+  readonly channel: ClientChannel<Joined>
+  readonly seqs: Array<number> = []
+  #joins = 0
+
+  constructor(client: Client, id: string) {
+    this.channel = client.channel<Joined>(`conversation:${id}`, () => {
+      this.catchUp()
+      return this.seqs.length === 0 ? {} : { last_seq: this.seqs.at(-1) }
+    })
+    this.channel.raw.on("new_message", (message) => {
+      this.catchUp()
+      this.seqs.push((message as Message).seq)
+    })
+  }
+
+  /** What the answers to its joins held. */
+  catchUp(): void {
+    const all = this.channel?.joins.all ?? []
+    for (; this.#joins < all.length; this.#joins++) {
+      for (const { seq } of all[this.#joins]!.messages) this.seqs.push(seq)
+    }
+  }
+
+  /** Waits until it has message `last`, and checks that none is missing since its first one, and none came twice. */
+  has(last: number) {
+    const look = () => {
+      this.catchUp()
+      return (this.seqs.at(-1) ?? 0) >= last
+    }
+    return Effect.map(Poll.until(look, { deadline: 20_000, what: `message ${last}` }), () => {
+      const first = this.seqs[0] ?? 0
+      const wrong = this.seqs.findIndex((seq, i) => seq !== first + i)
+      assert.strictEqual(wrong, -1, `around ${this.seqs.slice(Math.max(0, wrong - 3), wrong + 3).join(", ")}`)
+      assert.strictEqual(this.seqs.length, last - first + 1)
+    })
+  }
+}
+
+const readerAt = Effect.fnUntraced(function* (app: AppProcess.RunningApp, person: Chat.Person, id: string) {
+  const client = yield* Chat.connect(app, person)
+  const reader = new Reader(client, id)
+  yield* reader.channel.joined
+  return reader
+})
+
+/** Sends messages one after the other until it is ended; every one must be acknowledged at its first attempt. */
+const talker = Effect.fnUntraced(function* (person: Chat.Person, id: string) {
+  let count = 0
+  let isOver = false
+  const talk = Effect.gen(function* () {
+    while (!isOver) {
+      const started = performance.now()
+      yield* person.rest.ok("POST", `/api/v1/conversations/${id}/messages`, {
+        content: `message ${count}`,
+        client_random: count
+      })
+      assert.isBelow(performance.now() - started, 2_000, "no send waits for Redis")
+      count++
+    }
+    return count
+  })
+  const fiber = yield* Effect.forkScoped(talk)
+  return {
+    count: () => count,
+    /** Answers how many were sent. */
+    end: Effect.suspend(() => {
+      isOver = true
+      return Fiber.join(fiber)
+    })
+  }
+})
+
+const minutes = { timeout: 120_000 }
+
+describe("Two nodes with one Redis", () => {
+  it.live(
+    "carry messages, typing and receipts to each other's clients, and nobody is interrupted",
+    () =>
+      Effect.gen(function* () {
+        const { alice, bob, id, one, two } = yield* twoNodes
+        const here = yield* readerAt(one, alice, id)
+        const there = yield* readerAt(two, bob, id)
+
+        yield* here.channel.push("typing_start")
+        yield* there.channel.next("typing_indicator")
+        const talkers = [yield* talker(alice, id), yield* talker(bob, id)]
+        yield* Poll.until(() => talkers.every((talker) => talker.count() >= 100))
+        const count = (yield* Effect.all(talkers.map((talker) => talker.end))).reduce((a, b) => a + b)
+        yield* Effect.all([here.has(count), there.has(count)])
+        assert.deepStrictEqual(
+          [here, there].map(({ channel }) => channel.errors.all.length),
+          [0, 0]
+        )
+
+        yield* there.channel.push("mark_as_read", { seq: count })
+        const receipt = yield* here.channel.next<{ readonly last_read_seq: number }>("read_receipt")
+        assert.strictEqual(receipt.last_read_seq, count)
+        const late = yield* readerAt(one, alice, id)
+        assert.strictEqual(late.channel.reply.current_seq, count)
+        assert.strictEqual(late.channel.reply.read_positions[bob.user_id]?.last_read_seq, count)
+        yield* late.has(count)
+      }),
+    minutes
+  )
+
+  it.live(
+    "know each other's changes of members: who is removed on one node can do nothing on the other",
+    () =>
+      Effect.gen(function* () {
+        const { alice, bob, one, two } = yield* twoNodes
+        const carol = yield* Chat.person(one)
+        const id = yield* Chat.group(alice, bob)
+        const there = yield* readerAt(two, bob, id)
+        const carolThere = Chat.at(two, carol)
+        const shown = `/api/v1/conversations/${id}`
+        assert.strictEqual((yield* carolThere.rest.request("GET", shown)).status, 403)
+
+        yield* alice.rest.ok("POST", `${shown}/members`, { user_ids: [carol.user_id] })
+        yield* there.channel.next("member_added")
+        yield* carolThere.rest.ok("GET", shown)
+        yield* alice.rest.ok("DELETE", `${shown}/members/${carol.user_id}`)
+        yield* there.channel.next("member_removed")
+        assert.strictEqual((yield* carolThere.rest.request("GET", shown)).status, 403)
+      }),
+    minutes
+  )
+
+  it.live(
+    "lose nothing when Redis is killed under load and comes back empty",
+    () =>
+      Effect.gen(function* () {
+        const { alice, bob, id, one, redis, two } = yield* twoNodes
+        const readers = [yield* readerAt(one, alice, id), yield* readerAt(two, bob, id)]
+        const talkers = [yield* talker(alice, id), yield* talker(bob, id)]
+        const further = (count: number) => {
+          const target = talkers.map((talker) => talker.count() + count)
+          return Poll.until(() => talkers.every((talker, i) => talker.count() >= target[i]!))
+        }
+        yield* further(50)
+        for (let round = 0; round < 3; round++) {
+          yield* redis.kill9
+          yield* further(50)
+          // Who comes while the nodes hear nothing of each other starts from what storage has.
+          readers.push(yield* readerAt(two, bob, id))
+          yield* further(50)
+          yield* redis.restart({ empty: true })
+          yield* further(50)
+        }
+        const count = (yield* Effect.all(talkers.map((talker) => talker.end))).reduce((a, b) => a + b)
+        yield* Effect.forEach(readers, (reader) => reader.has(count), { concurrency: "unbounded" })
+      }),
+    minutes
+  )
+
+  it.live(
+    "heal a quiet conversation, too: what was sent while Redis was silent arrives when it speaks again",
+    () =>
+      Effect.gen(function* () {
+        const { alice, bob, id, one, redis, two } = yield* twoNodes
+        const here = yield* readerAt(one, alice, id)
+        const there = yield* readerAt(two, bob, id)
+        const send = (client_random: number) =>
+          alice.rest.ok("POST", `/api/v1/conversations/${id}/messages`, { content: "hello", client_random })
+        yield* send(1)
+        yield* there.has(1)
+        yield* redis.stop
+        yield* send(2)
+        yield* here.has(2)
+        yield* two.outputMatching(/Redis cannot be used/)
+        yield* one.outputMatching(/Redis cannot be used/)
+        yield* send(3)
+        yield* here.has(3)
+        assert.deepStrictEqual(there.seqs, [1])
+        yield* redis.cont
+        yield* there.has(3)
+        assert.strictEqual(here.channel.errors.all.length, 0, "only who missed something is interrupted")
+      }),
+    minutes
+  )
+})
