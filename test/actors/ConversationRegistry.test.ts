@@ -1,0 +1,103 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { ConversationRegistry, layer } from "../../src/actors/ConversationRegistry.ts"
+import * as TopicHub from "../../src/actors/TopicHub.ts"
+import type { Member, State } from "../../src/domain/Conversation.ts"
+import { NotFound } from "../../src/domain/Errors.ts"
+import type { ConversationId, UserId } from "../../src/domain/Ids.ts"
+import { ConversationStore } from "../../src/domain/ports/ConversationStore.ts"
+import { MessageWriter } from "../../src/domain/ports/MessageWriter.ts"
+import * as MemoryBroker from "../../src/layers/memory/MemoryBroker.ts"
+import * as ChildSpec from "../../src/supervisors/ChildSpec.ts"
+import * as Supervisor from "../../src/supervisors/Supervisor.ts"
+
+const id = (n: number) => `00000000-0000-7000-8000-${String(n).padStart(12, "0")}`
+const alice = id(1) as UserId
+const healthy = id(10) as ConversationId
+const poison = id(11) as ConversationId
+const missing = id(12) as ConversationId
+
+const member: Member = {
+  userId: alice,
+  role: "owner",
+  joinedAt: 0,
+  joinedSeq: 0,
+  lastReadSeq: 0,
+  lastDeliveredSeq: 0,
+  lastHiddenSeq: 0
+}
+
+const state = (of: ConversationId): State => ({
+  id: of,
+  type: "group",
+  externalGroupId: null,
+  metadata: {},
+  isActive: true,
+  createdAt: 0,
+  updatedAt: 0,
+  lastSeq: 0,
+  members: new Map([[alice, member]])
+})
+
+const unexpected = () => {
+  throw new Error("nothing is written here")
+}
+
+const store = Layer.mock(ConversationStore)({
+  advance: unexpected,
+  load: (of) => {
+    if (of === poison) return Effect.die(new Error("a row that nobody can read"))
+    return of === missing ? Effect.fail(new NotFound({ what: "conversation" })) : Effect.succeed(state(of))
+  }
+})
+
+const writer = Layer.mock(MessageWriter)({ append: unexpected, change: unexpected, depth: () => 0 })
+
+const registry = layer({
+  mailbox: 10,
+  maxActive: 10,
+  idleTimeout: "1 minute",
+  askTimeout: "5 seconds",
+  editWindow: "1 day",
+  deleteWindow: "1 day"
+}).pipe(Layer.provide([store, writer, TopicHub.layer]), Layer.provide(MemoryBroker.layer))
+
+/** The registry under a supervisor that gives up at the first crash of its child. */
+const running = Effect.gen(function* () {
+  const conversations = yield* ConversationRegistry
+  const root = yield* Supervisor.start({
+    id: "Root",
+    intensity: { maxRestarts: 0, within: "1 minute" },
+    children: [ChildSpec.supervisor({ id: "Realtime", children: [conversations.supervisor] })]
+  })
+  const ask = (of: ConversationId) => conversations.ask(of, "Snapshot", { userId: alice })
+  return { ask, conversations, root }
+})
+
+describe("ConversationRegistry", () => {
+  it.effect("answers a stranger and a conversation that does not exist alike", () =>
+    Effect.gen(function* () {
+      const { ask, conversations } = yield* running
+      assert.strictEqual((yield* Effect.flip(ask(missing)))._tag, "NotMember")
+      const stranger = conversations.ask(healthy, "Snapshot", { userId: id(2) as UserId })
+      assert.strictEqual((yield* Effect.flip(stranger))._tag, "NotMember")
+    }).pipe(Effect.scoped, Effect.provide(registry))
+  )
+
+  it.effect("answers for a conversation that crashes at every start, and lives on with the others", () =>
+    Effect.gen(function* () {
+      const { ask, root } = yield* running
+      for (let i = 0; i < 20; i++) assert.strictEqual((yield* Effect.flip(ask(poison)))._tag, "Unavailable")
+      assert.strictEqual((yield* ask(healthy)).currentSeq, 0)
+      assert.isUndefined(root.pollExit())
+    }).pipe(Effect.scoped, Effect.provide(registry))
+  )
+
+  it.effect("answers unavailable while its supervisor does not run", () =>
+    Effect.gen(function* () {
+      const conversations = yield* ConversationRegistry
+      const error = yield* Effect.flip(conversations.ask(healthy, "Snapshot", { userId: alice }))
+      assert.strictEqual(error._tag, "Unavailable")
+    }).pipe(Effect.provide(registry))
+  )
+})
