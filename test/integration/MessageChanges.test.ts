@@ -249,4 +249,33 @@ layer(App.layer, { excludeTestServices: true, timeout: "60 seconds" })("Changes 
       assert.deepInclude(yield* refusalOf(hidden), { reason: "not_found" })
     })
   )
+
+  it.effect("over REST reach the sockets, and answer what everybody sees then", () =>
+    Effect.gen(function* () {
+      const { ann, anns, bob, bobs, id } = yield* group
+      const { message_id } = yield* send(anns, "hello")
+      const messages = `/api/v1/conversations/${id}/messages`
+      const one = `${messages}/${message_id}`
+      const edited = yield* ann.rest.ok<Message>("PATCH", one, { content: "hello, all" })
+      assert.deepStrictEqual(yield* bobs.next<Message>("message_edited"), edited)
+      const added = yield* bob.rest.request<Message>("POST", `${one}/reactions`, { reaction: "🎉" })
+      assert.deepStrictEqual([added.status, added.headers.get("etag")], [201, '"3"'])
+      assert.deepStrictEqual(added.body.reactions, [{ reaction: "🎉", user_ids: [UserId.make(bob.user_id)] }])
+      assert.deepInclude(yield* anns.next("reaction_added"), { seq: 3, user_id: bob.user_id })
+      assert.strictEqual((yield* bob.rest.request("POST", `${one}/pin`)).status, 403)
+      const pinned = yield* ann.rest.ok<Message>("POST", `${one}/pin`)
+      const pins = yield* bob.rest.ok<{ readonly items: ReadonlyArray<object> }>(
+        "GET",
+        `/api/v1/conversations/${id}/pinned-messages`
+      )
+      assert.deepInclude(pins.items[0], { message: pinned, pinned_by: ann.user_id })
+      yield* bob.rest.ok("DELETE", `${one}/reactions/${encodeURIComponent("🎉")}`)
+      assert.deepInclude(yield* anns.next("reaction_removed"), { seq: 5, reaction: "🎉" })
+      assert.strictEqual((yield* bob.rest.request("DELETE", one)).status, 204)
+      assert.strictEqual((yield* bob.rest.request("GET", one)).status, 404)
+      const tombstone = yield* ann.rest.ok<Message>("DELETE", `${one}?scope=everyone`)
+      assert.deepInclude(tombstone, { content: null, is_deleted: true, is_pinned: false, version_seq: 6 })
+      assert.deepStrictEqual(yield* bobs.next<Message>("message_deleted"), tombstone)
+    })
+  )
 })

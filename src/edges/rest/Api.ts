@@ -5,6 +5,8 @@ import { ConversationsApi } from "./api/ConversationsApi.ts"
 import { HealthApi } from "./api/HealthApi.ts"
 import { MembersApi } from "./api/MembersApi.ts"
 import { MessagesApi } from "./api/MessagesApi.ts"
+import { PinsApi } from "./api/PinsApi.ts"
+import { ReactionsApi } from "./api/ReactionsApi.ts"
 import { InvalidRequests } from "./InvalidRequests.ts"
 import { asClientsSeeIt } from "./OpenApiDocument.ts"
 
@@ -16,7 +18,7 @@ ignored. Every error is a problem document (RFC 9457) with a \`reason\` for prog
 also in the response's \`x-request-id\` and in the server's log.`
 
 export class Api extends HttpApi.make("messaging")
-  .add(ConversationsApi, MembersApi, MessagesApi)
+  .add(ConversationsApi, MembersApi, MessagesApi, ReactionsApi, PinsApi)
   .prefix("/api/v1")
   .middleware(InvalidRequests)
   .middleware(Authorization)

@@ -14,7 +14,9 @@ const isNumeric = (schema: Json): boolean =>
 
 const parameter = (value: Json): Json => {
   const schema = value.schema as Json
-  if (value.in === "path") return { ...value, schema: { type: "string", format: "uuid" } }
+  if (value.in === "path" && String(value.name).endsWith("_id")) {
+    return { ...value, schema: { type: "string", format: "uuid" } }
+  }
   return isNumeric(schema) ? { ...value, schema: { type: "integer" } } : value
 }
 

@@ -9,6 +9,8 @@ import * as Conversations from "./handlers/Conversations.ts"
 import * as Health from "./handlers/Health.ts"
 import * as Members from "./handlers/Members.ts"
 import * as Messages from "./handlers/Messages.ts"
+import * as Pins from "./handlers/Pins.ts"
+import * as Reactions from "./handlers/Reactions.ts"
 import * as InvalidRequests from "./InvalidRequests.ts"
 import * as StaticFiles from "./StaticFiles.ts"
 
@@ -18,7 +20,14 @@ export interface RestAppOptions {
 }
 
 const api = HttpApiBuilder.layer(Api, { openapiPath: "/api/openapi.json" }).pipe(
-  Layer.provide([Conversations.layer, Members.layer, Messages.layer, Health.layer]),
+  Layer.provide([
+    Conversations.layer,
+    Members.layer,
+    Messages.layer,
+    Reactions.layer,
+    Pins.layer,
+    Health.layer
+  ]),
   Layer.provide([Authorization.layer, InvalidRequests.layer])
 )
 

@@ -1,21 +1,32 @@
 /** The messages of a conversation. */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
+import { DeleteScope } from "../../../domain/ChangeRequests.ts"
 import { PageSize, SendMessage } from "../../../domain/Commands.ts"
 import { ReadPosition } from "../../../domain/Conversation.ts"
 import { ConversationId, MessageId } from "../../../domain/Ids.ts"
-import { ClientRandom, Message, Position } from "../../../domain/Message.ts"
+import { ClientRandom, Message, Metadata, Position } from "../../../domain/Message.ts"
 import { problems } from "../Problem.ts"
 import { Cursor, page } from "./Paging.ts"
 
 const params = { conversation_id: ConversationId }
-const oneMessage = { ...params, message_id: MessageId }
+export const oneMessage = { ...params, message_id: MessageId }
 
 /** As on a channel, but `client_random` may come from the `Idempotency-Key` header instead. */
 const SendMessageBody = Schema.Struct({
   ...SendMessage.fields,
   client_random: Schema.optionalKey(ClientRandom)
 }).annotate({ identifier: "SendMessageBody" })
+
+const EditMessageBody = Schema.Struct({
+  content: Schema.String,
+  metadata: Schema.optionalKey(Metadata)
+}).annotate({ identifier: "EditMessageBody" })
+
+/** An entity tag is the message's `version_seq`, quoted. */
+const EntityTag = Schema.String.pipe(
+  Schema.check(Schema.isPattern(/^(?:\*|"[1-9]\d{0,14}")$/, { expected: 'an ETag such as "12", or *' }))
+)
 
 const IdempotencyKey = Schema.String.pipe(Schema.check(Schema.isMinLength(1), Schema.isMaxLength(255)))
 
@@ -63,7 +74,37 @@ export class MessagesApi extends HttpApiGroup.make("messages")
       params: oneMessage,
       success: Message,
       error: problems(403, 404, 503)
-    }).annotateMerge(OpenApi.annotations({ summary: "One message" })),
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "One message",
+        description: "Its `ETag` is its `version_seq`, for an edit's `If-Match`."
+      })
+    ),
+    HttpApiEndpoint.patch("edit", "/conversations/:conversation_id/messages/:message_id", {
+      params: oneMessage,
+      headers: { "if-match": Schema.optionalKey(EntityTag) },
+      payload: EditMessageBody,
+      success: Message,
+      error: problems(403, 404, 409, 413, 422, 429, 503)
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Edit one's own message",
+        description:
+          "Without `metadata` the message keeps its own. With `If-Match`, a version that is not the newest any more answers 409 and edits nothing."
+      })
+    ),
+    HttpApiEndpoint.delete("remove", "/conversations/:conversation_id/messages/:message_id", {
+      params: oneMessage,
+      query: { scope: Schema.optionalKey(DeleteScope) },
+      success: [Message, HttpApiSchema.NoContent],
+      error: problems(403, 404, 503)
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Delete a message",
+        description:
+          "For oneself (the default; answers 204), or with `scope=everyone` for everybody: answers the tombstone, 200."
+      })
+    ),
     HttpApiEndpoint.post("markAsRead", "/conversations/:conversation_id/messages/:message_id/mark-as-read", {
       params: oneMessage,
       success: ReadPosition,

@@ -4,11 +4,11 @@ import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { Conversations } from "../../../actors/Conversations.ts"
 import { InvalidInput } from "../../../domain/Errors.ts"
-import type { ConversationId, MessageId } from "../../../domain/Ids.ts"
 import { Api } from "../Api.ts"
 import { CurrentIdentity, currentCaller } from "../Authorization.ts"
 import { nextCursor, toHistory } from "../HistoryCursor.ts"
 import { clientRandomOf } from "../IdempotencyKey.ts"
+import * as MessageChange from "../MessageChange.ts"
 import { answerRefusals } from "../Problem.ts"
 
 const noClientRandom = new InvalidInput({
@@ -20,11 +20,9 @@ export const layer = HttpApiBuilder.group(
   "messages",
   Effect.fnUntraced(function* (handlers) {
     const conversations = yield* Conversations
+    const change = yield* MessageChange.make
 
-    const seqOf = Effect.fnUntraced(function* (params: {
-      readonly conversation_id: ConversationId
-      readonly message_id: MessageId
-    }) {
+    const seqOf = Effect.fnUntraced(function* (params: MessageChange.OneMessage) {
       const message = yield* conversations.message(
         yield* CurrentIdentity,
         params.conversation_id,
@@ -56,7 +54,25 @@ export const layer = HttpApiBuilder.group(
       }, answerRefusals),
 
       show: Effect.fn("Rest.messages.show")(function* ({ params }) {
-        return yield* conversations.message(yield* CurrentIdentity, params.conversation_id, params.message_id)
+        const identity = yield* CurrentIdentity
+        return MessageChange.tagged(
+          yield* conversations.message(identity, params.conversation_id, params.message_id)
+        )
+      }, answerRefusals),
+
+      edit: Effect.fn("Rest.messages.edit")(function* ({ headers, params, payload }) {
+        return yield* change.answer(params, {
+          kind: "edit",
+          content: payload.content,
+          metadata: payload.metadata ?? null,
+          expected: MessageChange.versionOf(headers["if-match"])
+        })
+      }, answerRefusals),
+
+      remove: Effect.fn("Rest.messages.remove")(function* ({ params, query }) {
+        if (query.scope === "everyone") return yield* change.answer(params, { kind: "delete" })
+        yield* change.apply(params, { kind: "hide" })
+        return HttpServerResponse.empty()
       }, answerRefusals),
 
       markAsRead: Effect.fn("Rest.messages.markAsRead")(function* ({ params }) {

@@ -1,0 +1,41 @@
+/** What is pinned in a conversation. */
+import { Schema } from "effect"
+import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
+import { ConversationId, UserId } from "../../../domain/Ids.ts"
+import { Message, Timestamp } from "../../../domain/Message.ts"
+import { problems } from "../Problem.ts"
+import { oneMessage } from "./MessagesApi.ts"
+import { page } from "./Paging.ts"
+
+const PinnedMessage = Schema.Struct({
+  message: Message,
+  pinned_by: UserId,
+  pinned_at: Timestamp
+}).annotate({ identifier: "PinnedMessage" })
+
+export class PinsApi extends HttpApiGroup.make("pins")
+  .add(
+    HttpApiEndpoint.get("list", "/conversations/:conversation_id/pinned-messages", {
+      params: { conversation_id: ConversationId },
+      success: page(PinnedMessage),
+      error: problems(403, 503)
+    }).annotateMerge(
+      OpenApi.annotations({ summary: "What is pinned, newest first", description: "Always one page." })
+    ),
+    HttpApiEndpoint.post("pin", "/conversations/:conversation_id/messages/:message_id/pin", {
+      params: oneMessage,
+      success: Message,
+      error: problems(403, 404, 409, 503)
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Pin a message",
+        description: "In a group by its owner and admins. Answers the message."
+      })
+    ),
+    HttpApiEndpoint.delete("unpin", "/conversations/:conversation_id/messages/:message_id/pin", {
+      params: oneMessage,
+      success: Message,
+      error: problems(403, 404, 503)
+    }).annotateMerge(OpenApi.annotations({ summary: "Unpin a message; answers it" }))
+  )
+  .annotateMerge(OpenApi.annotations({ title: "Pinned messages" })) {}

@@ -1,0 +1,37 @@
+/** What is pinned in a conversation, served by the application service. */
+import { Effect } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
+import { Conversations } from "../../../actors/Conversations.ts"
+import { Api } from "../Api.ts"
+import { CurrentIdentity } from "../Authorization.ts"
+import * as MessageChange from "../MessageChange.ts"
+import { answerRefusals } from "../Problem.ts"
+
+export const layer = HttpApiBuilder.group(
+  Api,
+  "pins",
+  Effect.fnUntraced(function* (handlers) {
+    const conversations = yield* Conversations
+    const change = yield* MessageChange.make
+
+    return handlers.handleAll({
+      list: Effect.fn("Rest.pins.list")(function* ({ params }) {
+        const pins = yield* conversations.pins(yield* CurrentIdentity, params.conversation_id)
+        const items = pins.map(({ message, pinnedAt, pinnedBy }) => ({
+          message,
+          pinned_by: pinnedBy,
+          pinned_at: new Date(pinnedAt).toISOString()
+        }))
+        return { items, next_cursor: null }
+      }, answerRefusals),
+
+      pin: Effect.fn("Rest.pins.pin")(function* ({ params }) {
+        return yield* change.answer(params, { kind: "pin" })
+      }, answerRefusals),
+
+      unpin: Effect.fn("Rest.pins.unpin")(function* ({ params }) {
+        return yield* change.answer(params, { kind: "unpin" })
+      }, answerRefusals)
+    })
+  })
+)
