@@ -4,7 +4,7 @@ import { Deferred, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import * as Poll from "../../support/Poll.ts"
 import { topic } from "../websocket/FakeConversations.ts"
-import { type ServerOptions, type SocketServer, start } from "../websocket/SocketServer.ts"
+import { drained, type ServerOptions, type SocketServer, start } from "../websocket/SocketServer.ts"
 
 const A = topic(1)
 const ORIGIN = "http://page.example.com"
@@ -334,8 +334,7 @@ describe("LongPollRoute", () => {
       Effect.gen(function* () {
         const { poll, server } = yield* connect()
         const waiting = yield* sending(poll, server)
-        yield* Effect.forkChild(server.drain)
-        yield* TestClock.adjust("1 second")
+        yield* drained(server)
         assert.strictEqual((yield* Fiber.join(waiting)).status, 500)
         assert.strictEqual(server.sessions.count(), 0)
         assert.deepInclude(yield* poll, { status: 403, reason: "overloaded" })

@@ -7,6 +7,7 @@ import { createHash } from "node:crypto"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { Duration, Effect, Exit, Layer, Redacted, References, Scope } from "effect"
+import { TestClock } from "effect/testing"
 import * as PresenceTracker from "../../../src/actors/PresenceTracker.ts"
 import * as Sessions from "../../../src/actors/Sessions.ts"
 import * as TopicHub from "../../../src/actors/TopicHub.ts"
@@ -20,6 +21,7 @@ import * as SocketRoute from "../../../src/edges/websocket/SocketRoute.ts"
 import * as MemoryBroker from "../../../src/layers/memory/MemoryBroker.ts"
 import * as ChildSpec from "../../../src/supervisors/ChildSpec.ts"
 import { Inbox } from "../../support/Inbox.ts"
+import * as Poll from "../../support/Poll.ts"
 import { Control, layer as fakeConversations } from "./FakeConversations.ts"
 
 /** The UUID of a name; the same name, the same UUID. */
@@ -135,4 +137,11 @@ export const start = Effect.fnUntraced(function* (options: ServerOptions = {}) {
       drain: Scope.close(accepting, Exit.void)
     } satisfies SocketServer
   }).pipe(Effect.provide(yield* Layer.build(services)))
+})
+
+/** Drains under the test's clock, which is moved on until that is done. */
+export const drained = Effect.fnUntraced(function* ({ drain }: SocketServer) {
+  const draining = yield* Effect.forkChild(drain)
+  const isDone = Effect.map(TestClock.adjust("50 millis"), () => draining.pollUnsafe() !== undefined)
+  yield* Poll.until(isDone, { what: "the end of the drain" })
 })
