@@ -1,26 +1,27 @@
 /**
- * The machine inside an actor: takes messages in, runs the behaviour on them one by one, and ends the actor with
+ * The machine inside an actor: takes messages in, has the behaviour handle them one by one, and ends the actor with
  * everything that belongs to it. Nothing here decides what a message means.
  *
- * Callbacks that return plain values run right in the actor's turn (`RunQueue.ts`). One that returns an Effect runs
- * as a fiber with the context the actor was started in, and the actor takes no message until that has ended. Actors
- * and supervisors are, beside `main.ts`, what runs effects from plain code: a message may come from a plain callback.
+ * An actor works in turns (`RunQueue.ts`); while a callback is in progress it takes no message. Actors and
+ * supervisors are, beside `main.ts`, what runs effects from plain code: a message may come from a plain callback.
  *
  * The end has one order: refuse new messages, release timers and monitors, `terminate`, close the actor's scope, tell
  * the observers, fail the calls still unanswered.
  */
-import { Cause, Context, Duration, Effect, Exit, type Fiber, Scope } from "effect"
+import { Cause, type Context, Duration, Effect, Exit, type Scope } from "effect"
 import type { Actor, CallError, CallOptions, MailboxOptions, Overflow } from "./Actor.ts"
 import { ActorStopped, MailboxFull } from "./ActorErrors.ts"
 import { Attachments } from "./Attachments.ts"
 import type { Behaviour, Next, Self } from "./Behaviour.ts"
+import { type CallbackOwner, CallbackRunner } from "./CallbackRunner.ts"
 import { exitReason, Killed, shutdown } from "./ExitReason.ts"
+import { type IdleOwner, IdleTimer } from "./IdleTimer.ts"
 import { Envelope, Mailbox } from "./Mailbox.ts"
 import { type Answered, PendingCall, PendingCalls } from "./PendingCalls.ts"
 import { awaitExit, type Process, ProcessBase, type ProcessInfo } from "./Process.ts"
 import type { ReplyTo } from "./ReplyTo.ts"
 import { enqueue, type Runnable } from "./RunQueue.ts"
-import { type Timer, type Timers, timersIn } from "./Timers.ts"
+import { type Timers, timersIn } from "./Timers.ts"
 
 const messagesPerTurn = 64
 
@@ -38,38 +39,31 @@ export const settingsOf = (
 ): ActorSettings => ({
   capacity: options.capacity ?? 1000,
   overflow: options.overflow ?? "reject",
-  callTimeoutMs: Duration.toMillis(options.callTimeout ?? "5 seconds"),
-  idleMs: Duration.toMillis(options.idleTimeout ?? Duration.infinity)
+  callTimeoutMs: Duration.toMillis(options.callTimeout ?? 5000),
+  idleMs: Duration.toMillis(options.idleTimeout ?? Number.POSITIVE_INFINITY)
 })
 
 export class ActorCell<Message, State, E, R>
   extends ProcessBase
-  implements Actor<Message>, Self<Message>, Runnable, Timer
+  implements Actor<Message>, Self<Message>, Runnable, CallbackOwner, IdleOwner
 {
-  // The timer that it is itself: of its idle time.
-  at = 0
-  slot = -1
-
   private readonly behaviour: Behaviour<Message, State, E, R>
   private readonly settings: ActorSettings
-  private readonly context: Context.Context<R>
   private readonly timers: Timers
+  private readonly callbacks: CallbackRunner<R>
   private readonly mailbox = new Mailbox<Message>()
-  private scope: Scope.Closeable | undefined = undefined
+  private readonly idle: IdleTimer | undefined
   private calls: PendingCalls | undefined = undefined
   private attached: Attachments<Message> | undefined = undefined
   private state!: State
   private phase: "starting" | "running" | "stopping" | "exited" = "starting"
   /** Waiting in the run queue, or in its turn. */
   private isQueued = false
-  /** The callback in progress, if it is an effect that has not ended. */
-  private fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
   /** Asked to end in order: it handles what is in the mailbox, and accepts no more. */
   private isDraining = false
   /** To end with this exit before the next message. */
   private ending: Exit.Exit<unknown, unknown> | undefined = undefined
   private isAborted = false
-  private lastActive = 0
 
   constructor(
     id: string,
@@ -80,23 +74,20 @@ export class ActorCell<Message, State, E, R>
     super(id)
     this.behaviour = behaviour
     this.settings = settings
-    // The effect that starts an actor requires R, so the fiber that runs it has it.
-    this.context = context as Context.Context<R>
     this.timers = timersIn(context)
+    this.callbacks = new CallbackRunner<R>(this, context)
+    const { idleMs } = settings
+    this.idle = Number.isFinite(idleMs) ? new IdleTimer(this, this.timers, idleMs) : undefined
   }
 
   // ---- starting -----------------------------------------------------------------------------------------------
 
   /** Runs `init` in the calling fiber, whose context the constructor was given. To be run once. */
-  initialise(): Effect.Effect<Actor<Message>, E, Scope.Scope> {
-    const starting = Effect.suspend(() => {
+  initialise(): Effect.Effect<Actor<Message>, E, Exclude<R, Scope.Scope> | Scope.Scope> {
+    const starting = Effect.suspend((): Effect.Effect<Actor<Message>, E, Exclude<R, Scope.Scope>> => {
       const next = this.behaviour.init(this)
       if (!Effect.isEffect(next)) return this.started(next)
-      const init = Effect.provideService(
-        next as Effect.Effect<State, E, Scope.Scope>,
-        Scope.Scope,
-        this.ownScope()
-      )
+      const init = this.callbacks.provideScope(next as Effect.Effect<State, E, R | Scope.Scope>)
       return Effect.flatMap(init, (state) => this.started(state))
     })
     return Effect.andThen(
@@ -125,16 +116,6 @@ export class ActorCell<Message, State, E, R>
       end()
       return Effect.asVoid(awaitExit(this))
     })
-  }
-
-  private ownScope(): Scope.Scope {
-    this.scope ??= Scope.makeUnsafe()
-    return this.scope
-  }
-
-  /** The context of callbacks. Made for each: kept, it would fill with copies of the services that are looked up. */
-  private ownContext(): Context.Context<R | Scope.Scope> {
-    return Context.add(this.context, Scope.Scope, this.ownScope())
   }
 
   // ---- messages in --------------------------------------------------------------------------------------------
@@ -196,7 +177,7 @@ export class ActorCell<Message, State, E, R>
       this.calls ??= new PendingCalls(this.id, this.timers)
       call.waitIn(this.calls)
       // While a callback runs no turn is due that would arm this deadline.
-      if (this.fiber !== undefined) this.calls.armDeadlines()
+      if (this.callbacks.isBusy) this.calls.armDeadlines()
     }
     this.mailbox.push(new Envelope(message, call))
     this.wake()
@@ -204,7 +185,7 @@ export class ActorCell<Message, State, E, R>
   }
 
   private wake(): void {
-    if (this.isQueued || this.fiber !== undefined || this.phase !== "running") return
+    if (this.isQueued || this.callbacks.isBusy || this.phase !== "running") return
     this.isQueued = true
     enqueue(this)
   }
@@ -225,81 +206,35 @@ export class ActorCell<Message, State, E, R>
   }
 
   private get isReady(): boolean {
-    return this.phase === "running" && this.fiber === undefined
+    return this.phase === "running" && !this.callbacks.isBusy
   }
 
   /** A callback that makes the next state. */
   private step(callback: () => Next<State, never, R>): void {
-    this.run(callback, (exit) => {
+    this.callbacks.run(callback, (exit) => {
       if (Exit.isSuccess(exit)) this.state = exit.value
       else this.ending ??= exit
     })
   }
 
-  /** Runs a callback; `done` is called in here if it ended at once, and else when its fiber ends. */
-  private run<A>(callback: () => Next<A, never, R>, done: (exit: Exit.Exit<A, unknown>) => void): void {
-    let next: Next<A, never, R>
-    try {
-      next = callback()
-    } catch (defect) {
-      done(Exit.die(defect))
-      return
-    }
-    if (Effect.isEffect(next)) this.runEffect(next as Effect.Effect<A, never, R | Scope.Scope>, done)
-    else done(Exit.succeed(next))
-  }
-
-  private runEffect<A>(
-    effect: Effect.Effect<A, unknown, R | Scope.Scope>,
-    done: (exit: Exit.Exit<A, unknown>) => void,
-    uninterruptible = false
-  ): void {
-    const fiber = Effect.runForkWith(this.ownContext())(effect, { uninterruptible })
-    const exit = fiber.pollUnsafe()
-    if (exit !== undefined) {
-      done(exit)
-      return
-    }
-    this.fiber = fiber
-    fiber.addObserver((late) => {
-      this.fiber = undefined
-      done(late)
-      this.settle()
-    })
-    if (this.isAborted) fiber.interruptUnsafe()
-  }
-
   /** After a turn or a callback: what comes next. */
-  private settle(): void {
+  settle(): void {
     if (this.isReady) {
       if (this.ending !== undefined) this.end(this.ending)
       else if (this.mailbox.size > 0) this.wake()
       else if (this.isDraining) this.end(shutdown)
-      else this.becameIdle()
+      else this.idle?.rest()
     }
     this.calls?.armDeadlines()
   }
 
   // ---- idle time ----------------------------------------------------------------------------------------------
 
-  private becameIdle(): void {
-    const { idleMs } = this.settings
-    if (idleMs === Number.POSITIVE_INFINITY) return
-    this.lastActive = this.timers.now()
-    // The timer is not moved at each message: it looks at `lastActive` when it fires.
-    if (this.slot < 0) this.timers.schedule(this, idleMs)
+  get isBusy(): boolean {
+    return !this.isReady || this.isQueued || this.calls?.isEmpty === false
   }
 
-  /** The idle time may be over. */
-  fire(): void {
-    if (this.phase !== "running") return
-    const { idleMs } = this.settings
-    const isBusy = this.isQueued || this.fiber !== undefined || this.calls?.isEmpty === false
-    const restMs = isBusy ? idleMs : idleMs - (this.timers.now() - this.lastActive)
-    if (restMs > 0) {
-      this.timers.schedule(this, restMs)
-      return
-    }
+  idleTimeIsOver(): void {
     const { onIdle } = this.behaviour
     if (onIdle === undefined) {
       this.stop()
@@ -369,7 +304,7 @@ export class ActorCell<Message, State, E, R>
     if (this.phase === "exited") return
     this.isAborted = true
     this.ending = exit
-    this.fiber?.interruptUnsafe()
+    this.callbacks.interrupt()
     this.endIfResting()
   }
 
@@ -380,23 +315,21 @@ export class ActorCell<Message, State, E, R>
   private end(exit: Exit.Exit<unknown, unknown>): void {
     this.phase = "stopping"
     this.mailbox.clear()
-    this.timers.cancel(this)
+    this.idle?.cancel()
     this.attached?.releaseAll()
     const { terminate } = this.behaviour
     if (terminate === undefined || this.isAborted) {
       this.closeScope(exit)
       return
     }
-    this.run(
+    this.callbacks.run(
       () => terminate(this.state, exit),
       (last) => this.closeScope(both(exit, last))
     )
   }
 
   private closeScope(exit: Exit.Exit<unknown, unknown>): void {
-    const closing = this.scope === undefined ? undefined : Scope.closeUnsafe(this.scope, exit)
-    if (closing === undefined) this.finish(exit)
-    else this.runEffect(closing, (last) => this.finish(both(exit, last)), true)
+    this.callbacks.closeScope(exit, (last) => this.finish(both(exit, last)))
   }
 
   private finish(exit: Exit.Exit<unknown, unknown>): void {

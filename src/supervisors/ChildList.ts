@@ -40,7 +40,10 @@ export class ChildList {
     this.children = this.children.filter((other) => other !== child)
   }
 
-  /** Starts a child, and waits until it is initialised or has failed. Interrupted, it takes the start back. */
+  /**
+   * Starts a child, and waits until it is initialised or has failed. Interrupted, it takes the start back. A temporary
+   * child with nothing to run is not kept.
+   */
   start(child: Child): Effect.Effect<Exit.Exit<void, unknown>> {
     return Effect.callback((resume) => {
       if (this.isClosed) {
@@ -53,6 +56,8 @@ export class ChildList {
         this.starting = undefined
         if (Exit.isSuccess(exit)) this.report.childStarted(child.id)
         else if (!this.isClosed) this.report.startFailed(child.id, exit)
+        const isIgnored = Exit.isSuccess(exit) && child.process === undefined
+        if (isIgnored && child.spec.restart === "temporary") this.remove(child)
         child.watch()
         resume(Effect.succeed(exit))
       })

@@ -8,18 +8,11 @@
 import { Context, Effect, type Exit, Metric, References } from "effect"
 import { describeExit, exitReason } from "../actors/ExitReason.ts"
 
-const starts = Metric.counter("supervisor_child_starts_total", {
-  description: "Children started, restarts included",
-  incremental: true
-})
-const exits = Metric.counter("supervisor_child_exits_total", {
-  description: "Children that ended, by reason: normal, shutdown, killed, crashed",
-  incremental: true
-})
-const restarts = Metric.counter("supervisor_restarts_total", {
-  description: "Restarts counted against a restart intensity",
-  incremental: true
-})
+const counters = {
+  supervisor_child_starts_total: "Children started, restarts included",
+  supervisor_child_exits_total: "Children that ended, by reason: normal, shutdown, killed, crashed",
+  supervisor_restarts_total: "Restarts counted against a restart intensity"
+}
 
 export class SupervisorReport {
   private readonly supervisor: string
@@ -35,7 +28,7 @@ export class SupervisorReport {
   }
 
   childStarted(child: string): void {
-    this.count("start", starts, child)
+    this.count("supervisor_child_starts_total", child)
     this.log("Debug", "child started", child)
   }
 
@@ -45,7 +38,7 @@ export class SupervisorReport {
 
   childTerminated(child: string, exit: Exit.Exit<unknown, unknown>): void {
     const reason = exitReason(exit)
-    this.count(reason, exits, child, reason)
+    this.count("supervisor_child_exits_total", child, reason)
     this.log(
       reason === "normal" || reason === "shutdown" ? "Debug" : "Error",
       "child terminated",
@@ -55,7 +48,7 @@ export class SupervisorReport {
   }
 
   restarting(child: string, attempt: number, delayMs: number): void {
-    this.count("restart", restarts, child)
+    this.count("supervisor_restarts_total", child)
     this.log("Warn", "child restarting", child, undefined, { attempt, delayMs })
   }
 
@@ -68,14 +61,14 @@ export class SupervisorReport {
     this.log("Error", "child did not stop in time and was killed", child)
   }
 
-  private count(kind: string, metric: Metric.Counter<number>, child: string, reason?: string): void {
-    const key = this.perChild ? `${kind}/${child}` : kind
+  private count(id: keyof typeof counters, child: string, reason = ""): void {
+    const key = `${id} ${reason} ${this.perChild ? child : ""}`
     let series = this.series.get(key)
     if (series === undefined) {
       const attributes: Record<string, string> = { supervisor: this.supervisor }
       if (this.perChild) attributes.child = child
-      if (reason !== undefined) attributes.reason = reason
-      series = Metric.withAttributes(metric, attributes)
+      if (reason !== "") attributes.reason = reason
+      series = Metric.counter(id, { description: counters[id], attributes, incremental: true })
       this.series.set(key, series)
     }
     series.updateUnsafe(1, this.context)
