@@ -10,6 +10,7 @@ import { Duration, Effect, Exit, Scope } from "effect"
 import { ActorCell, type ActorSettings, settingsOf } from "./ActorCell.ts"
 import type { ActorStopped, CallTimeout, MailboxFull } from "./ActorErrors.ts"
 import type { Behaviour } from "./Behaviour.ts"
+import { exitReason } from "./ExitReason.ts"
 import type { Process } from "./Process.ts"
 import type { ReplyTo } from "./ReplyTo.ts"
 import { timersIn } from "./Timers.ts"
@@ -30,6 +31,8 @@ export interface CallOptions {
 export type Overflow = "reject" | "drop_newest" | "drop_oldest"
 
 export interface MailboxOptions {
+  /** What it is counted as in metrics: a kind of actors, not an id. Default `actor`. */
+  readonly kind?: string | undefined
   /** Messages the mailbox holds. Default 1000. */
   readonly capacity?: number | undefined
   /** Default `reject`. */
@@ -74,6 +77,7 @@ export interface Actor<in Message> extends Process {
 /**
  * Starts an actor, and returns it when its `init` is done. It ends when the scope closes, in order: what is in the
  * mailbox is handled, `terminate` runs, and the scope's closing waits for it; after `options.shutdown` it is killed.
+ * Nobody restarts it when it crashes, which is logged: for that, have it supervised (`ChildSpec.actor`).
  */
 export const start = <Message, State, E = never, R = never>(
   options: ActorOptions<Message, State, E, R> & {
@@ -91,14 +95,20 @@ export const start = <Message, State, E = never, R = never>(
         return yield* exit
       }
       const actor = exit.value
-      const timers = timersIn(yield* Effect.context<never>())
+      const context = yield* Effect.context<never>()
+      const timers = timersIn(context)
       const killInTime = Effect.sync(() => {
         const cancel = timers.after(Duration.toMillis(options.shutdown ?? "5 seconds"), () => actor.kill())
         actor.onExit(cancel)
       })
       yield* Scope.addFinalizer(scope, killInTime)
-      // The finalizers find an actor that has ended, so there is nothing to wait for.
-      actor.onExit((end) => void Scope.closeUnsafe(scope, end))
+      actor.onExit((end) => {
+        // The finalizers would find an actor that has ended, so there is nothing to run.
+        Scope.closeUnsafe(scope, end)
+        if (Exit.isFailure(end) && exitReason(end) === "crashed") {
+          Effect.runForkWith(context)(Effect.logError(`actor ${actor.id} crashed`, end.cause))
+        }
+      })
       return actor
     })
   )

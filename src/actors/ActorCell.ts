@@ -11,13 +11,14 @@
 import { Cause, type Context, Duration, Effect, Exit, type Scope } from "effect"
 import type { Actor, CallError, CallOptions, MailboxOptions, Overflow } from "./Actor.ts"
 import { ActorStopped, MailboxFull } from "./ActorErrors.ts"
+import { type ActorMetrics, metricsOf } from "./ActorMetrics.ts"
 import { Attachments } from "./Attachments.ts"
 import type { Behaviour, Next, Self } from "./Behaviour.ts"
 import { type CallbackOwner, CallbackRunner } from "./CallbackRunner.ts"
 import { exitReason, Killed, shutdown } from "./ExitReason.ts"
 import { type IdleOwner, IdleTimer } from "./IdleTimer.ts"
 import { Envelope, Mailbox } from "./Mailbox.ts"
-import { type Answered, PendingCall, PendingCalls } from "./PendingCalls.ts"
+import { type Answered, type CallOwner, PendingCall, PendingCalls } from "./PendingCalls.ts"
 import { awaitExit, type Process, ProcessBase, type ProcessInfo } from "./Process.ts"
 import type { ReplyTo } from "./ReplyTo.ts"
 import { enqueue, type Runnable } from "./RunQueue.ts"
@@ -27,6 +28,7 @@ const messagesPerTurn = 64
 
 /** The options of an actor that are not its behaviour, ready for use. */
 export interface ActorSettings {
+  readonly metrics: ActorMetrics
   readonly capacity: number
   readonly overflow: Overflow
   readonly callTimeoutMs: number
@@ -37,6 +39,7 @@ export interface ActorSettings {
 export const settingsOf = (
   options: MailboxOptions & { readonly idleTimeout?: Duration.Input | undefined }
 ): ActorSettings => ({
+  metrics: metricsOf(options.kind ?? "actor"),
   capacity: options.capacity ?? 1000,
   overflow: options.overflow ?? "reject",
   callTimeoutMs: Duration.toMillis(options.callTimeout ?? 5000),
@@ -45,11 +48,12 @@ export const settingsOf = (
 
 export class ActorCell<Message, State, E, R>
   extends ProcessBase
-  implements Actor<Message>, Self<Message>, Runnable, CallbackOwner, IdleOwner
+  implements Actor<Message>, Self<Message>, Runnable, CallOwner, CallbackOwner, IdleOwner
 {
   private readonly behaviour: Behaviour<Message, State, E, R>
   private readonly settings: ActorSettings
-  private readonly timers: Timers
+  readonly timers: Timers
+  private readonly context: Context.Context<never>
   private readonly callbacks: CallbackRunner<R>
   private readonly mailbox = new Mailbox<Message>()
   private readonly idle: IdleTimer | undefined
@@ -74,6 +78,7 @@ export class ActorCell<Message, State, E, R>
     super(id)
     this.behaviour = behaviour
     this.settings = settings
+    this.context = context
     this.timers = timersIn(context)
     this.callbacks = new CallbackRunner<R>(this, context)
     const { idleMs } = settings
@@ -158,6 +163,10 @@ export class ActorCell<Message, State, E, R>
     return this.deliver(message, undefined) === undefined
   }
 
+  callTimedOut(): void {
+    this.settings.metrics.callTimeouts.updateUnsafe(1, this.context)
+  }
+
   get isOpen(): boolean {
     return (
       (this.phase === "running" || this.phase === "starting") && !this.isDraining && this.ending === undefined
@@ -166,15 +175,16 @@ export class ActorCell<Message, State, E, R>
 
   private deliver(message: Message, call: PendingCall | undefined): MailboxFull | ActorStopped | undefined {
     if (!this.isOpen) return new ActorStopped({ actor: this.id })
-    const { capacity, overflow } = this.settings
+    const { capacity, overflow, metrics } = this.settings
     if (this.mailbox.size >= capacity) {
+      metrics.mailboxFull.updateUnsafe(1, this.context)
       const full = new MailboxFull({ actor: this.id, capacity })
       if (overflow === "reject" || (overflow === "drop_newest" && call !== undefined)) return full
       if (overflow === "drop_newest") return undefined
       this.mailbox.take()?.call?.fail(full)
     }
     if (call !== undefined) {
-      this.calls ??= new PendingCalls(this.id, this.timers)
+      this.calls ??= new PendingCalls(this)
       call.waitIn(this.calls)
       // While a callback runs no turn is due that would arm this deadline.
       if (this.callbacks.isBusy) this.calls.armDeadlines()

@@ -13,6 +13,7 @@ import {
 import { type Actor, type CallOptions, startWith } from "./Actor.ts"
 import { type ActorSettings, settingsOf } from "./ActorCell.ts"
 import { ActorStartFailed, ActorStopped, RegistryFull } from "./ActorErrors.ts"
+import { showRegistrySize } from "./ActorMetrics.ts"
 import { Delivery, type Use } from "./Delivery.ts"
 import { type ExitObserver, type Process, stop } from "./Process.ts"
 import type { DeliveryError, Registry, RegistryOptions } from "./Registry.ts"
@@ -44,7 +45,7 @@ export class LocalRegistry<Key extends string, Message, State, E, R>
   constructor(options: RegistryOptions<Key, Message, State, E, R>) {
     this.id = options.id
     this.options = options
-    this.settings = settingsOf(options)
+    this.settings = settingsOf({ kind: options.id, ...options })
     const spec = ChildSpec.dynamic<R>({
       id: options.id,
       intensity: { maxRestarts: 3, within: "1 minute", ...options.intensity, per: "child" }
@@ -57,7 +58,9 @@ export class LocalRegistry<Key extends string, Message, State, E, R>
       if (supervisor === undefined) return Effect.void
       const running = { supervisor, context, timers: timersIn(context) }
       this.running = running
+      const hideSize = showRegistrySize(this.id, context, () => this.live.size)
       supervisor.onExit(() => {
+        hideSize()
         if (this.running === running) this.running = undefined
       })
       return Effect.void

@@ -58,7 +58,7 @@ export class PendingCall implements ReplyTo<unknown, unknown>, Timer, Runnable {
 
   /** The deadline has come. */
   fire(): void {
-    this.fail(new CallTimeout({ actor: this.calls?.actor ?? "", timeoutMs: this.timeoutMs }))
+    this.calls?.timedOut(this)
   }
 
   waitIn(calls: PendingCalls): void {
@@ -79,15 +79,20 @@ export class PendingCall implements ReplyTo<unknown, unknown>, Timer, Runnable {
   }
 }
 
+/** The actor, as its calls see it. */
+export interface CallOwner {
+  readonly id: string
+  readonly timers: Timers
+  readonly callTimedOut: () => void
+}
+
 export class PendingCalls {
-  readonly actor: string
-  private readonly timers: Timers
+  private readonly owner: CallOwner
   private first: PendingCall | undefined = undefined
   private last: PendingCall | undefined = undefined
 
-  constructor(actor: string, timers: Timers) {
-    this.actor = actor
-    this.timers = timers
+  constructor(owner: CallOwner) {
+    this.owner = owner
   }
 
   get isEmpty(): boolean {
@@ -107,18 +112,23 @@ export class PendingCalls {
     if (call.next === undefined) this.last = call.previous
     else call.next.previous = call.previous
     call.next = call.previous = undefined
-    this.timers.cancel(call)
+    this.owner.timers.cancel(call)
   }
 
   /** Arms the deadlines of the calls that came since the last time: they are at the end of the list. */
   armDeadlines(): void {
     for (let call = this.last; call !== undefined && !call.isArmed; call = call.previous) {
       call.isArmed = true
-      this.timers.schedule(call, call.timeoutMs)
+      this.owner.timers.schedule(call, call.timeoutMs)
     }
   }
 
+  timedOut(call: PendingCall): void {
+    this.owner.callTimedOut()
+    call.fail(new CallTimeout({ actor: this.owner.id, timeoutMs: call.timeoutMs }))
+  }
+
   failAll(): void {
-    while (this.first !== undefined) this.first.fail(new ActorStopped({ actor: this.actor }))
+    while (this.first !== undefined) this.first.fail(new ActorStopped({ actor: this.owner.id }))
   }
 }

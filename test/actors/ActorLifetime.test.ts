@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Schema, Scope } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Logger, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as Actor from "../../src/actors/Actor.ts"
 import { ActorStopped } from "../../src/actors/ActorErrors.ts"
@@ -263,6 +263,23 @@ describe("a kill", () => {
       assert.isUndefined(actor.pollExit())
       actor.kill()
       assert.strictEqual(exitReason(yield* awaitExit(actor)), "killed")
+    })
+  )
+})
+
+describe("a crash that nobody supervises", () => {
+  it.effect("is logged", () =>
+    Effect.gen(function* () {
+      const logged: Array<unknown> = []
+      const logger = Logger.make(({ message, cause }) => void logged.push({ message, cause }))
+      const actor = yield* Actor.start({
+        id: "lonely",
+        init: () => undefined,
+        handle: (_: "crash") => Effect.die("boom")
+      }).pipe(Effect.provide(Logger.layer([logger])))
+      actor.castUnsafe("crash")
+      yield* awaitExit(actor)
+      assert.deepStrictEqual(logged, [{ message: ["actor lonely crashed"], cause: Cause.die("boom") }])
     })
   )
 })
