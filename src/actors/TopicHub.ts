@@ -16,8 +16,8 @@ export interface Subscriber {
   readonly deliver: (publication: Publication, frame: SharedFrame) => void
   /** Durable events up to this number exist. Those that did not come will not come: storage has them. */
   readonly missed?: (upTo: number) => void
-  /** Ephemeral events, such as changes of members, may have been missed. */
-  readonly inDoubt?: () => void
+  /** Events of this topic without a number, such as changes of members, may have been missed. */
+  readonly inDoubt?: (topic: string) => void
 }
 
 export interface TopicHubOptions {
@@ -36,7 +36,9 @@ export class TopicHub extends Context.Service<
     readonly publishLocal: (publication: Publication) => void
     /** A subscriber has everything up to this number from storage: the next event it expects is the one after. */
     readonly startsAt: (topic: string, seq: number) => void
-    /** Events of this topic may have been missed, and storage has them up to this number. */
+    /** Events of this topic may have been missed. */
+    readonly inDoubt: (topic: string) => void
+    /** Storage has the topic's events up to this number. */
     readonly reached: (topic: string, seq: number) => void
     readonly topics: () => number
   }
@@ -101,10 +103,13 @@ export const layerWith = (options: Partial<TopicHubOptions> = {}) =>
           topic.order.startsAt(seq)
           wait(topic)
         },
+        inDoubt: (name) => {
+          const subscribers = topics.get(name)?.subscribers ?? []
+          for (const subscriber of subscribers) subscriber.inDoubt?.(name)
+        },
         reached: (name, seq) => {
           const topic = topics.get(name)
           if (topic === undefined) return
-          for (const subscriber of topic.subscribers) subscriber.inDoubt?.()
           topic.order.reached(seq)
           wait(topic)
         },

@@ -1,7 +1,7 @@
 /**
  * Repairs what publish/subscribe between nodes has lost. Told by the Broker which topics are in doubt, it asks
- * storage how far each has come, and tells the hub, whose subscribers know what they have: those behind end, and
- * their clients resume. Nothing happens where nothing was lost.
+ * storage how far each conversation has come, and tells the hub, whose subscribers know what they have: those behind
+ * end, and their clients resume. Nothing happens where nothing was lost. What has no number, subscribers load again.
  */
 import { Context, Effect, Latch, Layer, Schedule } from "effect"
 import { Broker } from "../domain/ports/Broker.ts"
@@ -41,6 +41,7 @@ export const layer = Layer.effect(
     broker.onGap(doubt)
 
     const repair = (name: string): Effect.Effect<void> => {
+      hub.inDoubt(name)
       const topic = Topic.parse(name)
       if (topic?.kind !== "conversation") return Effect.void
       return store.lastSeq(topic.conversationId).pipe(

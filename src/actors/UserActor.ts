@@ -7,7 +7,7 @@
  * the conversation itself. A message to a thousand users would otherwise wake a thousand actors to find, for most of
  * them, nothing to do.
  */
-import { Effect, type Exit, Schedule } from "effect"
+import { Effect, type Exit, Latch, Schedule } from "effect"
 import type { ConversationId, UserId } from "../domain/Ids.ts"
 import type { Publication } from "../domain/ports/Broker.ts"
 import { ConversationStore } from "../domain/ports/ConversationStore.ts"
@@ -45,6 +45,8 @@ class User implements Subscriber {
   readonly #sessions = new Set<Session>()
   /** The conversations' topics, and whether some session needs their previews. */
   readonly #followed = new Map<string, boolean>()
+  /** Open when storage is to be asked again; at the beginning it is. */
+  readonly #mayDiffer = Latch.makeUnsafe(true)
 
   constructor(userId: UserId, services: Services, maxFollowed: number, self: Self<UserMessage>) {
     this.#userId = userId
@@ -101,13 +103,15 @@ class User implements Subscriber {
         return
       case "Follow":
         return this.#follow(message.conversationId)
-      case "Unfollow": {
-        const topic = Topic.ofConversation(message.conversationId)
-        if (this.#followed.get(topic) === true) this.#services.hub.unsubscribe(topic, this)
-        this.#followed.delete(topic)
-        for (const session of this.#sessions) session.kick(topic)
-      }
+      case "Unfollow":
+        return this.#unfollow(Topic.ofConversation(message.conversationId))
     }
+  }
+
+  #unfollow(topic: string): void {
+    if (this.#followed.get(topic) === true) this.#services.hub.unsubscribe(topic, this)
+    this.#followed.delete(topic)
+    for (const session of this.#sessions) session.kick(topic)
   }
 
   #follow(id: ConversationId): void {
@@ -145,13 +149,27 @@ class User implements Subscriber {
     for (const topic of this.#followed.keys()) this.#reconsider(topic)
   }
 
-  /** Runs beside the mailbox: a slow database delays previews, not sessions. */
-  readonly followAll = Effect.suspend(() => this.#services.store.idsOf(this.#userId)).pipe(
-    Effect.retry(retryFollow),
-    Effect.map((ids) => {
+  /** Changes of memberships may have been missed. */
+  inDoubt(topic: string): void {
+    if (topic === this.#topic) this.#mayDiffer.openUnsafe()
+  }
+
+  /** Makes what is followed what storage says. What was followed only while storage was being read stays. */
+  readonly #followAll = Effect.suspend(() => {
+    this.#mayDiffer.closeUnsafe()
+    const known = Array.from(this.#followed.keys())
+    return Effect.map(this.#services.store.idsOf(this.#userId), (ids) => {
+      const topics = new Set(ids.map(Topic.ofConversation))
+      for (const topic of known) if (!topics.has(topic)) this.#unfollow(topic)
       for (const id of ids) this.#follow(id)
-    }),
-    Effect.ignore
+    })
+  })
+
+  /** Runs beside the mailbox: a slow database delays previews, not sessions. */
+  readonly following: Effect.Effect<never> = Effect.suspend(() => this.#mayDiffer.await).pipe(
+    Effect.andThen(Effect.retry(this.#followAll, retryFollow)),
+    Effect.ignore,
+    Effect.forever
   )
 
   /** After a crash the sessions are closed: their clients come back, resume, and find a new actor. */
@@ -174,7 +192,7 @@ export const make = Effect.fnUntraced(function* (options: { readonly maxFollowed
         const user = new User(userId, services, options.maxFollowed, self)
         // Not in `terminate`, which a killed actor does not get to.
         self.onExit((exit) => user.end(exit))
-        yield* Effect.forkScoped(user.followAll)
+        yield* Effect.forkScoped(user.following)
         return user
       }),
     handle: (message, user) => {

@@ -80,6 +80,30 @@ describe("The running service with REDIS_URL", () => {
   )
 
   it.live(
+    "goes on after a crash of any part of it",
+    () =>
+      Effect.gen(function* () {
+        const redis = yield* RedisServer.make()
+        const app = yield* AppProcess.start({ env: { APP_ENV: "test", REDIS_URL: redis.url } })
+        const [alice, bob] = [yield* Chat.person(app), yield* Chat.person(app)]
+        const id = yield* Chat.direct(alice, bob)
+        for (const path of ["Redis/main_pool", "Redis/pubsub", "Redis", "Realtime/TopicRepair"]) {
+          yield* statusBecomes(app, "up")
+          yield* alice.rest.ok("POST", "/test/crash", { path })
+          yield* Poll.until(
+            alice.rest.ok("POST", `/api/v1/conversations/${id}/messages`, {
+              content: path,
+              client_random: 1
+            }),
+            { what: `a send after a crash of ${path}` }
+          )
+          yield* statusBecomes(app, "up")
+        }
+      }),
+    minute
+  )
+
+  it.live(
     "starts without Redis, degraded, and picks it up when it comes",
     () =>
       Effect.gen(function* () {
