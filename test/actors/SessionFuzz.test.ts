@@ -1,0 +1,217 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, References } from "effect"
+import fc from "fast-check"
+import type { Channel, ChannelHost } from "../../src/actors/Channel.ts"
+import { refuse, reply } from "../../src/actors/ChannelReply.ts"
+import { Outbox } from "../../src/actors/Outbox.ts"
+import { type JoinTopic, Session, UNDECODABLE } from "../../src/actors/Session.ts"
+import { encoded } from "../../src/actors/SharedFrame.ts"
+import { Forbidden } from "../../src/domain/Errors.ts"
+import type { Identity } from "../../src/domain/Identity.ts"
+import type { SessionId } from "../../src/domain/Ids.ts"
+import type { Frame, Ref } from "../../src/domain/protocol/Frame.ts"
+import { v2 } from "../../src/domain/protocol/V2.ts"
+import * as Topic from "../../src/domain/Topic.ts"
+import { RecordingTransport } from "./RecordingTransport.ts"
+import { type Instruction, type Reply, SessionModel } from "./SessionModel.ts"
+
+/** Frames in all: so many sequences of so many steps. Another seed is another hundred thousand. */
+const SEQUENCES = 1_000
+const STEPS = 105
+const SEED = Number(process.env.FUZZ_SEED ?? 4)
+
+const MAX_CHANNELS = 3
+const served = [1, 2, 3, 4, 5].map((n) => `conversation:00000000-0000-7000-8000-00000000000${n}`)
+
+/** A channel that does as its payloads say, and counts how often it was closed. */
+class Obedient implements Channel {
+  readonly topic: string
+  readonly joinRef: Ref
+  readonly #host: ChannelHost
+  readonly #diesWhenOpen: boolean
+  closes = 0
+
+  constructor(host: ChannelHost, topic: string, joinRef: Ref, diesWhenOpen: boolean) {
+    this.#host = host
+    this.topic = topic
+    this.joinRef = joinRef
+    this.#diesWhenOpen = diesWhenOpen
+  }
+
+  opened(): void {
+    if (this.#diesWhenOpen) throw new Error("opened died")
+    const { serializer } = this.#host
+    this.#host.send(encoded(serializer.push(this.joinRef, null, this.topic, "welcome", "{}")), false)
+  }
+
+  handleIn(_event: string, payload: unknown, ref: Ref): Effect.Effect<void> {
+    switch ((payload as Instruction).do) {
+      case "refuse":
+        return Effect.sync(() => refuse(this.#host, this, ref, new Forbidden({ rule: "fuzz" })))
+      case "die":
+        return Effect.die(new Error("handleIn died"))
+      default:
+        return Effect.sync(() => reply(this.#host, this, ref, JSON.stringify(payload)))
+    }
+  }
+
+  presenceChanged(): void {}
+
+  close(): void {
+    this.closes++
+  }
+}
+
+type Step =
+  | { readonly kind: "frame"; readonly frame: Frame; readonly isBinary: boolean }
+  | { readonly kind: "kick"; readonly topic: string }
+  | { readonly kind: "garbage"; readonly text: string }
+
+const ref = fc.oneof(fc.constantFrom(null, "1", "2", "3", 1, 2, ""), fc.string({ maxLength: 3 }))
+const topic = fc.oneof(
+  { weight: 8, arbitrary: fc.constantFrom(...served) },
+  { weight: 1, arbitrary: fc.constantFrom("phoenix", "room:a", "conversation:1", "", "__proto__", "räum") }
+)
+const event = fc.oneof(
+  { weight: 5, arbitrary: fc.constantFrom("phx_join", "phx_join", "phx_leave") },
+  {
+    weight: 4,
+    arbitrary: fc.constantFrom("echo", "heartbeat", "phx_close", "phx_error", "phx_reply", "closing")
+  },
+  { weight: 1, arbitrary: fc.string({ maxLength: 5 }) }
+)
+const payload = fc.oneof(
+  { weight: 6, arbitrary: fc.constant({ do: "ok" } as const) },
+  { weight: 3, arbitrary: fc.constantFrom({ do: "refuse" }, { do: "die" }, { do: "die_when_open" }) }
+)
+/** A binary push cannot say everything: its refs are strings, and a join_ref of no length is null. */
+const binaryRef = fc.constantFrom("1", "2", "3")
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 40,
+    arbitrary: fc
+      .record({ joinRef: ref, ref, topic, event, payload })
+      .map((frame): Step => ({ kind: "frame", frame, isBinary: false }))
+  },
+  {
+    weight: 4,
+    arbitrary: fc
+      .record({
+        joinRef: fc.oneof(fc.constant(null), binaryRef),
+        ref: binaryRef,
+        topic,
+        event,
+        payload: fc.uint8Array({ maxLength: 4 })
+      })
+      .map((frame): Step => ({ kind: "frame", frame, isBinary: true }))
+  },
+  { weight: 2, arbitrary: fc.constantFrom(...served).map((topic): Step => ({ kind: "kick", topic })) }
+)
+
+const garbage: fc.Arbitrary<Step> = fc
+  .oneof(
+    fc.constantFrom(
+      "",
+      "[",
+      "null",
+      "{}",
+      "[]",
+      '["1","1","t","e"]',
+      '["1","1",1,"e",{}]',
+      '[[],"1","t","e",{}]'
+    ),
+    fc.string({ maxLength: 8 }).filter((text) => !text.startsWith("["))
+  )
+  .map((text): Step => ({ kind: "garbage", text }))
+
+const write = ({ event, joinRef, payload, ref, topic }: Frame, isBinary: boolean): Frame | undefined => {
+  if (!isBinary) return v2.decode(JSON.stringify([joinRef, ref, topic, event, payload]))
+  const fields = [joinRef ?? "", ref, topic, event].map((text) => Buffer.from(String(text)))
+  const header = Buffer.from([0, ...fields.map((field) => field.length)])
+  return v2.decodeBinary(Buffer.concat([header, ...fields, payload as Uint8Array]))
+}
+
+const open = () => {
+  const transport = new RecordingTransport()
+  const channels: Array<Obedient> = []
+  const joinTopic: JoinTopic = (host, _topic, name, joinRef, payload) => {
+    const instruction = (payload as Instruction).do
+    if (instruction === "refuse") return Effect.fail(new Forbidden({ rule: "fuzz" }))
+    if (instruction === "die") return Effect.die(new Error("join died"))
+    return Effect.sync(() => {
+      const channel = new Obedient(host, name, joinRef, instruction === "die_when_open")
+      channels.push(channel)
+      return { channel, response: "{}" }
+    })
+  }
+  const outbox = new Outbox(transport, { soft: 1e9, hard: 1e9 })
+  const session = new Session({
+    id: "session" as SessionId,
+    identity: {} as Identity,
+    serializer: v2,
+    outbox,
+    joinTopic,
+    maxChannels: MAX_CHANNELS,
+    fork: (effect) => void Effect.runFork(effect)
+  })
+  return { transport, channels, outbox, session }
+}
+
+const quiet = Effect.provideService(References.MinimumLogLevel, "None")
+
+describe("Session, fuzzed", () => {
+  it(`answers ${SEQUENCES * STEPS} frames exactly as the model does, and leaks no channel`, () => {
+    let frames = 0
+    const sequence = fc.tuple(
+      fc.array(step, { minLength: STEPS, maxLength: STEPS }),
+      fc.option(garbage),
+      fc.array(step, { maxLength: 3 })
+    )
+    fc.assert(
+      fc.property(sequence, ([steps, bad, ignored]) => {
+        const { channels, outbox, session, transport } = open()
+        const model = new SessionModel((name) => Topic.parse(name) !== undefined, MAX_CHANNELS)
+        const run = (frame: Frame) => Effect.runSync(quiet(session.handle(frame) ?? Effect.void))
+        /** Compares what was written since the last time, as the text it is on the wire. */
+        const wrote = (expected: ReadonlyArray<Reply>) => {
+          outbox.flush()
+          const texts = transport.writes.splice(0).flat()
+          const wanted = expected.map((frame) => JSON.stringify(frame))
+          if (texts.join() !== wanted.join()) assert.deepStrictEqual(texts, wanted)
+        }
+        const joined = (entries: Iterable<readonly [string, Ref]>) => JSON.stringify([...entries].sort())
+
+        for (const step of steps) {
+          if (step.kind === "kick") {
+            session.kick(step.topic)
+            wrote(model.kick(step.topic))
+          } else if (step.kind === "frame") {
+            const frame = write(step.frame, step.isBinary)
+            assert.isDefined(frame)
+            run(frame!)
+            frames++
+            wrote(model.handle(frame!))
+          }
+          const open = channels.filter((channel) => channel.closes === 0)
+          const held = joined(open.map((channel) => [channel.topic, channel.joinRef] as const))
+          assert.strictEqual(held, joined(model.joined))
+        }
+
+        if (bad?.kind === "garbage") {
+          assert.isUndefined(v2.decode(bad.text))
+          run(UNDECODABLE)
+          assert.deepStrictEqual(transport.closes, [{ code: 1011, reason: "undecodable frame" }])
+          for (const step of ignored) if (step.kind === "frame") run(write(step.frame, step.isBinary)!)
+          wrote([])
+        } else {
+          assert.deepStrictEqual(transport.closes, [])
+        }
+        session.end()
+        assert.isTrue(channels.every((channel) => channel.closes === 1))
+      }),
+      { numRuns: SEQUENCES, seed: SEED }
+    )
+    assert.isAtLeast(frames, 100_000)
+  })
+})
