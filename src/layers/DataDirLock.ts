@@ -16,22 +16,34 @@ interface Owner {
 /** Held by this process: two databases of one process conflict as two processes do. */
 const held = new Set<string>()
 
+/** Of `/proc/<pid>/stat`, what follows the program's name, which stands in parentheses and may hold anything. */
+const statOf = (pid: number): ReadonlyArray<string> => {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+}
+
 const startOf = (pid: number): string => {
   try {
     const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
-    // The second field, the program's name in parentheses, may hold anything; the start is the 22nd.
-    const started = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]
-    return `${boot}:${started}`
+    return `${boot}:${statOf(pid)[19]}`
   } catch {
     return ""
+  }
+}
+
+/** A process that has ended but whose parent has not asked for its exit code still takes signals. */
+const isZombie = (pid: number): boolean => {
+  try {
+    return /[ZX]/.test(statOf(pid)[0]!)
+  } catch {
+    return false
   }
 }
 
 const exists = (pid: number): boolean => {
   try {
     process.kill(pid, 0)
-    return true
+    return !isZombie(pid)
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM"
   }

@@ -41,6 +41,9 @@ export class Database extends Context.Service<
  */
 export const planSettings = { enable_seqscan: "off", jit: "off" }
 
+/** The embedded database's log: short enough to be read again within a second by a start after a crash. */
+const logSettings = { max_wal_size: "16MB", min_wal_size: "8MB" }
+
 const make = Effect.fnUntraced(function* (
   kind: "server" | "embedded",
   keep: Effect.Effect<never, DatabaseUnusable>,
@@ -110,7 +113,7 @@ const server = (url: Redacted.Redacted, options: DatabaseOptions, timeout: Durat
 const embedded = (options: DatabaseOptions, timeout: Duration.Duration) =>
   Layer.unwrap(
     Effect.map(
-      EmbeddedDatabase.make({ dataDir: options.dataDir, settings: planSettings }),
+      EmbeddedDatabase.make({ dataDir: options.dataDir, settings: { ...planSettings, ...logSettings } }),
       ({ run, socketPath }) =>
         Layer.effect(Database, make("embedded", run, timeout)).pipe(
           Layer.provideMerge(

@@ -44,8 +44,7 @@ process.on("unhandledRejection", fail)
 
 const db = new PGlite({
   dataDir: directory,
-  // Small segments of the log: less to make at the first start, and less to recover from at a later one, since a
-  // checkpoint is due after 64 of them.
+  // Small segments of the log: less to make at the first start.
   initDbStartParams: ["--wal-segsize=1"],
   postgresqlconf: Object.entries(settings).map(([name, value]) => `${name} = '${value}'`),
   onStderr: (line) => {
