@@ -41,6 +41,8 @@ export class TopicHub extends Context.Service<
     /** Storage has the topic's events up to this number. */
     readonly reached: (topic: string, seq: number) => void
     readonly topics: () => number
+    /** The topics that have subscribers. */
+    readonly names: () => ReadonlyArray<string>
   }
 >()("messaging-service/actors/TopicHub") {}
 
@@ -128,7 +130,8 @@ export const layerWith = (options: Partial<TopicHubOptions> = {}) =>
             broker.unsubscribe(name)
           }
         },
-        topics: () => topics.size
+        topics: () => topics.size,
+        names: () => Array.from(topics.keys())
       })
     })
   )

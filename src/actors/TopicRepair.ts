@@ -17,8 +17,11 @@ export class TopicRepair extends Context.Service<
   }
 >()("messaging-service/actors/TopicRepair") {}
 
-/** Questions to storage at a time. */
-const CONCURRENCY = 8
+/** Questions to storage at a time; it answers those that come together, together. */
+const CONCURRENCY = 500
+
+/** A node that was killed has told nobody what it had committed last, and nobody is told that. */
+const SWEEP = "30 seconds"
 
 /** Storage is away as well: it is asked until it answers. */
 const retry = Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("5 seconds")]).pipe(
@@ -40,8 +43,7 @@ export const layer = Layer.effect(
     }
     broker.onGap(doubt)
 
-    const repair = (name: string): Effect.Effect<void> => {
-      hub.inDoubt(name)
+    const compare = (name: string): Effect.Effect<void> => {
       const topic = Topic.parse(name)
       if (topic?.kind !== "conversation") return Effect.void
       return store.lastSeq(topic.conversationId).pipe(
@@ -50,6 +52,11 @@ export const layer = Layer.effect(
         // It was deleted.
         Effect.ignore
       )
+    }
+
+    const repair = (name: string) => {
+      hub.inDoubt(name)
+      return compare(name)
     }
 
     const next = Effect.suspend(() => {
@@ -61,6 +68,15 @@ export const layer = Layer.effect(
       )
     })
 
-    return TopicRepair.of({ run: Effect.forever(Effect.andThen(filled.await, next)) })
+    const repairs = Effect.forever(Effect.andThen(filled.await, next))
+    const sweeps = Effect.sleep(SWEEP).pipe(
+      Effect.andThen(
+        Effect.suspend(() =>
+          Effect.forEach(hub.names(), compare, { concurrency: CONCURRENCY, discard: true })
+        )
+      ),
+      Effect.forever
+    )
+    return TopicRepair.of({ run: Effect.raceFirst(repairs, sweeps) })
   })
 )

@@ -31,7 +31,7 @@ const memberColumns =
 export const members = `
   SELECT ${memberColumns} FROM conversation_members WHERE conversation_id = $1 AND is_active ORDER BY joined_at, id`
 
-export const lastSeq = "SELECT last_seq::float8 FROM conversations WHERE id = $1"
+export const lastSeqs = "SELECT id, last_seq::float8 FROM conversations WHERE id = ANY ($1::uuid[])"
 
 /**
  * $1 user; $2 µs and $3 id where the last page ended, or null; $4 rows. Starts from the member's own rows, which are

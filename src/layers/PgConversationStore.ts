@@ -97,6 +97,12 @@ interface IdsOf extends Request.Request<ReadonlyArray<ConversationId>, Unavailab
 }
 const IdsOf = Request.tagged<IdsOf>("IdsOf")
 
+interface LastSeq extends Request.Request<number, NotFound | Unavailable> {
+  readonly _tag: "LastSeq"
+  readonly id: ConversationId
+}
+const LastSeq = Request.tagged<LastSeq>("LastSeq")
+
 const make = Effect.fnUntraced(function* (options: Watermarks.WatermarkOptions) {
   const sql = yield* SqlClient
   const database = yield* Database
@@ -154,11 +160,22 @@ const make = Effect.fnUntraced(function* (options: Watermarks.WatermarkOptions) 
     }
   })
 
-  const lastSeq = Effect.fnUntraced(function* (id: ConversationId) {
-    const rows = yield* query<{ readonly last_seq: number }>("lastSeq", statements.lastSeq, [id])
-    if (rows[0] === undefined) return yield* new NotFound({ what: "conversation" })
-    return rows[0].last_seq
-  })
+  const lastSeqs = RequestResolver.make<LastSeq>((entries) =>
+    Effect.map(
+      query<{ readonly id: ConversationId; readonly last_seq: number }>("lastSeqs", statements.lastSeqs, [
+        uuids(entries.map((entry) => entry.request.id))
+      ]),
+      (rows) => {
+        const byId = new Map(rows.map((row) => [row.id, row.last_seq]))
+        for (const entry of entries) {
+          const seq = byId.get(entry.request.id)
+          entry.completeUnsafe(
+            seq === undefined ? Exit.fail(new NotFound({ what: "conversation" })) : Exit.succeed(seq)
+          )
+        }
+      }
+    )
+  ).pipe(RequestResolver.setDelay("5 millis"), RequestResolver.batchN(500))
 
   const listOf = Effect.fnUntraced(function* (
     userId: UserId,
@@ -231,7 +248,7 @@ const make = Effect.fnUntraced(function* (options: Watermarks.WatermarkOptions) 
   const store = ConversationStore.of({
     create,
     load,
-    lastSeq,
+    lastSeq: (id) => Effect.request(LastSeq({ id }), lastSeqs),
     listOf,
     idsOf: (userId) => Effect.request(IdsOf({ userId }), resolver),
     addMembers,

@@ -133,6 +133,18 @@ describe("A topic in doubt", () => {
     })
   )
 
+  it.effect("need not be told of: every 30 seconds each is compared, for a killed node tells nobody", () =>
+    Effect.gen(function* () {
+      const { hub, subscriber, topic } = yield* setup(() => Effect.succeed(4))
+      hub.startsAt(topic, 3)
+      yield* TestClock.adjust("31 seconds")
+      assert.deepStrictEqual(subscriber.misses, [4])
+      yield* TestClock.adjust("90 seconds")
+      assert.deepStrictEqual(subscriber.misses, [4])
+      assert.strictEqual(subscriber.doubts, 0)
+    })
+  )
+
   it.effect("is asked about until storage answers; one that is gone is forgotten", () =>
     Effect.gen(function* () {
       const answers: Array<Effect.Effect<number, NotFound | Unavailable>> = [

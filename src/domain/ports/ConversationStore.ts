@@ -51,6 +51,7 @@ export class ConversationStore extends Context.Service<
       conversation: NewConversation
     ) => Effect.Effect<{ readonly id: ConversationId; readonly created: boolean }, Conflict | Unavailable>
     readonly load: (id: ConversationId) => Effect.Effect<State, NotFound | Unavailable>
+    /** How far the conversation has come. Batched across callers. */
     readonly lastSeq: (id: ConversationId) => Effect.Effect<number, NotFound | Unavailable>
     /** Most recently active first; keyset-paged. `Conflict` on a cursor that is not ours. */
     readonly listOf: (
