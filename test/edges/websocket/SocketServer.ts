@@ -75,6 +75,8 @@ export interface SocketServer {
   readonly url: string
   readonly control: Control
   readonly sessions: Sessions.Sessions["Service"]
+  /** How many topics have subscribers. */
+  readonly topics: () => number
   /** The method of each plain request, once its handler has returned. */
   readonly requests: Inbox<string>
   /** Accepts no more connections and closes all there are, as a shutdown does. */
@@ -99,13 +101,14 @@ export const start = Effect.fnUntraced(function* (options: ServerOptions = {}) {
     Layer.provide(noUsers),
     Layer.provide(PresenceTracker.layer),
     Layer.provide(fakeConversations(control)),
-    Layer.provide(TopicHub.layer),
+    Layer.provideMerge(TopicHub.layer),
     Layer.provide(MemoryBroker.layer),
     Layer.merge(namedTokens(options.verifying ?? Effect.void)),
     Layer.merge(Layer.succeed(References.MinimumLogLevel, "None"))
   )
   return yield* Effect.gen(function* () {
     const sessions = yield* Sessions.Sessions
+    const hub = yield* TopicHub.TopicHub
     yield* sessions.supervisor.start
     yield* Effect.forkScoped(sessions.sweep)
     // Closed by `drain` alone: the end of a test must not wait for a clock that stands still.
@@ -134,6 +137,7 @@ export const start = Effect.fnUntraced(function* (options: ServerOptions = {}) {
       control,
       sessions,
       requests,
+      topics: hub.topics,
       drain: Scope.close(accepting, Exit.void)
     } satisfies SocketServer
   }).pipe(Effect.provide(yield* Layer.build(services)))
