@@ -271,6 +271,7 @@ export class ActorCell<Message, State, E, R>
   }
 
   link(other: Process): () => void {
+    if (this.phase === "exited") return () => {}
     const unlinkHere = this.attachments().link(other, (exit) => this.abort(exit))
     const unlinkThere =
       other instanceof ActorCell
@@ -285,11 +286,14 @@ export class ActorCell<Message, State, E, R>
   }
 
   private attachments(): Attachments<Message> {
-    this.attached ??= new Attachments(this.timers, (envelope) => {
-      if (!this.isOpen) return
-      this.mailbox.push(envelope)
-      this.wake()
-    })
+    if (this.attached === undefined) {
+      this.attached = new Attachments(this.timers, (envelope) => {
+        if (!this.isOpen) return
+        this.mailbox.push(envelope)
+        this.wake()
+      })
+      if (this.phase === "stopping" || this.phase === "exited") this.attached.releaseAll()
+    }
     return this.attached
   }
 

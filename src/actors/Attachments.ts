@@ -14,6 +14,7 @@ export class Attachments<Message> {
   private readonly timers: Timers
   private readonly signal: Signal<Message>
   private readonly releases = new Set<() => void>()
+  private isReleased = false
 
   constructor(timers: Timers, signal: Signal<Message>) {
     this.timers = timers
@@ -42,32 +43,39 @@ export class Attachments<Message> {
   }
 
   monitor(process: Process, toMessage: (exit: Exit.Exit<unknown, unknown>) => Message): () => void {
-    // The exit may be there already, so the release has to be known before the process is watched.
-    let unwatch = (): void => {}
-    const release = this.attach(() => unwatch())
-    unwatch = process.onExit((exit) => {
-      this.releases.delete(release)
-      this.signal(new Envelope(toMessage(exit), undefined))
-    })
-    return release
+    return this.watch(process, (exit) => this.signal(new Envelope(toMessage(exit), undefined)))
   }
 
-  /** Ends `self` by `abort` when `other` ends other than normally. */
+  /** Ends the actor by `abort` when `other` ends other than normally. */
   link(other: Process, abort: (exit: Exit.Exit<unknown, unknown>) => void): () => void {
-    let unwatch = (): void => {}
-    const release = this.attach(() => unwatch())
-    unwatch = other.onExit((exit) => {
-      this.releases.delete(release)
+    return this.watch(other, (exit) => {
       if (exitReason(exit) !== "normal") abort(exit)
     })
+  }
+
+  private watch(process: Process, exited: (exit: Exit.Exit<unknown, unknown>) => void): () => void {
+    let hasExited = false
+    let release = (): void => {}
+    const unwatch = process.onExit((exit) => {
+      hasExited = true
+      this.releases.delete(release)
+      exited(exit)
+    })
+    if (!hasExited) release = this.attach(unwatch)
     return release
   }
 
+  /** The actor ends: gives up all there is, and all that is still to come. */
   releaseAll(): void {
+    this.isReleased = true
     for (const release of this.releases) release()
   }
 
   private attach(undo: () => void): () => void {
+    if (this.isReleased) {
+      undo()
+      return () => {}
+    }
     const release = (): void => {
       if (this.releases.delete(release)) undo()
     }

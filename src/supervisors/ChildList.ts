@@ -61,6 +61,8 @@ export class ChildList {
         child.watch()
         resume(Effect.succeed(exit))
       })
+      // The child may have asked for the end of its supervisor, with more of its start to come.
+      if (this.isClosed) fiber.interruptUnsafe()
       return Fiber.interrupt(fiber)
     })
   }

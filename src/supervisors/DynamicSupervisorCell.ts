@@ -24,6 +24,8 @@ import { SupervisorReport } from "./SupervisorReport.ts"
 class DynamicChild extends Child {
   /** The start in progress. */
   starting: Fiber.Fiber<void, unknown> | undefined = undefined
+  /** What an incarnation that ended by itself has held is being released. */
+  releasing: Fiber.Fiber<void> | undefined = undefined
   /** There is one when it is being stopped: for all who wait for that. */
   stopped: Deferred.Deferred<void> | undefined = undefined
   cancelBackoff: (() => void) | undefined = undefined
@@ -128,7 +130,10 @@ export class DynamicSupervisorCell<Extra>
     return Effect.gen({ self: this }, function* () {
       child.cancelBackoff?.()
       child.cancelBackoff = undefined
+      // A child can ask for its own end while it starts. Further up this stack it does so: let it come to a rest.
+      if (child.state === "starting" && child.starting === undefined) yield* Effect.yieldNow
       if (child.starting !== undefined) yield* Fiber.interrupt(child.starting)
+      if (child.releasing !== undefined) yield* Fiber.await(child.releasing)
       const wasRunning = child.process !== undefined
       const inTime = yield* child.terminate(brutally)
       if (!inTime) this.report.abandoned(child.id)
@@ -149,8 +154,9 @@ export class DynamicSupervisorCell<Extra>
     const child = this.children.get(exited.id)
     if (child !== exited || child.stopped !== undefined) return
     this.report.childTerminated(child.id, exit)
-    const released = Effect.runForkWith(this.context)(child.release(exit))
-    released.addObserver(() => {
+    child.releasing = Effect.runForkWith(this.context)(child.release(exit))
+    child.releasing.addObserver(() => {
+      child.releasing = undefined
       if (child.stopped !== undefined) return
       if (shouldRestart(child.spec.restart, exit)) this.restart(child)
       else this.forget(child)

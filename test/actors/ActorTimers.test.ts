@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Context, Deferred, Duration, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import * as Actor from "../../src/actors/Actor.ts"
+import type { Self } from "../../src/actors/Behaviour.ts"
 import { exitReason } from "../../src/actors/ExitReason.ts"
 import { awaitExit } from "../../src/actors/Process.ts"
 import type { ReplyTo } from "../../src/actors/ReplyTo.ts"
@@ -51,6 +52,34 @@ describe("sendAfter", () => {
       actor.kill()
       yield* TestClock.adjust("1 minute")
       assert.deepStrictEqual(seen, ["kept"])
+    })
+  )
+})
+
+describe("what an actor sets going after its end", () => {
+  it.effect("does not begin", () =>
+    Effect.gen(function* () {
+      let self: Self<string> | undefined
+      const other = yield* Actor.start({
+        id: "other",
+        init: () => undefined,
+        handle: (_: string) => undefined
+      })
+      const actor = yield* Actor.start({
+        id: "gone",
+        init: (me) => {
+          self = me
+        },
+        handle: (_: string) => undefined
+      })
+      actor.kill()
+      self!.sendAfter("1 second", "never")
+      self!.sendEvery("1 second", "never")
+      self!.monitor(other, () => "never")
+      self!.link(other)()
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(actor.inspect().mailboxDepth, 0)
+      assert.isTrue(other.isOpen)
     })
   )
 })

@@ -285,6 +285,42 @@ describe("the end of the supervisor", () => {
     })
   )
 
+  it.effect("can be asked for by a child that is being started", () =>
+    Effect.gen(function* () {
+      const puppets = new Puppets()
+      const supervisor = yield* DynamicSupervisor.start({ id: "dyn" })
+      const suicidal = puppets.spec({ id: "a" })
+      puppets.gateStarts(
+        "a",
+        Effect.sync(() => supervisor.shutdown())
+      )
+      const exit = yield* Effect.exit(supervisor.startChild(suicidal))
+      yield* awaitExit(supervisor)
+      assert.isTrue(Exit.isSuccess(exit))
+      assert.strictEqual(puppets.take(), "+a -a")
+    })
+  )
+
+  it.effect("waits for the release of a child that has just ended", () =>
+    Effect.gen(function* () {
+      const gate = yield* Deferred.make<void>()
+      const supervisor = yield* DynamicSupervisor.start({ id: "dyn" })
+      const process = yield* supervisor.startChild(
+        ChildSpec.workerWith({
+          id: "a",
+          init: Effect.addFinalizer(() => Deferred.await(gate)),
+          run: () => Effect.never
+        })
+      )
+      process?.kill()
+      supervisor.shutdown()
+      yield* Effect.yieldNow
+      assert.isUndefined(supervisor.pollExit())
+      yield* Deferred.succeed(gate, undefined)
+      yield* awaitExit(supervisor)
+    })
+  )
+
   it.effect("by a kill waits for nobody", () =>
     Effect.gen(function* () {
       const puppets = new Puppets()

@@ -124,6 +124,20 @@ describe("shutdown", () => {
     })
   )
 
+  it.effect("can be asked for by a child that is being started, and has more to do", () =>
+    Effect.gen(function* () {
+      const puppets = new Puppets()
+      const supervisor = yield* Supervisor.start({ id: "sup", children: [puppets.spec({ id: "a" })] })
+      const start = Effect.andThen(
+        Effect.sync(() => supervisor.shutdown()),
+        Effect.never
+      )
+      yield* Effect.forkChild(Effect.exit(supervisor.startChild(ChildSpec.process({ id: "b", start }))))
+      assert.strictEqual(exitReason(yield* awaitExit(supervisor)), "shutdown")
+      assert.strictEqual(puppets.take(), "+a -a")
+    })
+  )
+
   it.effect("of a child that crashes on the way out goes on with the others", () =>
     Effect.gen(function* () {
       const puppets = new Puppets()
