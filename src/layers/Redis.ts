@@ -30,6 +30,9 @@ const maxInFlight = 10_000
 /** Publications sent and not answered. Past it the connection is dropped, and what was missed is repaired. */
 const maxPublishing = 50_000
 
+/** Characters of the commands sent and not answered, per connection. */
+const maxPending = 64 * 1024 * 1024
+
 export class Redis extends Context.Service<
   Redis,
   {
@@ -62,14 +65,14 @@ const checked = (
 const make = Effect.fnUntraced(function* (options: RedisOptions) {
   const { commandTimeout, connections: size, connectTimeout, queueUrl, sessionUrl } = options
   const url = yield* checked("REDIS_URL", options.url)
-  const timeouts = { connectTimeout, commandTimeout }
+  const common = { connectTimeout, commandTimeout, maxPending }
   const pool = (name: string, url: Redacted.Redacted) =>
-    RedisPool.make({ ...timeouts, name, url, size, maxInFlight })
+    RedisPool.make({ ...common, name, url, size, maxInFlight })
 
   const main = yield* pool("main_pool", url)
   const session = yield* pool("session_pool", yield* checked("REDIS_SESSION_URL", sessionUrl ?? url))
   const queue = yield* pool("queue_pool", yield* checked("REDIS_QUEUE_URL", queueUrl ?? url))
-  const pubsub = yield* RedisPool.connection({ ...timeouts, name: "pubsub", url, maxInFlight: maxPublishing })
+  const pubsub = yield* RedisPool.connection({ ...common, name: "pubsub", url, maxInFlight: maxPublishing })
 
   const isAway = (pool: RedisPool.RedisPool) => pool.connected() < pool.size
   const check = Effect.sync((): Finding => {

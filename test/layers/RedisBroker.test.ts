@@ -32,12 +32,17 @@ const node = Effect.fnUntraced(function* (url: string) {
 
 const memory = (count: number) =>
   Effect.forEach(Array.from({ length: count }), () =>
-    Effect.map(Layer.build(Layer.fresh(MemoryBroker.layer)), (context) => new Node(Context.get(context, Broker)))
+    Effect.map(
+      Layer.build(Layer.fresh(MemoryBroker.layer)),
+      (context) => new Node(Context.get(context, Broker))
+    )
   )
 
 const onRedis = Effect.fnUntraced(function* (count: number) {
   const redis = yield* RedisServer.make()
-  return yield* Effect.forEach(Array.from({ length: count }), () => Effect.map(node(redis.url), ({ node }) => node))
+  return yield* Effect.forEach(Array.from({ length: count }), () =>
+    Effect.map(node(redis.url), ({ node }) => node)
+  )
 })
 
 brokerContract("memory", memory, false)
@@ -64,7 +69,10 @@ describe("The Redis broker", () => {
       there.broker.publish(publication("c", { payload: "to here" }))
       here.broker.publish(publication("b", { payload: "to there" }))
       yield* Poll.until(() => there.payloads.includes("to there") && here.payloads.includes("to here"))
-      assert.isFalse(there.payloads.includes("local"), "what was published meanwhile is for storage to repair")
+      assert.isFalse(
+        there.payloads.includes("local"),
+        "what was published meanwhile is for storage to repair"
+      )
     })
   )
 
@@ -81,6 +89,23 @@ describe("The Redis broker", () => {
       yield* Poll.until(() => there.doubts.length >= before + 2)
       assert.deepStrictEqual(there.doubts.slice(before).sort(), ["a", "b"])
       assert.isTrue(untouched.isConnected)
+    })
+  )
+
+  it.live("drops a connection that takes nothing any more, and comes back with a new one", () =>
+    Effect.gen(function* () {
+      const redis = yield* RedisServer.make()
+      const { connection, node: here } = yield* node(redis.url)
+      yield* subscribe(here, "a")
+      const before = here.doubts.length
+      yield* redis.stop
+      const large = publication("a", { payload: `"${"x".repeat(10_000_000)}"` })
+      for (let i = 0; i < 8; i++) here.broker.publish(large)
+      assert.strictEqual(here.got.length, 8)
+      assert.isBelow(connection.inFlight, 8)
+      yield* Poll.until(() => !connection.isConnected)
+      yield* redis.cont
+      yield* Poll.until(() => connection.isConnected && here.doubts.length > before)
     })
   )
 

@@ -22,6 +22,8 @@ export interface ConnectionOptions {
   readonly commandTimeout: Duration.Duration
   /** Commands sent and not answered, at the most. */
   readonly maxInFlight: number
+  /** Characters of those commands, at the most; a command larger than that is sent alone. */
+  readonly maxPending: number
 }
 
 /** Called in the same turn of the event loop in which the answer arrived. */
@@ -45,6 +47,8 @@ export class RedisConnection {
   readonly #metrics: RedisMetrics
   #client: Redis | undefined
   #inFlight = 0
+  /** Characters of the commands in flight. */
+  #pending = 0
   /** An outage is one event, however often connecting fails: its beginning and its end are logged. */
   #isTroubled = false
   #onConnect: (client: Redis) => void = () => {}
@@ -70,16 +74,20 @@ export class RedisConnection {
   /** Sends a command, and answers whether it could be sent; `settle` is called only then, and once. */
   sendUnsafe(settle: Settle, command: string, ...args: ReadonlyArray<string>): boolean {
     const client = this.#client
-    if (client === undefined || this.#inFlight >= this.options.maxInFlight) {
+    let size = 0
+    for (const arg of args) size += arg.length
+    if (client === undefined || !this.#hasRoom(size)) {
       this.#metrics.failed()
       return false
     }
     const sentAt = performance.now()
     const ended = () => {
       this.#inFlight--
+      this.#pending -= size
       this.#metrics.inFlight(-1)
     }
     this.#inFlight++
+    this.#pending += size
     this.#metrics.inFlight(1)
     client.call(command, ...args).then(
       (answer) => {
@@ -94,6 +102,11 @@ export class RedisConnection {
       }
     )
     return true
+  }
+
+  #hasRoom(size: number): boolean {
+    const { maxInFlight, maxPending } = this.options
+    return this.#inFlight < maxInFlight && (this.#inFlight === 0 || this.#pending + size <= maxPending)
   }
 
   /** Sends a command. A command that Redis refuses is `Unavailable` too, with its reply as the cause. */

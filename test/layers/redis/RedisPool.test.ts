@@ -10,7 +10,8 @@ const options = {
   size: 2,
   connectTimeout: Duration.seconds(1),
   commandTimeout: Duration.millis(500),
-  maxInFlight: 100
+  maxInFlight: 100,
+  maxPending: 1_000_000
 }
 
 const running = Effect.fnUntraced(function* (url: string, changes: Partial<RedisPool.PoolOptions> = {}) {
@@ -121,6 +122,24 @@ describe("A Redis pool", () => {
         assert.isAtLeast(refused.length, 40)
         assert.isAtLeast(outcomes.length - refused.length, 9)
         assert.strictEqual(yield* pool.send("PING"), "PONG")
+      })
+    )
+  )
+
+  it_("bounds the size of what is in flight, other than of one large command alone", (redis) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { pool } = yield* running(redis.url, { size: 1, maxPending: 1_000 })
+        yield* connected(pool)
+        const large = "x".repeat(2_000)
+        yield* Poll.until(Effect.as(pool.send("SET", "key", large), true))
+        const outcomes = yield* Effect.forEach(
+          ["a", "b", "c"],
+          (key) => Effect.exit(pool.send("SET", key, "x".repeat(600))),
+          { concurrency: "unbounded" }
+        )
+        assert.isAtLeast(outcomes.filter((exit) => exit._tag === "Failure").length, 2)
+        assert.strictEqual(yield* pool.send("GET", "key"), large)
       })
     )
   )
