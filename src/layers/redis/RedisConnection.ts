@@ -161,7 +161,7 @@ export class RedisConnection {
     )
     lastError = "it closed the connection"
     yield* Effect.acquireRelease(this.#opened(client), () => this.#closed)
-    return yield* Effect.raceFirst(lost, this.#silence)
+    return yield* Effect.raceFirst(lost, this.#silence(client))
   }).pipe(Effect.scoped)
 
   #makeClient(onError: (error: Error) => void): Redis {
@@ -197,19 +197,27 @@ export class RedisConnection {
     this.#metrics.disconnected()
   })
 
-  /** Ends when a ping is not answered in time. */
-  readonly #silence: Effect.Effect<string> = Effect.suspend(() => this.send("PING")).pipe(
-    Effect.andThen(Effect.sleep(pingEvery)),
-    Effect.forever,
-    Effect.catch(() => Effect.succeed("it does not answer"))
-  )
+  /**
+   * Ends the connection when two pings in a row are not answered in time; one may have been answered while this
+   * process was too busy to look. Pings do not count as commands: a full connection is not a silent one.
+   */
+  #silence(client: Redis): Effect.Effect<string> {
+    const ping = Effect.tryPromise(() => client.ping()).pipe(Effect.timeout(this.options.commandTimeout))
+    return Effect.retry(ping, { times: 1 }).pipe(
+      Effect.andThen(Effect.sleep(pingEvery)),
+      Effect.forever,
+      Effect.catch(() => {
+        client.disconnect()
+        return Effect.succeed("it does not answer")
+      })
+    )
+  }
 
   /** What was sent before is done and answered first, if Redis still answers. */
   #close(client: Redis): Effect.Effect<void> {
     const quit = Effect.tryPromise(() => client.quit()).pipe(Effect.timeout(closeTimeout), Effect.ignore)
-    return Effect.andThen(
-      client.status === "ready" && !this.#isTroubled ? quit : Effect.void,
-      Effect.sync(() => client.disconnect())
+    return Effect.suspend(() => (client.status === "ready" ? quit : Effect.void)).pipe(
+      Effect.andThen(Effect.sync(() => client.disconnect()))
     )
   }
 
