@@ -26,7 +26,7 @@ import type { ChildStartFailed, InvalidSupervisorSpec } from "./SupervisorErrors
 export type Shutdown = "brutal_kill" | "infinity" | Duration.Input
 
 export interface ChildOptions {
-  /** Unique among its siblings; part of the path by which the child is found. Must not contain `/`. */
+  /** Unique among its siblings; part of the path by which the child is found. */
   readonly id: string
   /** Default `permanent`. */
   readonly restart?: Restart | undefined
