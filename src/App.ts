@@ -11,6 +11,7 @@ import * as TopicHub from "./actors/TopicHub.ts"
 import * as TopicRepair from "./actors/TopicRepair.ts"
 import * as Users from "./actors/Users.ts"
 import type { Broker } from "./domain/ports/Broker.ts"
+import type { ConnectTickets } from "./domain/ports/ConnectTickets.ts"
 import type { ConversationStore } from "./domain/ports/ConversationStore.ts"
 import { DevIssuer as DevIssuerPort } from "./domain/ports/DevIssuer.ts"
 import { type Finding, Health } from "./domain/ports/Health.ts"
@@ -32,11 +33,13 @@ import * as JwtVerifier from "./layers/JwtVerifier.ts"
 import * as Logging from "./layers/Logging.ts"
 import * as Migrations from "./layers/Migrations.ts"
 import * as MemoryBroker from "./layers/memory/MemoryBroker.ts"
+import * as MemoryConnectTickets from "./layers/memory/MemoryConnectTickets.ts"
 import * as PgConversationStore from "./layers/PgConversationStore.ts"
 import * as PgMessageStore from "./layers/PgMessageStore.ts"
 import * as PgMessageWriter from "./layers/PgMessageWriter.ts"
 import * as Redis from "./layers/Redis.ts"
 import * as RedisBroker from "./layers/RedisBroker.ts"
+import * as RedisConnectTickets from "./layers/RedisConnectTickets.ts"
 import * as SizeAdmission from "./layers/SizeAdmission.ts"
 import * as ChildSpec from "./supervisors/ChildSpec.ts"
 import * as Supervisor from "./supervisors/Supervisor.ts"
@@ -81,12 +84,20 @@ const identity = configured(
 const admission = configured(({ maxMessageBytes }) => SizeAdmission.layer({ maxMessageBytes }))
 
 /** Alone, or joined with other nodes by Redis. Then the context also holds a Redis and a TopicRepair, for the tree. */
-const hub = configured(
-  (config): Layer.Layer<TopicHub.TopicHub | Broker, Redis.RedisUnusable, ConversationStore> => {
-    if (config.redisUrl === undefined) return Layer.provideMerge(TopicHub.layer, MemoryBroker.layer)
+const shared = configured(
+  (
+    config
+  ): Layer.Layer<TopicHub.TopicHub | Broker | ConnectTickets, Redis.RedisUnusable, ConversationStore> => {
+    if (config.redisUrl === undefined) {
+      return TopicHub.layer.pipe(
+        Layer.provideMerge(MemoryBroker.layer),
+        Layer.merge(MemoryConnectTickets.layer)
+      )
+    }
     return TopicRepair.layer.pipe(
       Layer.provideMerge(TopicHub.layer),
       Layer.provideMerge(RedisBroker.layer),
+      Layer.merge(RedisConnectTickets.layer),
       Layer.provideMerge(
         Redis.layer({
           url: config.redisUrl,
@@ -130,7 +141,7 @@ const realtime = configured((config) =>
   Layer.provideMerge(configured(({ maxWatched }) => Users.layer({ maxFollowed: maxWatched }))),
   Layer.provideMerge(PresenceTracker.layer),
   Layer.provideMerge(conversations),
-  Layer.provideMerge(hub)
+  Layer.provideMerge(shared)
 )
 
 const health = Layer.effect(

@@ -7,6 +7,7 @@ import { MembersApi } from "./api/MembersApi.ts"
 import { MessagesApi } from "./api/MessagesApi.ts"
 import { PinsApi } from "./api/PinsApi.ts"
 import { ReactionsApi } from "./api/ReactionsApi.ts"
+import { SocketTicketsApi } from "./api/SocketTicketsApi.ts"
 import { InvalidRequests } from "./InvalidRequests.ts"
 import { asClientsSeeIt } from "./OpenApiDocument.ts"
 
@@ -18,7 +19,7 @@ ignored. Every error is a problem document (RFC 9457) with a \`reason\` for prog
 also in the response's \`x-request-id\` and in the server's log.`
 
 export class Api extends HttpApi.make("messaging")
-  .add(ConversationsApi, MembersApi, MessagesApi, ReactionsApi, PinsApi)
+  .add(ConversationsApi, MembersApi, MessagesApi, ReactionsApi, PinsApi, SocketTicketsApi)
   .prefix("/api/v1")
   .middleware(InvalidRequests)
   .middleware(Authorization)

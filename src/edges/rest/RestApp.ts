@@ -11,6 +11,7 @@ import * as Members from "./handlers/Members.ts"
 import * as Messages from "./handlers/Messages.ts"
 import * as Pins from "./handlers/Pins.ts"
 import * as Reactions from "./handlers/Reactions.ts"
+import * as SocketTickets from "./handlers/SocketTickets.ts"
 import * as InvalidRequests from "./InvalidRequests.ts"
 import * as StaticFiles from "./StaticFiles.ts"
 
@@ -24,6 +25,7 @@ const api = HttpApiBuilder.layer(Api, { openapiPath: "/api/openapi.json" }).pipe
     Conversations.layer,
     Members.layer,
     Messages.layer,
+    SocketTickets.layer,
     Reactions.layer,
     Pins.layer,
     Health.layer
@@ -31,7 +33,7 @@ const api = HttpApiBuilder.layer(Api, { openapiPath: "/api/openapi.json" }).pipe
   Layer.provide([Authorization.layer, InvalidRequests.layer])
 )
 
-/** REST, health, metrics, documentation and the demo page. Needs Conversations, TokenVerifier and Health. */
+/** REST, health, metrics, documentation and the demo page. Needs Conversations, TokenVerifier, ConnectTickets and Health. */
 export const routes = (options?: RestAppOptions) =>
   Layer.mergeAll(
     api,

@@ -3,9 +3,10 @@
  * (origin, token, subprotocol, vsn). How the answer is given is the transport's business.
  */
 import type { IncomingHttpHeaders } from "node:http"
-import { Effect, type Redacted } from "effect"
+import { Effect, Redacted } from "effect"
 import { TokenRejected } from "../../domain/Errors.ts"
 import type { Identity } from "../../domain/Identity.ts"
+import { ConnectTickets } from "../../domain/ports/ConnectTickets.ts"
 import { TokenVerifier } from "../../domain/ports/TokenVerifier.ts"
 import { acceptsSubprotocols } from "../../domain/protocol/AuthToken.ts"
 import * as ConnectParams from "../../domain/protocol/ConnectParams.ts"
@@ -18,7 +19,7 @@ import { fromWire, type HttpRefusal } from "./Refuse.ts"
 export interface ConnectRequest {
   readonly headers: IncomingHttpHeaders
   readonly params: URLSearchParams
-  /** From wherever the transport carries it. */
+  /** From wherever the transport carries it. Without one, the parameter `ticket` is looked at. */
   readonly token: Redacted.Redacted | undefined
 }
 
@@ -45,6 +46,7 @@ export const refuseOrigin = (
 
 export const make = Effect.fnUntraced(function* (options: ConnectOptions) {
   const verifier = yield* TokenVerifier
+  const tickets = yield* ConnectTickets
   return Effect.fnUntraced(function* ({
     headers,
     params,
@@ -55,8 +57,13 @@ export const make = Effect.fnUntraced(function* (options: ConnectOptions) {
     if (!acceptsSubprotocols(headers["sec-websocket-protocol"])) return forbidden("subprotocol")
     const serializer = negotiate(ConnectParams.last(params, "vsn"))
     if (serializer === undefined) return forbidden("vsn")
+    const ticket = ConnectParams.last(params, "ticket")
     const verified =
-      token === undefined ? Effect.fail(new TokenRejected({ reason: "missing" })) : verifier.verify(token)
+      token !== undefined
+        ? verifier.verify(token)
+        : ticket !== undefined
+          ? tickets.redeem(Redacted.make(ticket))
+          : Effect.fail(new TokenRejected({ reason: "missing" }))
     return yield* Effect.match(verified, {
       onSuccess: (identity): Accepted | HttpRefusal => ({ identity, serializer }),
       onFailure: (refused): Accepted | HttpRefusal => fromWire(toWire(refused))

@@ -21,6 +21,7 @@ import { TokenVerifier } from "../../../src/domain/ports/TokenVerifier.ts"
 import * as DevRoutes from "../../../src/edges/rest/DevRoutes.ts"
 import { listener } from "../../../src/edges/rest/HttpEdge.ts"
 import * as RestApp from "../../../src/edges/rest/RestApp.ts"
+import * as MemoryConnectTickets from "../../../src/layers/memory/MemoryConnectTickets.ts"
 
 /** The UUID of a name; the same name, the same UUID. */
 export const uuidOf = (name: string): string => {
@@ -142,6 +143,7 @@ export const start = Effect.fnUntraced(function* (services: Services = {}) {
     Effect.provide([
       Layer.mock(Conversations, services.conversations ?? {}),
       services.verifier ?? namedTokens,
+      MemoryConnectTickets.layer,
       Layer.succeed(Health, { checks: services.checks ?? [] })
     ]),
     // What is meant to fail here would fill the report.

@@ -19,6 +19,7 @@ import { TokenVerifier } from "../../../src/domain/ports/TokenVerifier.ts"
 import * as LongPollRoute from "../../../src/edges/longpoll/LongPollRoute.ts"
 import * as SocketRoute from "../../../src/edges/websocket/SocketRoute.ts"
 import * as MemoryBroker from "../../../src/layers/memory/MemoryBroker.ts"
+import * as MemoryConnectTickets from "../../../src/layers/memory/MemoryConnectTickets.ts"
 import * as ChildSpec from "../../../src/supervisors/ChildSpec.ts"
 import { Inbox } from "../../support/Inbox.ts"
 import * as Poll from "../../support/Poll.ts"
@@ -75,8 +76,7 @@ export interface SocketServer {
   readonly url: string
   readonly control: Control
   readonly sessions: Sessions.Sessions["Service"]
-  /** How many topics have subscribers. */
-  readonly topics: () => number
+  readonly hub: TopicHub.TopicHub["Service"]
   /** The method of each plain request, once its handler has returned. */
   readonly requests: Inbox<string>
   /** Accepts no more connections and closes all there are, as a shutdown does. */
@@ -104,6 +104,7 @@ export const start = Effect.fnUntraced(function* (options: ServerOptions = {}) {
     Layer.provideMerge(TopicHub.layer),
     Layer.provide(MemoryBroker.layer),
     Layer.merge(namedTokens(options.verifying ?? Effect.void)),
+    Layer.merge(MemoryConnectTickets.layer),
     Layer.merge(Layer.succeed(References.MinimumLogLevel, "None"))
   )
   return yield* Effect.gen(function* () {
@@ -137,7 +138,7 @@ export const start = Effect.fnUntraced(function* (options: ServerOptions = {}) {
       control,
       sessions,
       requests,
-      topics: hub.topics,
+      hub,
       drain: Scope.close(accepting, Exit.void)
     } satisfies SocketServer
   }).pipe(Effect.provide(yield* Layer.build(services)))
