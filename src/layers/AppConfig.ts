@@ -43,7 +43,9 @@ const read = Effect.gen(function* () {
     })
   }
   return AppConfig.of({ ...values, env })
-}).pipe(Effect.catchTag("ConfigError", (error) => Effect.fail(new ConfigInvalid({ message: explain(error) }))))
+}).pipe(
+  Effect.catchTag("ConfigError", (error) => Effect.fail(new ConfigInvalid({ message: explain(error) })))
+)
 
 /** Reads the process's environment (through the ConfigProvider in scope). */
 export const layer = Layer.effect(AppConfig, read)

@@ -107,7 +107,7 @@ export const settings = {
   databaseTimeout: duration("DATABASE_TIMEOUT", "5 seconds", "Past it a query answers `unavailable`."),
   writerQueue: int(
     "MAX_WRITER_QUEUE",
-    20_000,
+    5_000,
     "Appends waiting for a commit; past it sends answer `overloaded`."
   ),
   writerBatch: int("MAX_WRITER_BATCH", 500, "Messages in one commit at the most."),

@@ -50,6 +50,7 @@ describe("The OpenAPI document", () => {
         `${one}/messages/{message_id}/reactions/{reaction}`,
         `${one}/messages/{message_id}/pin`,
         `${one}/pinned-messages`,
+        "/api/v1/socket-tickets",
         "/health",
         "/health/live",
         "/health/ready"
