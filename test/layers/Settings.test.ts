@@ -5,7 +5,9 @@ import { ConfigProvider, Effect, Layer } from "effect"
 import { AppConfig, layer } from "../../src/layers/AppConfig.ts"
 
 const load = (env: Record<string, string>) =>
-  AppConfig.pipe(Effect.provide(layer.pipe(Layer.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env }))))))
+  AppConfig.pipe(
+    Effect.provide(layer.pipe(Layer.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env })))))
+  )
 
 describe("AppConfig", () => {
   it("is documented as it is: docs/configuration.md is printed from the settings", () => {
