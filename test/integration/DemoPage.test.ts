@@ -78,6 +78,13 @@ class Pane {
     await this.writer.press("Enter")
   }
 
+  /** Uses the bar of actions that shows when one points at a message. */
+  async does(text: string, action: string) {
+    const message = this.message(text).last()
+    await message.locator(".text").hover()
+    await message.getByRole("button", { name: action, exact: true }).click()
+  }
+
   /** Waits until the mark beside one's own message says this. */
   async marked(text: string, words: string) {
     await this.message(text).getByRole("img", { name: words, exact: true }).waitFor()
@@ -245,6 +252,54 @@ describe.skipIf(tools.chromium === undefined)("the demo page", () => {
         yield* act(() => ada.marked("two", "Read"))
         assert.deepStrictEqual(yield* act(ben.texts), ["one", "two"])
         yield* act(() => entry.getByText("2", { exact: true }).waitFor({ state: "hidden" }))
+        assert.deepStrictEqual(complaints, [])
+      })
+    )
+
+    it.effect("lets people react to a message, take it back, edit and delete what they wrote", () =>
+      Effect.gen(function* () {
+        const { app } = yield* Demo
+        const { ada, ben, benName, complaints } = yield* twoPeople(app.url)
+        yield* act(() => ada.converse(benName))
+        yield* act(() => ada.say("helo Ben"))
+        yield* act(() => ben.does("helo Ben", "React with 👍"))
+        yield* act(() => ada.message("helo Ben").getByRole("button", { name: "👍 1" }).waitFor())
+        yield* act(() => ada.message("helo Ben").getByRole("button", { name: "👍 1" }).click())
+        yield* act(() => ben.message("helo Ben").getByRole("button", { name: "👍 2" }).click())
+        yield* act(() => ada.message("helo Ben").getByRole("button", { name: "👍 1" }).waitFor())
+        yield* act(() => ada.does("helo Ben", "Edit"))
+        yield* act(() => ada.say("hello Ben"))
+        yield* act(() => ben.message("hello Ben").getByText("edited", { exact: true }).waitFor())
+        yield* act(() => ben.message("hello Ben").getByRole("button", { name: "👍 1" }).waitFor())
+        yield* act(() => ada.say("a secret"))
+        yield* act(() => ben.message("a secret").waitFor())
+        yield* act(() => ada.does("a secret", "Delete for everyone"))
+        yield* act(() => ben.message("a secret").waitFor({ state: "detached" }))
+        yield* act(() => ben.does("hello Ben", "Delete for me"))
+        yield* act(() => ben.message("hello Ben").waitFor({ state: "detached" }))
+        assert.deepStrictEqual(yield* act(ben.texts), ["This message was deleted"])
+        assert.deepStrictEqual(yield* act(ada.texts), ["hello Ben", "This message was deleted"])
+        assert.deepStrictEqual(complaints, [])
+      })
+    )
+
+    it.effect("shows what a reply answers to, and brings changes that were missed with the resume", () =>
+      Effect.gen(function* () {
+        const { app } = yield* Demo
+        const { ada, ben, benName, complaints } = yield* twoPeople(app.url)
+        yield* act(() => ada.converse(benName))
+        yield* act(() => ada.say("Tea or coffee?"))
+        yield* act(() => ben.does("Tea or coffee?", "Reply"))
+        yield* act(() => ben.say("Tea, please"))
+        yield* act(() => ada.message("Tea, please").getByText("Tea or coffee?").waitFor())
+        yield* act(() => ada.button("Drop connection").click())
+        yield* act(() => ada.root.getByText("Offline", { exact: true }).waitFor())
+        yield* act(() => ben.does("Tea, please", "Edit"))
+        yield* act(() => ben.say("Coffee after all"))
+        yield* act(() => ben.message("Coffee after all").getByText("edited", { exact: true }).waitFor())
+        yield* act(() => ada.button("Reconnect").click())
+        yield* act(() => ada.message("Coffee after all").getByText("edited", { exact: true }).waitFor())
+        assert.deepStrictEqual(yield* act(ada.texts), ["Tea or coffee?", "Coffee after all"])
         assert.deepStrictEqual(complaints, [])
       })
     )

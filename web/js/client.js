@@ -40,6 +40,9 @@ export class Client {
   async start() {
     await this.connection.start()
     this.#userChannel = this.inbox.open(this.connection.socket)
+    this.#userChannel.on("message_hidden", ({ conversation_id, message_id }) =>
+      this.#rooms.get(conversation_id)?.hide(message_id)
+    )
     const last = recall(this.#lastOpenKey)
     if (typeof last === "string") this.open(last)
   }

@@ -35,10 +35,11 @@ export class Outbox {
     return this.#entries.every((entry) => entry.state === "failed")
   }
 
-  add(content) {
+  add(content, replyToId) {
     const entry = {
       clientRandom: clientRandom(),
       content,
+      replyToId,
       writtenAt: Date.now(),
       state: "waiting",
       attempts: 0
@@ -69,7 +70,11 @@ export class Outbox {
   }
 
   #send(entry) {
-    const push = this.#push("send_message", { content: entry.content, client_random: entry.clientRandom })
+    const push = this.#push("send_message", {
+      content: entry.content,
+      client_random: entry.clientRandom,
+      ...(entry.replyToId === undefined ? {} : { reply_to_id: entry.replyToId })
+    })
     if (push === undefined) return
     entry.state = "sending"
     entry.attempts += 1

@@ -3,11 +3,12 @@
  * It owns what is known of the conversation; drawing it is the views' business. A room can be closed and opened
  * again; it then resumes from where it was.
  *
- * What the service learns to do with a message (edit, delete, react) is one more event in `#listen`, one method
- * beside `send`, and a piece of `views/message.js`; `Timeline.merge` already keeps the newest version of each.
+ * What the service learns to do with a message is one more event in `#listen`, one method beside `send`, and a piece of
+ * `views/message.js`.
  */
 import { Presence } from "/assets/vendor/phoenix.mjs"
 import { Outbox } from "./outbox.js"
+import { withReaction } from "./reactions.js"
 import { Receipts } from "./receipts.js"
 import { Reports } from "./reports.js"
 import { Timeline } from "./timeline.js"
@@ -52,6 +53,10 @@ export class Room {
     this.online = new Map()
     /** What the person has written but not sent; kept here while other rooms are looked at. */
     this.draft = ""
+    /** What the next words are for, if not simply a message: `{kind: "edit" | "reply", message}`. */
+    this.intent = undefined
+    /** Why the last change of a message was refused. */
+    this.changeRefusal = undefined
     /** "joining" | "joined" | "refused" (then `refusal` says why) */
     this.state = "joining"
     this.refusal = undefined
@@ -99,7 +104,36 @@ export class Room {
   send(content) {
     this.ownTyping.stop()
     this.newFrom = undefined
-    this.#outbox.add(content)
+    const { kind, message } = this.intent ?? {}
+    this.intent = undefined
+    if (kind === "edit") this.#change("edit_message", { message_id: message.id, content })
+    else this.#outbox.add(content, message?.id)
+    this.#changed()
+  }
+
+  /** `kind` is "edit" or "reply"; without a message, back to writing a new one. */
+  intend(kind, message) {
+    this.intent = message === undefined ? undefined : { kind, message }
+    this.#changed()
+  }
+
+  toggleReaction(message, reaction) {
+    const isOwn = message.reactions?.some(
+      (one) => one.reaction === reaction && one.user_ids.includes(this.self)
+    )
+    this.#change(isOwn ? "remove_reaction" : "add_reaction", { message_id: message.id, reaction })
+  }
+
+  /** `scope` is "me" or "everyone". */
+  delete(message, scope) {
+    this.#change("delete_message", { message_id: message.id, scope }, () => {
+      if (scope === "me") this.hide(message.id)
+    })
+  }
+
+  /** Deleted for oneself, here or on another device. */
+  hide(messageId) {
+    this.timeline.hide(messageId)
     this.#changed()
   }
 
@@ -131,6 +165,23 @@ export class Room {
       .receive("timeout", done)
   }
 
+  /** Nothing is shown before the service says so: the event that comes of it changes the message. */
+  #change(event, payload, done = () => {}) {
+    const settled = (refusal) => {
+      this.changeRefusal = refusal
+      this.#changed()
+    }
+    if (!this.#isJoined) return settled({ reason: "unreachable" })
+    this.#channel
+      .push(event, payload)
+      .receive("ok", () => {
+        settled(undefined)
+        done()
+      })
+      .receive("error", settled)
+      .receive("timeout", () => settled({ reason: "timeout" }))
+  }
+
   #join() {
     // The parameters are evaluated at every join and rejoin: each resumes from what is known by then.
     const params = () => (this.timeline.position > 0 ? { last_seq: this.timeline.position } : {})
@@ -145,6 +196,19 @@ export class Room {
   #listen(channel) {
     channel.onError(() => this.#interrupted())
     channel.on("new_message", (message) => this.#arrived(message))
+    for (const event of ["message_edited", "message_deleted"])
+      channel.on(event, (message) => {
+        this.timeline.replace(message)
+        this.#reached(message.version_seq)
+      })
+    for (const event of ["reaction_added", "reaction_removed"])
+      channel.on(event, (told) =>
+        this.#patched(told, ({ reactions = [] }) => ({
+          reactions: withReaction(reactions, told, event === "reaction_added")
+        }))
+      )
+    for (const event of ["message_pinned", "message_unpinned"])
+      channel.on(event, (told) => this.#patched(told, () => ({ is_pinned: event === "message_pinned" })))
     channel.on("typing_indicator", ({ user_id, action }) => this.typing.set(user_id, action === "start"))
     channel.on("read_receipt", (receipt) => this.#receipt(receipt))
     channel.on("delivery_receipt", (receipt) => this.#receipt(receipt))
@@ -183,7 +247,9 @@ export class Room {
       if (this.#wasJoined) this.caughtUp = { firstSeq, count: missed.length }
       this.#noticeNew(firstSeq)
     }
-    this.timeline.merge(snapshot.messages)
+    // Changes of messages before the first one here would leave a hole behind them.
+    this.timeline.merge(snapshot.messages.filter((message) => message.seq >= (this.timeline.firstSeq ?? 0)))
+    for (const id of snapshot.hidden_ids) this.timeline.hide(id)
     this.timeline.position = snapshot.current_seq
   }
 
@@ -217,6 +283,17 @@ export class Room {
     this.#changed()
   }
 
+  #patched({ message_id, seq }, change) {
+    this.timeline.patch(message_id, seq, change)
+    this.#reached(seq)
+  }
+
+  /** Something in between may be missing: then a resume brings it. */
+  #reached(seq) {
+    if (!this.timeline.advance(seq)) return this.#rejoin()
+    this.#changed()
+  }
+
   #noticeNew(seq) {
     if (!this.#isWatched) this.newFrom ??= seq
   }
@@ -242,6 +319,7 @@ export class Room {
       seq,
       version_seq: 0,
       sender_id: this.self,
+      reply_to_id: entry.replyToId ?? null,
       content: entry.content,
       client_random: entry.clientRandom,
       sent_at,

@@ -13,6 +13,22 @@ const standing = (room, seq, others) => ({
   readers: room.receipts.readersOf(seq, others).map(nameOf)
 })
 
+/** What a message answers to, as much as is known here of it. */
+const quoteOf = (room, replyToId) => {
+  if (!replyToId) return undefined
+  const message = room.timeline.find(replyToId)
+  if (message === undefined) return { name: "", text: "An earlier message" }
+  return { name: nameOf(message.sender_id), text: message.content ?? "This message was deleted" }
+}
+
+const reactionsOf = (room, { reactions = [] }) =>
+  reactions.map(({ reaction, user_ids: userIds }) => ({
+    reaction,
+    count: userIds.length,
+    isOwn: userIds.includes(room.self),
+    names: userIds.map(nameOf).join(", ")
+  }))
+
 const stored = (room, others) => (message) => ({
   kind: "message",
   // The same key before and after the acknowledgement, so that the bubble stays the same bubble.
@@ -20,6 +36,10 @@ const stored = (room, others) => (message) => ({
   senderId: message.sender_id,
   content: message.content,
   isDeleted: message.is_deleted,
+  isEdited: Boolean(message.edited_at),
+  quote: quoteOf(room, message.reply_to_id),
+  reactions: reactionsOf(room, message),
+  message,
   time: Date.parse(message.sent_at),
   seq: message.seq,
   ...(message.sender_id === room.self ? standing(room, message.seq, others) : {})
@@ -31,6 +51,9 @@ const underway = (room) => (entry) => ({
   senderId: room.self,
   content: entry.content,
   isDeleted: false,
+  isEdited: false,
+  quote: quoteOf(room, entry.replyToId),
+  reactions: [],
   time: entry.writtenAt,
   status: entry.state,
   readers: [],

@@ -6,6 +6,7 @@
 export class Timeline {
   #bySeq = new Map()
   #sorted = []
+  #hidden = new Set()
 
   constructor() {
     /** Every event up to this seq is known; what a rejoin sends as `last_seq`. */
@@ -39,7 +40,35 @@ export class Timeline {
       if (known === undefined || known.version_seq <= message.version_seq)
         this.#bySeq.set(message.seq, message)
     }
-    this.#sorted = [...this.#bySeq.values()].sort((a, b) => a.seq - b.seq)
+    this.#sort()
+  }
+
+  find(messageId) {
+    return this.#sorted.find((message) => message.id === messageId)
+  }
+
+  /** A newer version of a message; one that is not known, an older page will bring. */
+  replace(message) {
+    if (this.find(message.id) !== undefined) this.merge([message])
+  }
+
+  /** A change that came without its message: `change(message)` answers what of it is different now. */
+  patch(messageId, seq, change) {
+    const known = this.find(messageId)
+    if (known !== undefined && known.version_seq < seq)
+      this.merge([{ ...known, ...change(known), version_seq: seq }])
+  }
+
+  /** Forgets a message that the person deleted for themselves, for good: a reply under way may still bring it. */
+  hide(messageId) {
+    this.#hidden.add(messageId)
+    this.#sort()
+  }
+
+  #sort() {
+    this.#sorted = [...this.#bySeq.values()]
+      .filter((message) => !this.#hidden.has(message.id))
+      .sort((a, b) => a.seq - b.seq)
   }
 
   /** Moves the position to an event's seq. False when events between are missing: then catch up from `position`. */

@@ -1,10 +1,8 @@
-/**
- * One message as a bubble: a stored one, or one still on its way. Later abilities of a message (reactions,
- * editing, replies) belong here and in `room.js`.
- */
-import { h, icon, setAttribute, setText } from "../dom.js"
+/** One message as a bubble, with what can be done with it: a stored one, or one still on its way. */
+import { h, icon, reconcile, setAttribute, setText } from "../dom.js"
 import { explain } from "../refusal.js"
 import { timeOfDay } from "../time.js"
+import { actionBar, reactionView } from "./actions.js"
 import { avatar } from "./avatar.js"
 
 const marks = {
@@ -39,14 +37,22 @@ const mark = () => {
 }
 
 /**
- * Row: `{key, senderId, senderName, showSender, isOwn, isFirst, isLast, content, isDeleted, time, seq, status,
- * readers, refusal}`; `status` and `readers` only for one's own. `retry(row)` and `discard(row)` act on a message that failed.
+ * Row: `{key, senderId, senderName, showSender, isOwn, isFirst, isLast, content, isDeleted, isEdited, quote, reactions,
+ * time, seq, status, readers, refusal}`; `status` and `readers` only for one's own. `retry(row)` and `discard(row)` act
+ * on a message that failed, the others on a stored one: see `actionBar`.
  */
-export const messageView = ({ retry, discard }) => {
+export const messageView = ({ retry, discard, ...acts }) => {
   let row
   const face = avatar("small")
   const sender = h("span", { class: "sender" })
+  const quoted = h("span", { class: "quoted" })
+  const quoteName = h("strong")
+  const quote = h("div", { class: "quote" }, quoteName, quoted)
   const text = h("p", { class: "text" })
+  const edited = h("span", { class: "edited" }, "edited")
+  const actions = actionBar(acts)
+  const reactions = h("div", { class: "reactions" })
+  const createReaction = reactionView((reaction) => acts.react(row, reaction))
   const time = h("time")
   const status = mark()
   const trouble = h("span", { role: "alert" })
@@ -61,10 +67,17 @@ export const messageView = ({ retry, discard }) => {
     "div",
     { class: "bubble" },
     sender,
+    quote,
     text,
-    h("span", { class: "meta" }, time, status.element)
+    h("span", { class: "meta" }, edited, time, status.element),
+    actions.element
   )
-  const element = h("li", { class: "message" }, face.element, h("div", { class: "body" }, bubble, rescue))
+  const element = h(
+    "li",
+    { class: "message" },
+    face.element,
+    h("div", { class: "body" }, bubble, reactions, rescue)
+  )
 
   return {
     element,
@@ -80,6 +93,13 @@ export const messageView = ({ retry, discard }) => {
       face.update({ id: row.senderId, name: row.senderName })
       sender.hidden = !(row.showSender && row.isFirst)
       setText(sender, row.senderName)
+      quote.hidden = row.quote === undefined || row.isDeleted
+      setText(quoteName, row.quote?.name ?? "")
+      setText(quoted, row.quote?.text ?? "")
+      edited.hidden = !row.isEdited || row.isDeleted
+      reactions.hidden = row.reactions.length === 0
+      reconcile(reactions, row.reactions, (one) => one.reaction, createReaction)
+      actions.update(row)
       setText(text, row.isDeleted ? "This message was deleted" : row.content)
       setText(time, timeOfDay(row.time))
       setAttribute(time, "datetime", new Date(row.time).toISOString())

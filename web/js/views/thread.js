@@ -111,7 +111,11 @@ export const threadView = ({ back, watching }) => {
     row.kind === "message"
       ? messageView({
           retry: (shown) => room.retry(shown.entry),
-          discard: (shown) => room.discard(shown.entry)
+          discard: (shown) => room.discard(shown.entry),
+          react: (shown, reaction) => room.toggleReaction(shown.message, reaction),
+          reply: (shown) => room.intend("reply", shown.message),
+          edit: (shown) => room.intend("edit", shown.message),
+          remove: (shown, scope) => room.delete(shown.message, scope)
         })
       : divider()
 
@@ -164,8 +168,9 @@ export const threadView = ({ back, watching }) => {
       beginning.hidden = room.timeline.hasOlder || room.state === "joining"
       typing.hidden = room.typing.userIds.length === 0
       setText(typingNames, room.typing.userIds.map(nameOf).join(", "))
-      refused.hidden = room.state !== "refused"
-      setText(refused, room.state === "refused" ? explain(room.refusal) : "")
+      const refusal = room.state === "refused" ? room.refusal : room.changeRefusal
+      refused.hidden = refusal === undefined
+      setText(refused, refusal === undefined ? "" : explain(refusal))
       updateMessages(others)
       updateJump()
     }
