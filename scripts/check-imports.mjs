@@ -22,8 +22,8 @@ const areas = [
   {
     name: "processes",
     files: only("src/actors", [
-      ...["Actor", "ActorCell", "ActorErrors", "Attachments", "Behaviour", "ExitReason", "Mailbox"],
-      ...["PendingCalls", "Process", "ReplyTo", "RunQueue", "Timers"]
+      ...["Actor", "ActorCell", "ActorErrors", "ActorMetrics", "Attachments", "Behaviour", "CallbackRunner"],
+      ...["ExitReason", "IdleTimer", "Mailbox", "PendingCalls", "Process", "ReplyTo", "RunQueue", "Timers"]
     ]),
     imports: ["domain"]
   },
