@@ -5,7 +5,7 @@
  * - `supervisor_child_starts_total`, `supervisor_child_exits_total{reason}`, `supervisor_restarts_total`, by
  *   `supervisor` (a path) and, except for dynamic children, `child`.
  */
-import { Context, Effect, type Exit, Metric, References } from "effect"
+import { Cause, Context, Effect, Exit, Metric, References } from "effect"
 import { describeExit, exitReason } from "../actors/ExitReason.ts"
 
 const counters = {
@@ -32,8 +32,14 @@ export class SupervisorReport {
     this.log("Debug", "child started", child)
   }
 
+  /**
+   * A typed failure is an answer to whoever asked for the child, and they decide what it means: of dynamic children,
+   * which strangers may ask for, it is no news.
+   */
   startFailed(child: string, exit: Exit.Exit<unknown, unknown>): void {
-    this.log("Error", "child failed to start", child, exit)
+    const isAnswer = Exit.isFailure(exit) && !Cause.hasDies(exit.cause)
+    if (isAnswer && !this.perChild) this.log("Debug", "child failed to start", child, exit)
+    else this.log("Error", "child failed to start", child, exit)
   }
 
   childTerminated(child: string, exit: Exit.Exit<unknown, unknown>): void {
