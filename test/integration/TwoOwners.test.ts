@@ -5,10 +5,15 @@
 import { assert, layer } from "@effect/vitest"
 import { Context, Effect, Layer, Result } from "effect"
 import { MessageStore } from "../../src/domain/ports/MessageStore.ts"
-import { type Appended, MessageWriter, type NewMessage } from "../../src/domain/ports/MessageWriter.ts"
+import {
+  type Appended,
+  type ChangeOutcome,
+  MessageWriter,
+  type NewMessage
+} from "../../src/domain/ports/MessageWriter.ts"
 import { Database } from "../../src/layers/Database.ts"
 import * as Databases from "../contract/Databases.ts"
-import { appendAll, message, newConversation, userId } from "../contract/Fixtures.ts"
+import { appendAll, message, newChange, newConversation, userId, writeAll } from "../contract/Fixtures.ts"
 import * as PostgresServer from "../support/PostgresServer.ts"
 
 /** Batches that the database refused: the lock makes the owners wait for each other before they could collide. */
@@ -93,6 +98,40 @@ layer(PostgresServer.layer({ fsync: false }), { excludeTestServices: true, timeo
           }
           assert.strictEqual(answers.filter(([, appended]) => !appended.duplicate).length, stored.length)
         }
+      })
+    )
+
+    it.effect("number their sends and changes in one row, each change once", () =>
+      Effect.gen(function* () {
+        const [one, two] = [yield* node, yield* node]
+        const id = yield* Effect.provideContext(newConversation, one)
+        const target = message({ conversationId: id })
+        yield* Effect.provideContext(appendAll([target]), one)
+        const people = Array.from({ length: 20 }, () => userId())
+        // Both ask for the same reactions, one of them backwards, and send in between.
+        const hammer = (owner: number, context: Context.Context<MessageWriter>) =>
+          Effect.forEach(owner === 0 ? people : people.toReversed(), (person) =>
+            writeAll([
+              newChange(id, target.id, { kind: "react", reaction: "+1" }, { userId: person }),
+              message({ conversationId: id }),
+              newChange(id, target.id, { kind: "edit", content: person, metadata: null, expected: null })
+            ])
+          ).pipe(Effect.provideContext(context))
+        const results = (yield* Effect.all([hammer(0, one), hammer(1, two)], {
+          concurrency: "unbounded"
+        })).flat(2)
+
+        const numbers = results
+          .map((result) => Result.getOrThrow<Appended | ChangeOutcome, unknown>(result))
+          .filter((result) => !("changed" in result) || result.changed)
+          .map((result) => ("seq" in result ? result.seq : result.versionSeq))
+        assert.deepStrictEqual(
+          numbers.toSorted((a, b) => a - b),
+          numbers.map((_, i) => i + 2)
+        )
+        const stored = yield* Context.get(one, MessageStore).get(target.id)
+        assert.sameMembers([...(stored?.reactions[0]?.user_ids ?? [])], people)
+        assert.strictEqual(collisions, 0)
       })
     )
   }

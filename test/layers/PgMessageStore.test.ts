@@ -115,7 +115,12 @@ for (const [name, storage] of Object.entries(databases)) {
           [statements.newest, [id, 20], "messages_seq_unique"],
           [statements.before, [id, 40, 20], "messages_seq_unique"],
           [statements.after, [id, 10, 20], "messages_seq_unique"],
-          [statements.get, [id], "messages_pkey"]
+          [statements.get, [id], "messages_pkey"],
+          [statements.visible.catchUp, [id, 10, 20, userId()], "messages_version_seq"],
+          [statements.visible.newest, [id, 20, userId()], "messages_seq_unique"],
+          [statements.visible.before, [id, 40, 20, userId()], "messages_seq_unique"],
+          [statements.visible.after, [id, 10, 20, userId()], "messages_seq_unique"],
+          [statements.visible.get, [id, userId()], "messages_pkey"]
         ] as const
         for (const [text, params, index] of queries) {
           const [row] = yield* sql.unsafe<{ "QUERY PLAN": ReadonlyArray<{ Plan: Plan }> }>(
