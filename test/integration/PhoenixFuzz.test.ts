@@ -96,7 +96,7 @@ describe("Sockets, fuzzed", () => {
         )
       }
       yield* Poll.until(() => server.sessions.count() === 0, { what: "no session left" })
-      assert.strictEqual(server.topics(), 0)
+      assert.strictEqual(server.hub.topics(), 0)
       const after = yield* open(server)
       yield* after.join(topic(1))
       yield* after.settle()

@@ -14,6 +14,8 @@ const uuid = (n: number) => `00000000-0000-7000-8000-${String(n).padStart(12, "0
 
 export const conversation = (n: number) => uuid(1000 + n) as ConversationId
 export const topic = (n: number) => `conversation:${conversation(n)}`
+/** Messages in a join reply at the most. */
+const PAGE = 5
 /** Nobody may join this one; a join of the other dies. */
 export const CLOSED = conversation(403)
 export const CRASHING = conversation(500)
@@ -26,6 +28,8 @@ export class Control {
   /** A send of this content makes the channel crash. */
   readonly crash = "crash!"
   posted = 0
+  /** Joins begun. */
+  joins = 0
 
   of(id: ConversationId): Array<Message> {
     let log = this.log.get(id)
@@ -46,6 +50,7 @@ export const layer = (control: Control) =>
       Layer.mock(Conversations, {
         join: (_caller, id, lastSeq) =>
           Effect.gen(function* () {
+            control.joins++
             yield* passed(() => control.joinGate)
             if (id === CLOSED) return yield* new NotMember()
             if (id === CRASHING) return yield* Effect.die(new Error("the join died"))
@@ -66,8 +71,8 @@ export const layer = (control: Control) =>
               role: "member",
               current_seq: messages.length,
               resumed: lastSeq !== undefined,
-              messages: messages.filter((m) => m.seq > (lastSeq ?? 0)),
-              has_more: false,
+              messages: messages.slice(lastSeq ?? 0, (lastSeq ?? 0) + PAGE),
+              has_more: messages.length > (lastSeq ?? 0) + PAGE,
               read_positions: {},
               hidden_ids: []
             } satisfies Snapshot

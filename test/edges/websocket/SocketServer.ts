@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto"
 import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
+import type { AddressInfo, Socket } from "node:net"
 import { Duration, Effect, Exit, Layer, Redacted, References, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as PresenceTracker from "../../../src/actors/PresenceTracker.ts"
@@ -122,6 +122,11 @@ export const start = Effect.fnUntraced(function* (options: ServerOptions = {}) {
       onLongPoll(request, response)
       requests.put(request.method ?? "")
     }).on("upgrade", onUpgrade)
+    const connections = new Set<Socket>()
+    server.on("connection", (connection) => {
+      connections.add(connection)
+      connection.on("close", () => connections.delete(connection))
+    })
     const port = yield* Effect.acquireRelease(
       Effect.callback<number>((resume) => {
         server.listen(0, "127.0.0.1", () => resume(Effect.succeed((server.address() as AddressInfo).port)))
@@ -129,7 +134,8 @@ export const start = Effect.fnUntraced(function* (options: ServerOptions = {}) {
       () =>
         Effect.callback<void>((resume) => {
           server.close(() => resume(Effect.void))
-          server.closeAllConnections()
+          // Upgraded ones included, which `closeAllConnections` leaves alone.
+          for (const connection of connections) connection.destroy()
         })
     )
     return {
