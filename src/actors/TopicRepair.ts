@@ -20,7 +20,7 @@ export class TopicRepair extends Context.Service<
 /** Questions to storage at a time; it answers those that come together, together. */
 const CONCURRENCY = 500
 
-/** A node that was killed has told nobody what it had committed last, and nobody is told that. */
+/** How often all topics are compared: a node that was killed has told nobody what it had committed last. */
 const SWEEP = "30 seconds"
 
 /** Storage is away as well: it is asked until it answers. */
