@@ -134,6 +134,7 @@ const CHANGES: ReadonlySet<string> = new Set([
   "conversation_updated",
   "read_receipt",
   "delivery_receipt",
+  Events.MEMBER_HID,
   Events.INTERRUPTED
 ])
 
@@ -301,6 +302,7 @@ class Conversation implements Subscriber {
     if (member !== undefined) {
       this.state.members.set(member.userId, { ...member, lastHiddenSeq: this.state.lastSeq })
     }
+    this.#publish(Events.memberHid(this.state.id))
     this.#publish(Events.messageHidden(change.userId, this.state.id, change.messageId, caller.sessionId))
   }
 

@@ -14,7 +14,7 @@ import type { Ref } from "../domain/protocol/Frame.ts"
 import type { Channel, ChannelHost, Joined } from "./Channel.ts"
 import { ChannelPresence, DIFF_EVENT } from "./ChannelPresence.ts"
 import { refuse, reply, unknownEvent } from "./ChannelReply.ts"
-import { INTERRUPTED } from "./ConversationEvents.ts"
+import { INTERRUPTED, MEMBER_HID } from "./ConversationEvents.ts"
 import { Conversations } from "./Conversations.ts"
 import { PresenceTracker } from "./PresenceTracker.ts"
 import type { SharedFrame } from "./SharedFrame.ts"
@@ -72,6 +72,7 @@ class ConversationChannel implements Channel {
 
   deliver(publication: Publication, frame: SharedFrame): void {
     if (publication.except === this.#host.caller.sessionId) return
+    if (publication.event === MEMBER_HID) return
     if (publication.event === INTERRUPTED) return this.#interrupted()
     // The state that follows the join reply holds what a diff would have told before it.
     if (publication.event === DIFF_EVENT) {

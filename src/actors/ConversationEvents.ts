@@ -116,6 +116,12 @@ export const messageHidden = (
 ): Publication =>
   ephemeral(Topic.ofUser(userId), "message_hidden", { conversation_id: id, message_id: messageId }, except)
 
+/** Only for other owners of the conversation, who have to learn that a member's `lastHiddenSeq` has moved. */
+export const MEMBER_HID = "member_hid"
+
+export const memberHid = (id: ConversationId): Publication =>
+  ephemeral(Topic.ofConversation(id), MEMBER_HID, {}, null)
+
 export const typing = (
   id: ConversationId,
   userId: UserId,

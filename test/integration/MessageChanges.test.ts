@@ -227,6 +227,10 @@ layer(App.layer, { excludeTestServices: true, timeout: "60 seconds" })("Changes 
         conversation_id: id,
         message_id: first.message_id
       })
+      assert.deepStrictEqual(
+        anns.events.all.map(({ event }) => event).filter((event) => !event.startsWith("presence")),
+        ["new_message", "new_message"]
+      )
       const contents = (person: Chat.Person) =>
         Effect.map(Chat.history(person, id), (messages) => messages.map((m) => m.content))
       assert.deepStrictEqual(yield* contents(ann), ["second"])
