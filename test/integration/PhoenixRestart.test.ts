@@ -1,0 +1,102 @@
+/**
+ * Official clients across a stop, a kill and two starts of the server, over both transports. None of them is told what
+ * to do: they reconnect and rejoin by themselves, and resume where they were.
+ */
+import "./PhoenixBrowser.ts"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import type { Snapshot } from "../../src/actors/Conversations.ts"
+import type { Message } from "../../src/domain/Message.ts"
+import * as AppProcess from "../support/AppProcess.ts"
+import * as Chat from "../support/Chat.ts"
+import * as PhoenixClient from "../support/PhoenixClient.ts"
+import * as Poll from "../support/Poll.ts"
+import * as Ports from "../support/Ports.ts"
+import * as TempDir from "../support/TempDir.ts"
+
+/** Starts under load take their time. */
+const PATIENCE = { deadline: 30_000 }
+
+const kinds = Object.entries(PhoenixClient.versions).flatMap(([version, module]) => [
+  { name: `${version} over WebSocket`, module, options: {}, goingAway: 1012 },
+  { name: `${version} over long-poll`, module, options: { transport: module.LongPoll }, goingAway: 1011 }
+])
+
+describe("Official clients", () => {
+  it.live(
+    "outlive a stop, a kill in the middle of joins, and both restarts, and miss no message",
+    () =>
+      Effect.gen(function* () {
+        const env = {
+          RATE_LIMITS: "off",
+          PORT: String(yield* Ports.free()),
+          DATA_DIR: join(yield* TempDir.make("phoenix"), "data")
+        }
+        let app = yield* AppProcess.start({ env })
+        const alice = yield* Chat.person(app)
+        const people = yield* Effect.all(kinds.map(() => Chat.person(app)))
+        const id = yield* Chat.group(alice, ...people)
+        const topic = `conversation:${id}`
+
+        const clients = yield* Effect.all(
+          kinds.map(({ module, options }, n) =>
+            Effect.gen(function* () {
+              const token = people[n]?.token ?? ""
+              const soon = () => 100
+              const client = yield* PhoenixClient.connect({
+                url: app.wsUrl,
+                module,
+                params: { token },
+                reconnectAfterMs: soon,
+                rejoinAfterMs: soon,
+                ...options
+              })
+              const seen = new Set<number>()
+              const see = (messages: ReadonlyArray<Message>) => messages.forEach(({ seq }) => seen.add(seq))
+              const channel = client.channel<Snapshot>(topic, () => ({ last_seq: Math.max(0, ...seen) }))
+              channel.raw.on("new_message", (message) => see([message as Message]))
+              const joined = Effect.map(channel.joins.next(PATIENCE), ({ messages }) => see(messages))
+              yield* joined
+              return { client, channel, seen, joined }
+            })
+          )
+        )
+        let sent = 0
+        const say = (content: string) =>
+          Chat.at(app, alice).rest.ok("POST", `/api/v1/conversations/${id}/messages`, {
+            content,
+            client_random: ++sent
+          })
+        const everybodySees = (count: number) =>
+          Poll.until(() => clients.every(({ seen }) => seen.size === count), {
+            ...PATIENCE,
+            what: `${count} messages seen by everybody`
+          })
+
+        yield* say("before")
+        yield* everybodySees(1)
+
+        yield* app.kill("SIGTERM")
+        const closes = yield* Effect.all(clients.map(({ client }) => client.closes.next(PATIENCE)))
+        assert.deepStrictEqual(
+          closes.map(({ code }, n) => `${kinds[n]?.name} ${code}`),
+          kinds.map(({ goingAway, name }) => `${name} ${goingAway}`)
+        )
+        assert.strictEqual((yield* app.exited).code, 0)
+        app = yield* AppProcess.start({ env })
+        yield* say("while nobody is back, or some are")
+        yield* Effect.all(clients.map(({ joined }) => joined))
+        yield* everybodySees(2)
+
+        const others = clients.map(({ client }, n) => client.channel(`user:${people[n]?.user_id}`))
+        yield* app.kill("SIGKILL")
+        app = yield* AppProcess.start({ env })
+        yield* Effect.all(clients.map(({ joined }) => joined))
+        yield* Effect.all(others.map(({ joins }) => joins.next(PATIENCE)))
+        yield* say("after")
+        yield* everybodySees(3)
+      }),
+    120_000
+  )
+})
