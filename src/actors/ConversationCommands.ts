@@ -1,0 +1,82 @@
+/**
+ * What a conversation's actor is asked, and what it answers. `ConversationRegistry` sends these; only the actor handles
+ * them.
+ */
+import type { Change, Changed, ChangeRefusal } from "../domain/Changes.ts"
+import type { SendMessage, Sent } from "../domain/Commands.ts"
+import type { ConversationView, MemberView, ReadPosition, Role } from "../domain/Conversation.ts"
+import type { Forbidden, NotFound, NotMember, Overloaded, Unavailable } from "../domain/Errors.ts"
+import type { Caller } from "../domain/Identity.ts"
+import type { UserId } from "../domain/Ids.ts"
+import type { Message, Metadata } from "../domain/Message.ts"
+import type { AppendError, ChangeError } from "../domain/ports/MessageWriter.ts"
+import type { ReplyTo } from "./ReplyTo.ts"
+
+/** What a member learns of the conversation's state at a join. */
+export interface MemberSnapshot {
+  readonly conversation: ConversationView
+  readonly role: Role
+  readonly currentSeq: number
+  readonly positions: Readonly<Record<string, ReadPosition>>
+  /** Where the conversation stood when the member last deleted a message for themselves; 0 for never. */
+  readonly lastHiddenSeq: number
+}
+
+export type Command =
+  | {
+      readonly _tag: "Post"
+      readonly caller: Caller
+      readonly message: SendMessage
+      readonly at: number
+      readonly reply: ReplyTo<Sent, NotMember | Forbidden | AppendError>
+    }
+  | {
+      readonly _tag: "Change"
+      readonly caller: Caller
+      /** As storage had it just before; `undefined` where the caller sees no such message. */
+      readonly target: Message | undefined
+      readonly change: Change
+      readonly at: number
+      readonly reply: ReplyTo<Changed, ChangeRefusal | ChangeError>
+    }
+  | { readonly _tag: "Snapshot"; readonly userId: UserId; readonly reply: ReplyTo<MemberSnapshot, NotMember> }
+  | {
+      readonly _tag: "Members"
+      readonly userId: UserId
+      readonly reply: ReplyTo<ReadonlyArray<MemberView>, NotMember>
+    }
+  | {
+      readonly _tag: "Advance"
+      readonly caller: Caller
+      readonly kind: "read" | "delivered"
+      readonly seq: number
+      readonly reply: ReplyTo<ReadPosition, NotMember | Unavailable | Overloaded>
+    }
+  | {
+      readonly _tag: "Typing"
+      readonly caller: Caller
+      readonly action: "start" | "stop"
+      readonly reply: ReplyTo<void, NotMember | Forbidden | NotFound>
+    }
+  | { readonly _tag: "TypingEnded"; readonly userId: UserId }
+  | {
+      readonly _tag: "AddMembers"
+      readonly by: UserId
+      readonly userIds: ReadonlyArray<UserId>
+      readonly role: Role
+      readonly at: number
+      readonly reply: ReplyTo<ReadonlyArray<MemberView>, NotMember | Forbidden | NotFound | Unavailable>
+    }
+  | {
+      readonly _tag: "RemoveMember"
+      readonly by: UserId
+      readonly userId: UserId
+      readonly reply: ReplyTo<void, NotMember | Forbidden | NotFound | Unavailable>
+    }
+  | {
+      readonly _tag: "Update"
+      readonly by: UserId
+      readonly metadata: Metadata
+      readonly at: number
+      readonly reply: ReplyTo<ConversationView, NotMember | Forbidden | NotFound | Unavailable>
+    }
