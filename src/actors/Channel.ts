@@ -32,8 +32,8 @@ export interface Channel {
   readonly joinRef: Ref
   /** After the join reply is written: what waited for it follows. */
   readonly opened: () => void
-  /** One event of the client, with a JSON payload. Replies by itself, now or later. */
-  readonly handleIn: (event: string, payload: unknown, ref: Ref) => Effect.Effect<void>
+  /** One event of the client, with a JSON payload. Replies by itself: now (`undefined`), or as the effect goes. */
+  readonly handleIn: (event: string, payload: unknown, ref: Ref) => Effect.Effect<void> | undefined
   /** The device's status has changed. */
   readonly presenceChanged: () => void
   /** The peer fell behind, lost ephemeral frames, and has now read all the others: the time to repair. */

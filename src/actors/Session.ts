@@ -3,7 +3,7 @@
  * leaves and stale refs, and its outbox. One frame at a time, in order (`SessionActor` sees to that): a join
  * holds back the frames behind it until it is answered, as in Phoenix.
  */
-import { Cause, Effect, Exit } from "effect"
+import { Cause, Effect, Exit, type Fiber } from "effect"
 import { InvalidInput, type Refusal } from "../domain/Errors.ts"
 import type { Identity } from "../domain/Identity.ts"
 import type { SessionId } from "../domain/Ids.ts"
@@ -41,7 +41,8 @@ export interface SessionOptions {
   readonly outbox: Outbox
   readonly joinTopic: JoinTopic
   readonly maxChannels: number
-  readonly fork: (effect: Effect.Effect<void>) => void
+  /** Runs an effect as a fiber of the sessions' supervisor. */
+  readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
 }
 
 /**
@@ -70,7 +71,7 @@ export class Session implements ChannelHost {
   readonly caller: { readonly identity: Identity; readonly sessionId: SessionId }
   readonly serializer: Serializer
   readonly outbox: Outbox
-  readonly #fork: (effect: Effect.Effect<void>) => void
+  readonly #fork: SessionOptions["fork"]
   readonly #joinTopic: JoinTopic
   readonly #maxChannels: number
   readonly #channels = new Map<string, Channel>()
@@ -100,11 +101,15 @@ export class Session implements ChannelHost {
 
   fork(effect: Effect.Effect<void>): void {
     this.#inFlight++
-    const landed = () => {
-      if (--this.#inFlight > 0) return
-      for (const resume of this.#onSettled.splice(0)) resume()
+    this.#fork(effect).addObserver(this.#landed)
+  }
+
+  readonly #landed = (exit: Exit.Exit<void>): void => {
+    if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) {
+      this.#fork(Effect.logError("A channel's work crashed", exit.cause))
     }
-    this.#fork(Effect.ensuring(effect, Effect.sync(landed)))
+    if (--this.#inFlight > 0) return
+    for (const resume of this.#onSettled.splice(0)) resume()
   }
 
   /** Waits until what channels have forked is done, replies included. */
@@ -197,10 +202,13 @@ export class Session implements ChannelHost {
     return undefined
   }
 
-  #handleIn(channel: Channel, frame: Frame): Effect.Effect<void> {
-    return Effect.suspend(() => channel.handleIn(frame.event, frame.payload, frame.ref)).pipe(
-      Effect.catchCause((cause) => this.#crashed(channel, frame.event, cause))
-    )
+  #handleIn(channel: Channel, { event, payload, ref }: Frame): Effect.Effect<void> | undefined {
+    try {
+      const work = channel.handleIn(event, payload, ref)
+      return work && Effect.catchCause(work, (cause) => this.#crashed(channel, event, cause))
+    } catch (defect) {
+      return this.#crashed(channel, event, Cause.die(defect))
+    }
   }
 
   #crashed(channel: Channel, event: string, cause: Cause.Cause<never>): Effect.Effect<void> {

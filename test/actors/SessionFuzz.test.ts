@@ -153,7 +153,7 @@ const open = () => {
     outbox,
     joinTopic,
     maxChannels: MAX_CHANNELS,
-    fork: (effect) => void Effect.runFork(effect)
+    fork: Effect.runFork
   })
   return { transport, channels, outbox, session }
 }
