@@ -221,7 +221,7 @@ export const layer = (options: SessionsOptions) =>
       const drain = Effect.gen(function* () {
         isAccepting = false
         const batches = Array.from({ length: DRAIN_BATCHES }, (): Array<Live> => [])
-        for (const live of sessions) batches[yield* Random.nextIntBetween(0, DRAIN_BATCHES)]!.push(live)
+        for (const live of sessions) batches[yield* Random.nextIntBetween(0, DRAIN_BATCHES - 1)]!.push(live)
         const pause = Duration.divideUnsafe(options.drainTimeout, DRAIN_BATCHES)
         for (const batch of batches) {
           if (batch.length === 0) continue

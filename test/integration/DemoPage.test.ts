@@ -83,6 +83,8 @@ class Pane {
     const message = this.message(text).last()
     await message.locator(".text").hover()
     await message.getByRole("button", { name: action, exact: true }).click()
+    // The words to edit come with the next frame, and would replace what is written before.
+    if (action === "Edit") await this.root.getByText("Editing your message", { exact: true }).waitFor()
   }
 
   /** Waits until the mark beside one's own message says this. */
