@@ -5,7 +5,7 @@
 import { Clock, Context, Duration, Effect, FiberSet, Layer } from "effect"
 import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import type { DeviceId, UserId } from "../domain/Ids.ts"
-import { type Meta, type Presences, Roster, type RosterLimits, type Status } from "../domain/Presence.ts"
+import { type Meta, Roster, type RosterLimits, type Status } from "../domain/Presence.ts"
 import { TopicHub } from "./TopicHub.ts"
 
 export interface PresenceOptions extends RosterLimits {
@@ -27,7 +27,6 @@ export class PresenceTracker extends Context.Service<
     readonly track: (topic: string, userId: UserId, deviceId: DeviceId, status: Status) => Tracked
     /** The topic's `presence_state`, as JSON text. Whoever is sent it must be subscribed to the topic. */
     readonly stateJson: (topic: string) => string
-    readonly state: (topic: string) => Presences
   }
 >()("messaging-service/actors/PresenceTracker") {}
 
@@ -101,7 +100,6 @@ export const layerWith = (options: Partial<PresenceOptions> = {}) =>
 
       return PresenceTracker.of({
         stateJson: (topic) => rosters.get(topic)?.stateJson() ?? "{}",
-        state: (topic) => rosters.get(topic)?.state() ?? {},
         track: (topic, userId, deviceId, status) =>
           new Presence(() => toChange(topic), userId, {
             device_id: deviceId,

@@ -93,11 +93,6 @@ export class Roster {
     return `{${entries.join(",")}}`
   }
 
-  /** The same as a value. */
-  state(): Presences {
-    return JSON.parse(this.stateJson())
-  }
-
   /** What has changed since the last call; `undefined` when nothing has. */
   takeDiff(): Diff | undefined {
     const diff = this.#pending?.toDiff()

@@ -29,7 +29,6 @@ const make = () => {
     fork: () => {}
   }
   const tracker: PresenceTracker["Service"] = {
-    state: () => ({}),
     stateJson: (topic) => `{"on":"${topic}"}`,
     track: (topic, userId, deviceId, status) => {
       tracked.push(`track ${topic} ${userId} ${deviceId} ${status}`)
