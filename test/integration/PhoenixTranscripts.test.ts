@@ -14,6 +14,7 @@ import { Context, Effect, Layer, type Scope } from "effect"
 import { WebSocket } from "ws"
 import * as Errors from "../../src/domain/Errors.ts"
 import { type Refusal, TokenFault } from "../../src/domain/Errors.ts"
+import { conversationEvents, userEvents } from "../../src/domain/protocol/ChannelEvents.ts"
 import { toWire } from "../../src/domain/Refusal.ts"
 import * as AppProcess from "../support/AppProcess.ts"
 import * as Chat from "../support/Chat.ts"
@@ -218,6 +219,14 @@ const refusals: ReadonlyArray<Refusal> = [
 describe("docs/protocol.md", () => {
   it("has a transcript for every flow", () => {
     assert.isAtLeast(blocks().length, 15)
+  })
+
+  it("names every event", () => {
+    for (const { notices, requests } of [conversationEvents, userEvents]) {
+      for (const event of [...Object.keys(requests), ...Object.keys(notices)]) {
+        assert.match(page, new RegExp(`\`${event}[\` s]`), event)
+      }
+    }
   })
 
   it("names every reason of a refusal, and what comes with it", () => {

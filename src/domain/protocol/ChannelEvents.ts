@@ -1,0 +1,194 @@
+/**
+ * The events of our channels as data: what clients may send, with the schemas that decode it; what they are answered;
+ * and what the server tells them. The AsyncAPI document is made of it.
+ */
+import { Schema } from "effect"
+import { History, JoinConversation, JoinUser, SendMessage, Sent, UpTo } from "../Commands.ts"
+import { ConversationView, ReadPosition, Role } from "../Conversation.ts"
+import { ConversationId, MessageId, UserId } from "../Ids.ts"
+import { Message, Position, Seq, Timestamp } from "../Message.ts"
+
+type AnySchema = Schema.Constraint
+
+/** An event to the server. */
+export interface Request {
+  readonly summary: string
+  readonly payload: AnySchema
+  /** The `response` of an ok reply. */
+  readonly reply: AnySchema
+}
+
+/** An event to clients. */
+export interface Notice {
+  readonly summary: string
+  readonly payload: AnySchema
+}
+
+export interface ChannelEvents {
+  /** The topic, with one parameter in braces. */
+  readonly address: string
+  readonly summary: string
+  readonly requests: Readonly<Record<string, Request>>
+  readonly notices: Readonly<Record<string, Notice>>
+}
+
+const Nothing = Schema.Struct({})
+const Status = Schema.Literals(["online", "away"])
+
+const PresenceMeta = Schema.Struct({
+  device_id: Schema.String,
+  status: Status,
+  online_at: Schema.Int.annotate({ description: "Unix time in milliseconds" }),
+  phx_ref: Schema.String,
+  phx_ref_prev: Schema.optionalKey(Schema.String)
+})
+
+const Presences = Schema.Record(Schema.String, Schema.Struct({ metas: Schema.Array(PresenceMeta) })).annotate(
+  {
+    identifier: "Presences",
+    description: "User id to one meta for each connection"
+  }
+)
+
+const presence: Readonly<Record<string, Notice>> = {
+  presence_state: { summary: "Everybody who is on the topic. Follows each join.", payload: Presences },
+  presence_diff: {
+    summary: "Who came and who went since the last one.",
+    payload: Schema.Struct({ joins: Presences, leaves: Presences })
+  }
+}
+
+const Reaction = Schema.Struct({
+  conversation_id: ConversationId,
+  message_id: MessageId,
+  seq: Seq,
+  reaction: Schema.String,
+  user_id: UserId
+})
+
+const MemberAdded = Schema.Struct({
+  conversation_id: ConversationId,
+  user_id: UserId,
+  role: Role,
+  joined_at: Timestamp,
+  added_by: UserId
+})
+
+const MemberRemoved = Schema.Struct({ conversation_id: ConversationId, user_id: UserId, removed_by: UserId })
+
+const membership: Readonly<Record<string, Notice>> = {
+  member_added: { summary: "Somebody became a member.", payload: MemberAdded },
+  member_removed: { summary: "Somebody is a member no more.", payload: MemberRemoved },
+  conversation_updated: { summary: "Its metadata changed.", payload: ConversationView }
+}
+
+export const ConversationJoined = Schema.Struct({
+  conversation: ConversationView,
+  role: Role,
+  current_seq: Position,
+  resumed: Schema.Boolean,
+  messages: Schema.Array(Message),
+  has_more: Schema.Boolean,
+  read_positions: Schema.Record(Schema.String, ReadPosition),
+  hidden_ids: Schema.Array(MessageId)
+}).annotate({ identifier: "ConversationJoined" })
+
+const UserJoined = Schema.Struct({
+  status: Schema.Literal("connected"),
+  user_id: UserId,
+  device_id: Schema.String,
+  session_id: Schema.String,
+  server_time: Timestamp
+}).annotate({ identifier: "UserJoined" })
+
+export const conversationEvents: ChannelEvents = {
+  address: "conversation:{conversation_id}",
+  summary: "A conversation. Members only.",
+  requests: {
+    phx_join: {
+      summary: "Joins. With `last_seq`, what has changed since comes with the reply.",
+      payload: JoinConversation,
+      reply: ConversationJoined
+    },
+    send_message: {
+      summary: "Stores a message and tells everybody. Safe to repeat under the same `client_random`.",
+      payload: SendMessage,
+      reply: Sent
+    },
+    mark_as_read: { summary: "Read up to here.", payload: UpTo, reply: ReadPosition },
+    message_delivered: { summary: "Received up to here.", payload: UpTo, reply: ReadPosition },
+    typing_start: { summary: "Stops by itself after ten seconds.", payload: Nothing, reply: Nothing },
+    typing_stop: { summary: "The caller types no more.", payload: Nothing, reply: Nothing },
+    history: {
+      summary: "A page of messages before or after a number.",
+      payload: History,
+      reply: Schema.Struct({ items: Schema.Array(Message), has_more: Schema.Boolean })
+    },
+    phx_leave: { summary: "Leaves.", payload: Nothing, reply: Nothing }
+  },
+  notices: {
+    new_message: { summary: "A message was stored.", payload: Message },
+    message_edited: { summary: "The message as it is now.", payload: Message },
+    message_deleted: { summary: "The tombstone of a message.", payload: Message },
+    reaction_added: { summary: "Somebody reacted.", payload: Reaction },
+    reaction_removed: { summary: "Somebody took a reaction back.", payload: Reaction },
+    message_pinned: {
+      summary: "A message was pinned.",
+      payload: Schema.Struct({
+        conversation_id: ConversationId,
+        message_id: MessageId,
+        seq: Seq,
+        pinned_by: UserId,
+        pinned_at: Timestamp
+      })
+    },
+    message_unpinned: {
+      summary: "A message is pinned no more.",
+      payload: Schema.Struct({
+        conversation_id: ConversationId,
+        message_id: MessageId,
+        seq: Seq,
+        unpinned_by: UserId
+      })
+    },
+    typing_indicator: {
+      summary: "Somebody types, or no longer.",
+      payload: Schema.Struct({ user_id: UserId, action: Schema.Literals(["start", "stop"]) })
+    },
+    read_receipt: {
+      summary: "How far somebody has read.",
+      payload: Schema.Struct({ user_id: UserId, last_read_seq: Position, last_delivered_seq: Position })
+    },
+    delivery_receipt: {
+      summary: "How far somebody has received.",
+      payload: Schema.Struct({ user_id: UserId, last_delivered_seq: Position })
+    },
+    ...membership,
+    ...presence
+  }
+}
+
+export const userEvents: ChannelEvents = {
+  address: "user:{user_id}",
+  summary: "One's own events. Nobody else's.",
+  requests: {
+    phx_join: { summary: "Joins.", payload: JoinUser, reply: UserJoined },
+    ping: { summary: "Answers.", payload: Nothing, reply: Nothing },
+    update_presence: {
+      summary: "Of this device, on all topics it has joined.",
+      payload: Schema.Struct({ status: Status }),
+      reply: Nothing
+    },
+    phx_leave: { summary: "Leaves.", payload: Nothing, reply: Nothing }
+  },
+  notices: {
+    new_message: { summary: "In a conversation that this connection has not joined.", payload: Message },
+    conversation_created: { summary: "The user is a member from its beginning.", payload: ConversationView },
+    message_hidden: {
+      summary: "Deleted for oneself on another device.",
+      payload: Schema.Struct({ conversation_id: ConversationId, message_id: MessageId })
+    },
+    ...membership,
+    ...presence
+  }
+}

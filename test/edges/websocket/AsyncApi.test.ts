@@ -1,0 +1,166 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+import * as Events from "../../../src/actors/ConversationEvents.ts"
+import type { Snapshot } from "../../../src/actors/Conversations.ts"
+import type { ConversationView, Member } from "../../../src/domain/Conversation.ts"
+import type { Message } from "../../../src/domain/Message.ts"
+import type { ChangeOutcome, NewChange } from "../../../src/domain/ports/MessageWriter.ts"
+import {
+  type ConversationJoined,
+  conversationEvents,
+  userEvents
+} from "../../../src/domain/protocol/ChannelEvents.ts"
+import { make } from "../../../src/edges/websocket/AsyncApi.ts"
+import { conversation, topic } from "./FakeConversations.ts"
+import { open } from "./RawSocket.ts"
+import { start, userId } from "./SocketServer.ts"
+
+const document = make()
+const alice = userId("alice")
+const id = conversation(1)
+const now = new Date(0).toISOString()
+
+const message: Message = {
+  id: "00000000-0000-7000-8000-000000000001" as Message["id"],
+  conversation_id: id,
+  seq: 1,
+  version_seq: 1,
+  sender_id: alice,
+  reply_to_id: null,
+  message_type: "text",
+  content: "hello",
+  metadata: {},
+  client_random: 1,
+  sent_at: now,
+  edited_at: null,
+  expires_at: null,
+  is_deleted: false,
+  is_pinned: false,
+  reactions: [],
+  attachments: []
+}
+
+const view: ConversationView = {
+  id,
+  type: "group",
+  external_group_id: null,
+  metadata: {},
+  is_active: true,
+  last_seq: 1,
+  member_count: 1,
+  created_at: now,
+  updated_at: now
+}
+
+const member: Member = {
+  userId: alice,
+  role: "member",
+  joinedAt: 0,
+  joinedSeq: 0,
+  lastReadSeq: 1,
+  lastDeliveredSeq: 1,
+  lastHiddenSeq: 0
+}
+
+const change = (kind: Events.PublicChange) => {
+  const newChange: NewChange = {
+    conversationId: id,
+    messageId: message.id,
+    userId: alice,
+    at: 0,
+    change: kind
+  } as NewChange
+  return Events.messageChanged(message, newChange, kind, { versionSeq: 2 } as ChangeOutcome)
+}
+
+/** What the service tells, one of each. */
+const told = [
+  Events.newMessage(message),
+  change({ kind: "edit", content: "Hello", metadata: null, expected: null }),
+  change({ kind: "delete" }),
+  change({ kind: "react", reaction: "👋" }),
+  change({ kind: "unreact", reaction: "👋" }),
+  change({ kind: "pin" }),
+  change({ kind: "unpin" }),
+  Events.typing(id, alice, "start", null),
+  Events.readReceipt(id, member, null),
+  Events.deliveryReceipt(id, member, null),
+  Events.memberAdded(topic(1), id, member, alice),
+  Events.memberRemoved(topic(1), id, alice, alice),
+  Events.conversationUpdated(topic(1), view),
+  Events.conversationCreated(alice, view),
+  Events.messageHidden(alice, id, message.id, null)
+]
+
+describe("AsyncApi", () => {
+  it("refers to nothing that it does not have", () => {
+    const text = JSON.stringify(document)
+    const references = [...text.matchAll(/"\$ref":"#\/([^"]+)"/g)].map(([, path = ""]) => path)
+    assert.isAbove(references.length, 50)
+    for (const reference of references) {
+      const found = reference
+        .split("/")
+        .reduce<unknown>(
+          (value, key) => (value as Readonly<Record<string, unknown>> | undefined)?.[key],
+          document
+        )
+      assert.isDefined(found, reference)
+    }
+  })
+
+  it("has an operation for every event, in its direction", () => {
+    const { operations } = document as {
+      readonly operations: Readonly<Record<string, { readonly action: string }>>
+    }
+    for (const [name, events] of Object.entries({ conversation: conversationEvents, user: userEvents })) {
+      for (const event of Object.keys(events.requests)) {
+        assert.strictEqual(operations[`${name}.${event}`]?.action, "receive")
+      }
+      for (const event of Object.keys(events.notices)) {
+        assert.strictEqual(operations[`${name}.${event}`]?.action, "send")
+      }
+    }
+  })
+
+  it("describes what the service tells as it is", () => {
+    const shown = new Set(["presence_state", "presence_diff"])
+    for (const { event, payload, topic } of told) {
+      const { notices } = topic.startsWith("user:") ? userEvents : conversationEvents
+      const schema = notices[event]?.payload
+      assert.isDefined(schema, event)
+      const decode = Schema.decodeUnknownSync(schema as Schema.Codec<unknown>, { onExcessProperty: "error" })
+      assert.doesNotThrow(() => decode(JSON.parse(payload)), event)
+      shown.add(event)
+    }
+    const described = Object.keys({ ...conversationEvents.notices, ...userEvents.notices })
+    assert.deepStrictEqual([...shown].sort(), described.sort())
+  })
+
+  it("describes a join's reply as it is", () => {
+    // The compiler has the last word here.
+    const same: (snapshot: Snapshot) => typeof ConversationJoined.Type = (snapshot) => snapshot
+    assert.isFunction(same)
+  })
+
+  it.effect("names no event that the channels do not know", () =>
+    Effect.gen(function* () {
+      const socket = yield* open(yield* start())
+      for (const [name, { requests }] of [
+        [topic(1), conversationEvents],
+        [`user:${alice}`, userEvents]
+      ] as const) {
+        for (const event of Object.keys(requests)) {
+          if (event === "phx_leave") continue
+          yield* socket.join(name)
+          socket.send("1", "2", name, event)
+          const answered = yield* socket.frames.next({
+            where: (frame) => Array.isArray(frame) && (frame[1] === "2" || frame[3] === "phx_error")
+          })
+          assert.notInclude(JSON.stringify(answered), "There is no event", event)
+          socket.send(null, "3", name, "phx_leave")
+          yield* socket.settle()
+        }
+      }
+    })
+  )
+})
