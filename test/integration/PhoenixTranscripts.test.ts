@@ -224,7 +224,7 @@ describe("docs/protocol.md", () => {
   it("names every event", () => {
     for (const { notices, requests } of [conversationEvents, userEvents]) {
       for (const event of [...Object.keys(requests), ...Object.keys(notices)]) {
-        assert.match(page, new RegExp(`\`${event}[\` s]`), event)
+        assert.match(page, new RegExp(`["\`]${event}["\` ]`), event)
       }
     }
   })
