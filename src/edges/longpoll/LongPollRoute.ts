@@ -6,7 +6,7 @@
  * told so (410), connects anew and resumes. Behind several nodes, route a client to one of them.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http"
-import { Clock, Duration, Effect, Exit, FiberSet, Redacted } from "effect"
+import { Cause, Duration, Effect, FiberSet, Redacted } from "effect"
 import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import { UNDECODABLE } from "../../actors/Session.ts"
 import { Sessions } from "../../actors/Sessions.ts"
@@ -22,8 +22,9 @@ import {
 import type { HttpRefusal } from "../websocket/Refuse.ts"
 import { answer, answerEmpty, answerPreflight } from "./Answer.ts"
 import { decodeBody, readBody } from "./PollBody.ts"
-import { PollSession, type Waiter } from "./PollSession.ts"
-import { makeSigner, type Tokens, tokensOf } from "./SessionToken.ts"
+import type { PollSession, Waiter } from "./PollSession.ts"
+import { make as makePollSessions } from "./PollSessions.ts"
+import { type Tokens, tokensOf } from "./SessionToken.ts"
 
 export const PATH = "/socket/longpoll"
 
@@ -42,149 +43,123 @@ const headerOf = (request: IncomingMessage, name: string): string | undefined =>
   return Array.isArray(value) ? value[0] : value
 }
 
+const tokensIn = (request: IncomingMessage, params: URLSearchParams): Tokens =>
+  tokensOf(headerOf(request, "x-phoenix-longpoll-token"), params)
+
+const refuse = (response: ServerResponse, refusal: HttpRefusal): Effect.Effect<void> => {
+  const requestId = uuidV7Unsafe()
+  const { fields, reason, retryAfterSeconds, status } = refusal
+  response.setHeader("x-request-id", requestId)
+  if (retryAfterSeconds !== undefined) response.setHeader("retry-after", retryAfterSeconds)
+  answer(response, { status: 403, reason, ...fields, request_id: requestId })
+  return Effect.logInfo("Long-poll refused").pipe(
+    Effect.annotateLogs({ request_id: requestId, status, reason })
+  )
+}
+
+/** The status that answers a POST: 200 when all frames were taken, 410 when the session ended over them. */
+const publish = Effect.fnUntraced(function* (session: PollSession, frames: Iterable<Frame | undefined>) {
+  for (const frame of frames) {
+    yield* session.taking
+    if (session.isClosed) return 410
+    session.handle?.receive(frame ?? UNDECODABLE)
+    if (frame === undefined) return 410
+  }
+  return 200
+})
+
 export const make = Effect.fnUntraced(function* (options: LongPollOptions) {
   const window = Duration.fromInputUnsafe(options.window ?? "10 seconds")
-  const silence = Duration.times(window, 1.5)
+  const maxPostBytes = options.maxPostBytes ?? 8_000_000
   const connect = yield* makeConnect(options)
-  const sessions = yield* Sessions
-  const clock = yield* Clock.Clock
+  const { isFull } = yield* Sessions
+  const polled = yield* makePollSessions(Duration.times(window, 1.5))
   const run = yield* FiberSet.makeRuntime<never>()
-  const signer = makeSigner()
-  const open = new Map<string, PollSession>()
-  const now = () => clock.currentTimeMillisUnsafe()
 
-  const find = ({ session }: Tokens): PollSession | undefined => {
-    const id = session === undefined ? undefined : signer.verify(session, now())
-    return id === undefined ? undefined : open.get(id)
-  }
-
-  const endSilent = Effect.sync(() => {
-    const deadline = now() - Duration.toMillis(silence)
-    for (const session of open.values()) {
-      if (session.lastPolledAt >= deadline) continue
-      open.delete(session.id)
-      session.close()
-    }
-  })
-  yield* Effect.forkScoped(Effect.forever(Effect.delay(endSilent, silence)))
-
-  const refuse = (response: ServerResponse, refusal: HttpRefusal): Effect.Effect<void> => {
-    const requestId = uuidV7Unsafe()
-    const { fields, reason, retryAfterSeconds, status } = refusal
-    response.setHeader("x-request-id", requestId)
-    if (retryAfterSeconds !== undefined) response.setHeader("retry-after", retryAfterSeconds)
-    answer(response, { status: 403, reason, ...fields, request_id: requestId })
-    return Effect.logInfo("Long-poll refused").pipe(
-      Effect.annotateLogs({ request_id: requestId, status, reason })
-    )
-  }
-
-  const start = ({ identity, serializer }: Accepted, response: ServerResponse): Effect.Effect<void> => {
-    const { id, token } = signer.issue(now())
-    const session = new PollSession(id, token, serializer, now())
-    const handle = sessions.open({ identity, serializer, transport: session, flow: session })
-    if (handle === undefined) return refuse(response, OVERLOADED)
-    session.handle = handle
-    open.set(id, session)
-    return Effect.sync(() => answer(response, { status: 410, token, messages: [] }))
-  }
-
-  const connected = (
-    request: IncomingMessage,
-    response: ServerResponse,
-    params: URLSearchParams,
-    token: string | undefined
-  ) => {
-    const { headers } = request
-    return connect({
-      headers,
-      params,
-      token: token === undefined ? undefined : Redacted.make(token)
-    }).pipe(
-      Effect.exit,
-      Effect.flatMap((exit) => {
-        if (Exit.isFailure(exit)) {
-          answer(response, { status: 500 })
-          return Effect.logError("A connection could not be decided", exit.cause)
-        }
-        return isAccepted(exit.value) ? start(exit.value, response) : refuse(response, exit.value)
-      })
-    )
+  const start = (accepted: Accepted, response: ServerResponse): Effect.Effect<void> => {
+    const session = polled.open(accepted)
+    if (session === undefined) return refuse(response, OVERLOADED)
+    return Effect.sync(() => answer(response, { status: 410, token: session.token, messages: [] }))
   }
 
   const listen = (session: PollSession, response: ServerResponse): void => {
     const { token } = session
-    session.lastPolledAt = now()
-    session.handle?.touch()
-    const waited = run(
-      Effect.delay(
-        Effect.sync(() => {
-          session.giveUp(waiter)
-          answer(response, { status: 204, token, messages: [] })
-        }),
-        window
-      )
-    )
-    const waiter: Waiter = (polled) => {
-      waited.interruptUnsafe()
-      if (polled !== "closed") return answer(response, { status: 200, token, ...polled })
-      open.delete(session.id)
+    const giveUp = Effect.sync(() => {
+      session.giveUp(waiter)
+      answer(response, { status: 204, token, messages: [] })
+    })
+    const waiting = run(Effect.delay(giveUp, window))
+    const waiter: Waiter = (polledNow) => {
+      waiting.interruptUnsafe()
+      if (polledNow !== "closed") return answer(response, { status: 200, token, ...polledNow })
+      polled.forget(session)
       // Every version of the client reconnects and rejoins on this one; 1.7 would carry on after a 410.
       answer(response, { status: 500, token, messages: [] })
     }
     response.on("close", () => {
-      waited.interruptUnsafe()
+      waiting.interruptUnsafe()
       session.giveUp(waiter)
     })
     session.poll(waiter)
   }
 
-  const publish = (session: PollSession, frames: Iterable<Frame | undefined>) =>
-    Effect.gen(function* () {
-      for (const frame of frames) {
-        yield* session.taking
-        if (session.isClosed) return 410
-        session.handle?.receive(frame ?? UNDECODABLE)
-        if (frame === undefined) return 410
-      }
-      return 200
-    }).pipe(Effect.timeoutOrElse({ duration: window, orElse: () => Effect.succeed(408) }))
-
-  const onGet = (request: IncomingMessage, response: ServerResponse): void => {
-    const params = ConnectParams.parse(request.url)
-    const tokens = tokensOf(headerOf(request, "x-phoenix-longpoll-token"), params)
-    const session = find(tokens)
-    if (session !== undefined) return listen(session, response)
-    if (sessions.isFull()) return void run(refuse(response, OVERLOADED))
-    const token = headerOf(request, "x-phoenix-authtoken") ?? tokens.application
-    run(connected(request, response, params, token))
+  const onGet = (request: IncomingMessage, response: ServerResponse): Effect.Effect<void> => {
+    const { headers, url } = request
+    const params = ConnectParams.parse(url)
+    const tokens = tokensIn(request, params)
+    const session = polled.find(tokens.session)
+    if (session !== undefined) return Effect.sync(() => listen(session, response))
+    if (isFull()) return refuse(response, OVERLOADED)
+    const text = headerOf(request, "x-phoenix-authtoken") ?? tokens.application
+    const token = text === undefined ? undefined : Redacted.make(text)
+    return Effect.flatMap(connect({ headers, params, token }), (decision) =>
+      isAccepted(decision) ? start(decision, response) : refuse(response, decision)
+    )
   }
 
-  const onPost = (request: IncomingMessage, response: ServerResponse): void => {
-    const params = ConnectParams.parse(request.url)
-    const session = find(tokensOf(headerOf(request, "x-phoenix-longpoll-token"), params))
-    if (session === undefined || session.isClosed) return answer(response, { status: 410 })
-    readBody(request, options.maxPostBytes ?? 8_000_000, (body) => {
-      if (body === "gone") return
-      if (body === "too_large") return answer(response, { status: 413 })
-      const frames = decodeBody(body.text, request.headers["content-type"], session.serializer)
-      run(Effect.map(publish(session, frames), (status) => answer(response, { status })))
-    })
+  const onPost = (request: IncomingMessage, response: ServerResponse): Effect.Effect<void> => {
+    const session = polled.find(tokensIn(request, ConnectParams.parse(request.url)).session)
+    if (session === undefined || session.isClosed) {
+      return Effect.sync(() => answer(response, { status: 410 }))
+    }
+    return readBody(request, maxPostBytes).pipe(
+      Effect.flatMap((body) => {
+        if (body === "too_large") return Effect.succeed(413)
+        const frames = decodeBody(body.text, request.headers["content-type"], session.serializer)
+        return Effect.timeoutOrElse(publish(session, frames), {
+          duration: window,
+          orElse: () => Effect.succeed(408)
+        })
+      }),
+      Effect.map((status) => answer(response, { status }))
+    )
   }
 
-  const onRequest: RequestListener = (request, response) => {
+  const handle = (request: IncomingMessage, response: ServerResponse): Effect.Effect<void> => {
     const refusal = refuseOrigin(request.headers, options)
-    if (refusal !== undefined) return void run(refuse(response, refusal))
+    if (refusal !== undefined) return refuse(response, refusal)
     switch (request.method) {
       case "GET":
         return onGet(request, response)
       case "POST":
         return onPost(request, response)
       case "OPTIONS":
-        return answerPreflight(response, request.headers["access-control-request-headers"])
+        return Effect.sync(() => answerPreflight(response, request.headers["access-control-request-headers"]))
       default:
-        return answerEmpty(response, 400)
+        return Effect.sync(() => answerEmpty(response, 400))
     }
+  }
+
+  const onRequest: RequestListener = (request, response) => {
+    run(
+      Effect.suspend(() => handle(request, response)).pipe(
+        Effect.catchCause((cause) => {
+          if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
+          answer(response, { status: 500 })
+          return Effect.logError("A long-poll request crashed", cause)
+        })
+      )
+    )
   }
   return onRequest
 })

@@ -1,5 +1,6 @@
 /** What a POST carries: frames, one a line (`application/x-ndjson`), or the whole body as one text frame. */
 import type { IncomingMessage } from "node:http"
+import { Effect } from "effect"
 import type { Frame, Serializer } from "../../domain/protocol/Frame.ts"
 
 const NDJSON = "application/x-ndjson"
@@ -31,23 +32,23 @@ export function* decodeBody(
 }
 
 /**
- * Calls back once: with the text, with `too_large` when it has more bytes than `limit`, or with `gone` when the
- * client went away before it was whole. Memory holds no more than `limit`.
+ * The body as text, or `too_large` when it has more bytes than `limit`; memory holds no more than that. Interrupts when
+ * the client goes away before it is whole: there is nobody to answer then.
  */
 export const readBody = (
   request: IncomingMessage,
-  limit: number,
-  done: (body: { readonly text: string } | "too_large" | "gone") => void
-): void => {
-  let chunks: Array<Buffer> = []
-  let size = 0
-  request.on("data", (chunk: Buffer) => {
-    size += chunk.length
-    if (size > limit) chunks = []
-    else chunks.push(chunk)
+  limit: number
+): Effect.Effect<{ readonly text: string } | "too_large"> =>
+  Effect.callback((resume) => {
+    let chunks: Array<Buffer> = []
+    let size = 0
+    request.on("data", (chunk: Buffer) => {
+      size += chunk.length
+      if (size > limit) chunks = []
+      else chunks.push(chunk)
+    })
+    request.on("end", () => {
+      resume(Effect.succeed(size > limit ? "too_large" : { text: Buffer.concat(chunks, size).toString() }))
+    })
+    request.on("close", () => resume(Effect.interrupt))
   })
-  request.on("close", () => {
-    if (!request.complete) done("gone")
-    else done(size > limit ? "too_large" : { text: Buffer.concat(chunks, size).toString() })
-  })
-}

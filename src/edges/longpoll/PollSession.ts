@@ -20,6 +20,7 @@ export class PollSession implements Transport, Flow {
   /** Unix ms. */
   lastPolledAt: number
   handle: SessionHandle | undefined
+  readonly #now: () => number
   #messages: Array<string> = []
   #characters = 0
   #waiter: Waiter | undefined
@@ -28,11 +29,13 @@ export class PollSession implements Transport, Flow {
   #drained = () => {}
   readonly #resumed: Array<() => void> = []
 
-  constructor(id: string, token: string, serializer: Serializer, now: number) {
+  /** `now` answers Unix ms. */
+  constructor(id: string, token: string, serializer: Serializer, now: () => number) {
     this.id = id
     this.token = token
     this.serializer = serializer
-    this.lastPolledAt = now
+    this.#now = now
+    this.lastPolledAt = now()
   }
 
   get isClosed(): boolean {
@@ -41,6 +44,8 @@ export class PollSession implements Transport, Flow {
 
   /** Hands the waiter what there is, at once or when it comes. */
   poll(waiter: Waiter): void {
+    this.lastPolledAt = this.#now()
+    this.handle?.touch()
     this.#waiter = waiter
     this.#serve()
   }
