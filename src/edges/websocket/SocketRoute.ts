@@ -32,6 +32,11 @@ export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Bu
 /** Milliseconds a peer has to answer our close frame; then its connection is cut. Newer than the types of `ws`. */
 const closing: object = { closeTimeout: 5_000 }
 
+/** RFC 6455's registry. */
+const TRY_AGAIN_LATER = 1013
+
+const OVERLOADED: HttpRefusal = { status: 503, reason: "overloaded", retryAfterSeconds: 1 }
+
 const ignore = () => {}
 
 export const make = Effect.fnUntraced(function* (options: SocketRouteOptions) {
@@ -57,10 +62,12 @@ export const make = Effect.fnUntraced(function* (options: SocketRouteOptions) {
 
   const serve = (request: IncomingMessage, socket: Duplex, head: Buffer, accepted: Accepted): void => {
     wss.handleUpgrade(request, socket, head, (ws) => {
+      // An error (a frame too big, bad UTF-8, a reset) is always followed by "close"; `ws` has chosen the code.
+      ws.on("error", ignore)
       const transport = webSocketTransport(ws, socket)
       const flow = { pause: () => ws.pause(), resume: () => ws.resume() }
       const session: SessionHandle | undefined = sessions.open({ ...accepted, transport, flow })
-      if (session === undefined) return ws.close(1013, "too many sockets")
+      if (session === undefined) return ws.close(TRY_AGAIN_LATER, "overloaded")
       const { serializer } = accepted
       ws.on("message", (data, isBinary) => {
         // Once we have sent our close frame, nothing is taken any more.
@@ -73,8 +80,6 @@ export const make = Effect.fnUntraced(function* (options: SocketRouteOptions) {
       ws.on("ping", session.touch)
       ws.on("pong", session.touch)
       ws.on("close", session.closed)
-      // An error (a frame too big, bad UTF-8, a reset) is always followed by "close"; `ws` has chosen the code.
-      ws.on("error", ignore)
     })
   }
 
@@ -85,8 +90,7 @@ export const make = Effect.fnUntraced(function* (options: SocketRouteOptions) {
     if (request.method !== "GET" || request.headers.upgrade?.toLowerCase() !== "websocket") {
       return refuse(socket, requestId, NOT_AN_UPGRADE)
     }
-    if (sessions.isFull())
-      return refuse(socket, requestId, { status: 503, reason: "overloaded", retryAfterSeconds: 1 })
+    if (sessions.isFull()) return refuse(socket, requestId, OVERLOADED)
     run(
       Effect.exit(accept(request)).pipe(
         Effect.flatMap((exit) => {
@@ -103,9 +107,12 @@ export const make = Effect.fnUntraced(function* (options: SocketRouteOptions) {
               Effect.annotateLogs({ request_id: requestId, status, reason })
             )
           }
-          socket.off("error", onError)
-          // The peer may have gone while its token was verified.
-          if (!socket.destroyed) serve(request, socket, head, exit.value)
+          // The peer may have gone while its token was verified, and others may have taken the last places.
+          if (sessions.isFull()) refuse(socket, requestId, OVERLOADED)
+          else if (!socket.destroyed) {
+            socket.off("error", onError)
+            serve(request, socket, head, exit.value)
+          }
           return Effect.void
         })
       )

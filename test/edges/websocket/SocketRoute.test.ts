@@ -1,8 +1,9 @@
 import { connect as connectTcp, type Socket } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { Inbox } from "../../support/Inbox.ts"
+import * as Poll from "../../support/Poll.ts"
 import { CLOSED, CRASHING, topic } from "./FakeConversations.ts"
 import { isEvent, open, type RawSocket, type Ref } from "./RawSocket.ts"
 import { start } from "./SocketServer.ts"
@@ -89,6 +90,27 @@ describe("SocketRoute", () => {
         assert.strictEqual(refused.status, 503)
         assert.strictEqual(refused.body.reason, "overloaded")
         assert.strictEqual(refused.headers["retry-after"], "1")
+      })
+    )
+
+    it.effect("also those whose places were taken while their tokens were verified", () =>
+      Effect.gen(function* () {
+        const verified = yield* Deferred.make<void>()
+        let asked = 0
+        const verifying = Effect.andThen(
+          Effect.sync(() => asked++),
+          Deferred.await(verified)
+        )
+        const server = yield* start({ maxSockets: 1, verifying })
+        const both = yield* Effect.forkChild(
+          Effect.all([Effect.exit(open(server)), Effect.exit(open(server))], { concurrency: 2 })
+        )
+        yield* Poll.until(() => asked === 2)
+        yield* Deferred.succeed(verified, undefined)
+        const exits = yield* Fiber.join(both)
+        assert.strictEqual(exits.filter(Exit.isSuccess).length, 1)
+        const [refused] = exits.filter(Exit.isFailure)
+        assert.deepInclude(Cause.squash(refused!.cause) as object, { status: 503 })
       })
     )
 
