@@ -2,20 +2,9 @@
  * Refusing a connection at HTTP level, before any upgrade: the status from the one table of refusals and a JSON
  * reason. It must happen here: a socket that is accepted and then closed makes clients reconnect at once.
  */
+import { STATUS_CODES } from "node:http"
 import type { Duplex } from "node:stream"
 import type { WireRefusal } from "../../domain/Refusal.ts"
-
-const statusText: Readonly<Record<number, string>> = {
-  400: "Bad Request",
-  401: "Unauthorized",
-  403: "Forbidden",
-  404: "Not Found",
-  409: "Conflict",
-  413: "Content Too Large",
-  426: "Upgrade Required",
-  429: "Too Many Requests",
-  503: "Service Unavailable"
-}
 
 export interface HttpRefusal {
   readonly status: number
@@ -34,7 +23,7 @@ export const fromWire = (wire: WireRefusal): HttpRefusal => ({
 export const refuse = (socket: Duplex, requestId: string, refusal: HttpRefusal): void => {
   const body = JSON.stringify({ reason: refusal.reason, ...refusal.fields, request_id: requestId })
   const headers = [
-    `HTTP/1.1 ${refusal.status} ${statusText[refusal.status] ?? "Error"}`,
+    `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}`,
     "Connection: close",
     "Content-Type: application/json; charset=utf-8",
     `Content-Length: ${Buffer.byteLength(body)}`,

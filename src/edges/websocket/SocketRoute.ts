@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from "node:http"
 import type { Duplex } from "node:stream"
-import { Effect, Exit, FiberSet } from "effect"
+import { Cause, Effect, FiberSet } from "effect"
 import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import { WebSocketServer } from "ws"
 import { UNDECODABLE } from "../../actors/Session.ts"
@@ -91,29 +91,32 @@ export const make = Effect.fnUntraced(function* (options: SocketRouteOptions) {
       return refuse(socket, requestId, NOT_AN_UPGRADE)
     }
     if (sessions.isFull()) return refuse(socket, requestId, OVERLOADED)
+    const decide = (decision: Accepted | HttpRefusal): Effect.Effect<void> => {
+      if (!isAccepted(decision)) {
+        const { reason, status } = decision
+        refuse(socket, requestId, decision)
+        return Effect.annotateLogs(Effect.logInfo("Socket refused"), {
+          request_id: requestId,
+          status,
+          reason
+        })
+      }
+      // The peer may have gone while its token was verified, and others may have taken the last places.
+      if (sessions.isFull()) refuse(socket, requestId, OVERLOADED)
+      else if (!socket.destroyed) {
+        socket.off("error", onError)
+        serve(request, socket, head, decision)
+      }
+      return Effect.void
+    }
     run(
-      Effect.exit(accept(request)).pipe(
-        Effect.flatMap((exit) => {
-          if (Exit.isFailure(exit)) {
-            refuse(socket, requestId, { status: 500, reason: "internal" })
-            return Effect.logError("A connection could not be decided", exit.cause).pipe(
-              Effect.annotateLogs({ request_id: requestId })
-            )
-          }
-          if (!isAccepted(exit.value)) {
-            const { reason, status } = exit.value
-            refuse(socket, requestId, exit.value)
-            return Effect.logInfo("Socket refused").pipe(
-              Effect.annotateLogs({ request_id: requestId, status, reason })
-            )
-          }
-          // The peer may have gone while its token was verified, and others may have taken the last places.
-          if (sessions.isFull()) refuse(socket, requestId, OVERLOADED)
-          else if (!socket.destroyed) {
-            socket.off("error", onError)
-            serve(request, socket, head, exit.value)
-          }
-          return Effect.void
+      Effect.flatMap(accept(request), decide).pipe(
+        Effect.catchCause((cause) => {
+          if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
+          refuse(socket, requestId, { status: 500, reason: "internal" })
+          return Effect.annotateLogs(Effect.logError("A connection could not be decided", cause), {
+            request_id: requestId
+          })
         })
       )
     )

@@ -114,6 +114,16 @@ describe("SocketRoute", () => {
       })
     )
 
+    it.effect("with 500 what it cannot decide, and says nothing of why", () =>
+      Effect.gen(function* () {
+        const server = yield* start({ verifying: Effect.die(new Error("secret")) })
+        const refused = yield* Effect.flip(open(server))
+        assert.strictEqual(refused.status, 500)
+        assert.hasAllKeys(refused.body, ["reason", "request_id"])
+        assert.strictEqual(refused.body.reason, "internal")
+      })
+    )
+
     it.effect("an upgrade that is no GET", () =>
       Effect.gen(function* () {
         const { port } = yield* start()
