@@ -24,6 +24,7 @@ import * as ClientErrors from "./edges/rest/ClientErrors.ts"
 import * as DevRoutes from "./edges/rest/DevRoutes.ts"
 import * as HttpEdge from "./edges/rest/HttpEdge.ts"
 import * as RestApp from "./edges/rest/RestApp.ts"
+import * as AsyncApi from "./edges/websocket/AsyncApi.ts"
 import * as SocketRoute from "./edges/websocket/SocketRoute.ts"
 import { AppConfig, layer as configLayer } from "./layers/AppConfig.ts"
 import * as Database from "./layers/Database.ts"
@@ -205,7 +206,7 @@ const tree = Effect.gen(function* () {
       onSome: (issuer) => DevRoutes.layer.pipe(Layer.provide(Layer.succeed(DevIssuerPort, issuer)))
     })
     const crashRoutes = config.env === "test" ? CrashRoutes.layer : Layer.empty
-    const routes = Layer.mergeAll(RestApp.routes(), AdminRoutes.layer, devRoutes, crashRoutes)
+    const routes = Layer.mergeAll(RestApp.routes(), AsyncApi.layer, AdminRoutes.layer, devRoutes, crashRoutes)
     const onRequest = yield* HttpEdge.listener(routes, { maxBodyBytes: config.maxBodyBytes })
     const onLongPoll = yield* LongPollRoute.make(config)
     const onUpgrade = yield* SocketRoute.make(config)
