@@ -9,7 +9,7 @@ import { ChildStartFailed } from "./supervisors/SupervisorErrors.ts"
 
 const commands = { start: App.launch, migrate: App.migrate }
 
-const isCommand = (name: string): name is keyof typeof commands => name in commands
+const isCommand = (name: string): name is keyof typeof commands => Object.hasOwn(commands, name)
 
 const name = process.argv[2] ?? "start"
 

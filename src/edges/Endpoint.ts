@@ -84,6 +84,8 @@ export const listen = Effect.fnUntraced(function* (options: EndpointOptions) {
     else options.onRequest(request, response)
   })
   server.on("upgrade", (request, socket, head) => {
+    // Node takes its own listener away from an upgraded socket; a reset without one would end the process.
+    socket.on("error", () => socket.destroy())
     if (pathOf(request) === WEBSOCKET_PATH) options.onUpgrade(request, socket, head)
     else refuse(socket, uuidV7Unsafe(), { status: 404, reason: "not_found" })
   })
