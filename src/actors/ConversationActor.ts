@@ -115,12 +115,16 @@ class Conversation implements Subscriber {
   }
 
   handle(command: Command): Effect.Effect<void> | void {
-    if (this.#stale)
-      return Effect.andThen(
-        this.#reload(),
-        Effect.suspend(() => this.#dispatch(command) ?? Effect.void)
-      )
-    return this.#dispatch(command)
+    if (!this.#stale) return this.#dispatch(command)
+    return Effect.matchEffect(this.#reload(), {
+      onSuccess: () => Effect.suspend(() => this.#dispatch(command) ?? Effect.void),
+      // Who is a member is in doubt: nobody is answered from a state that may be old.
+      onFailure: (error) =>
+        Effect.sync(() => {
+          if (command._tag === "TypingEnded") this.#stopTyping(command.userId, null)
+          else command.reply.fail(error)
+        })
+    })
   }
 
   #dispatch(command: Command): Effect.Effect<void> | void {
@@ -248,18 +252,19 @@ class Conversation implements Subscriber {
     if (Result.isFailure(found)) return void reply.fail(found.failure)
     const moved = advance(this.state, found.success, kind === "read" ? { read: seq } : { delivered: seq })
     if (moved === undefined) return void reply.succeed(position(found.success))
-    this.state.members.set(moved.userId, moved)
     const { id } = this.state
     const { lastDeliveredSeq: deliveredSeq, lastReadSeq: readSeq, userId } = moved
     this.#services.store.advance({ conversationId: id, userId, readSeq, deliveredSeq }, (result) => {
-      if (Result.isFailure(result)) {
-        // Not committed: what memory says must not be ahead of what storage says.
-        this.#stale = true
-        return void reply.fail(result.failure)
+      if (Result.isFailure(result)) return void reply.fail(result.failure)
+      // Committed now, and only now: a second mark of the same position waits for its own commit.
+      const current = this.state.members.get(userId) ?? moved
+      const reached = advance(this.state, current, { read: readSeq, delivered: deliveredSeq })
+      if (reached !== undefined) {
+        if (this.state.members.has(userId)) this.state.members.set(userId, reached)
+        const receipt = kind === "read" ? Events.readReceipt : Events.deliveryReceipt
+        this.#publish(receipt(id, reached, caller.sessionId))
       }
-      const receipt = kind === "read" ? Events.readReceipt : Events.deliveryReceipt
-      this.#publish(receipt(id, moved, caller.sessionId))
-      reply.succeed(position(moved))
+      reply.succeed(position(reached ?? current))
     })
   }
 
@@ -356,16 +361,20 @@ class Conversation implements Subscriber {
     )
   }
 
-  #reload(): Effect.Effect<void> {
+  #reload(): Effect.Effect<void, NotMember | Unavailable> {
+    // What another owner does while this loads marks it again, and is not lost.
+    this.#stale = false
     return this.#services.store.load(this.state.id).pipe(
-      Effect.match({
-        onFailure: () => {},
-        onSuccess: (state) => {
-          this.state = { ...state, lastSeq: Math.max(state.lastSeq, this.state.lastSeq) }
-          this.#seen = this.state.lastSeq
-          this.#stale = false
-        }
-      })
+      Effect.map((state) => {
+        this.state = { ...state, lastSeq: Math.max(state.lastSeq, this.state.lastSeq) }
+        this.#seen = Math.max(this.#seen, this.state.lastSeq)
+      }),
+      Effect.onError(() =>
+        Effect.sync(() => {
+          this.#stale = true
+        })
+      ),
+      Effect.catchTag("NotFound", () => Effect.fail(new NotMember()))
     )
   }
 }

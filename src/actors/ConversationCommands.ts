@@ -39,11 +39,15 @@ export type Command =
       readonly at: number
       readonly reply: ReplyTo<Changed, ChangeRefusal | ChangeError>
     }
-  | { readonly _tag: "Snapshot"; readonly userId: UserId; readonly reply: ReplyTo<MemberSnapshot, NotMember> }
+  | {
+      readonly _tag: "Snapshot"
+      readonly userId: UserId
+      readonly reply: ReplyTo<MemberSnapshot, NotMember | Unavailable>
+    }
   | {
       readonly _tag: "Members"
       readonly userId: UserId
-      readonly reply: ReplyTo<ReadonlyArray<MemberView>, NotMember>
+      readonly reply: ReplyTo<ReadonlyArray<MemberView>, NotMember | Unavailable>
     }
   | {
       readonly _tag: "Advance"
@@ -56,7 +60,7 @@ export type Command =
       readonly _tag: "Typing"
       readonly caller: Caller
       readonly action: "start" | "stop"
-      readonly reply: ReplyTo<void, NotMember | Forbidden | NotFound>
+      readonly reply: ReplyTo<void, NotMember | Forbidden | NotFound | Unavailable>
     }
   | { readonly _tag: "TypingEnded"; readonly userId: UserId }
   | {

@@ -85,13 +85,14 @@ export class Outbox {
   /** False when the frame was dropped. */
   push(frame: EncodedFrame, ephemeral: boolean): boolean {
     if (this.#closed) return false
-    const waiting = this.#waiting + frame.text.length + this.#buffered()
-    if (waiting > this.#limits.soft && ephemeral) {
+    // What waits already is judged, not the frame itself: the largest message still reaches a peer that keeps up.
+    const waiting = this.#waiting + this.#buffered()
+    if (ephemeral && waiting + frame.text.length > this.#limits.soft) {
       this.dropped++
       this.#behind = true
       return false
     }
-    if (waiting > this.#limits.hard) {
+    if (waiting > 0 && waiting + frame.text.length > this.#limits.hard) {
       this.close(TRY_AGAIN_LATER, "slow reader")
       return false
     }

@@ -1,12 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Deferred, Effect, Fiber, Layer } from "effect"
+import { TestClock } from "effect/testing"
 import { ConversationRegistry, layer } from "../../src/actors/ConversationRegistry.ts"
 import * as TopicHub from "../../src/actors/TopicHub.ts"
 import type { Member, State } from "../../src/domain/Conversation.ts"
-import { NotFound } from "../../src/domain/Errors.ts"
+import { NotFound, Unavailable } from "../../src/domain/Errors.ts"
 import type { ConversationId, UserId } from "../../src/domain/Ids.ts"
 import { ConversationStore } from "../../src/domain/ports/ConversationStore.ts"
 import { MessageWriter } from "../../src/domain/ports/MessageWriter.ts"
+import * as Topic from "../../src/domain/Topic.ts"
 import * as MemoryBroker from "../../src/layers/memory/MemoryBroker.ts"
 import * as ChildSpec from "../../src/supervisors/ChildSpec.ts"
 import * as Supervisor from "../../src/supervisors/Supervisor.ts"
@@ -16,6 +18,10 @@ const alice = id(1) as UserId
 const healthy = id(10) as ConversationId
 const poison = id(11) as ConversationId
 const missing = id(12) as ConversationId
+const changing = id(13) as ConversationId
+
+/** What storage answers for `changing`. */
+const loading: { current: Effect.Effect<State, Unavailable> } = { current: Effect.never }
 
 const member: Member = {
   userId: alice,
@@ -46,6 +52,7 @@ const unexpected = () => {
 const store = Layer.mock(ConversationStore)({
   advance: unexpected,
   load: (of) => {
+    if (of === changing) return loading.current
     if (of === poison) return Effect.die(new Error("a row that nobody can read"))
     return of === missing ? Effect.fail(new NotFound({ what: "conversation" })) : Effect.succeed(state(of))
   }
@@ -60,7 +67,7 @@ const registry = layer({
   askTimeout: "5 seconds",
   editWindow: "1 day",
   deleteWindow: "1 day"
-}).pipe(Layer.provide([store, writer, TopicHub.layer]), Layer.provide(MemoryBroker.layer))
+}).pipe(Layer.provide([store, writer]), Layer.provideMerge(TopicHub.layer), Layer.provide(MemoryBroker.layer))
 
 /** The registry under a supervisor that gives up at the first crash of its child. */
 const running = Effect.gen(function* () {
@@ -99,5 +106,40 @@ describe("ConversationRegistry", () => {
       const error = yield* Effect.flip(conversations.ask(healthy, "Snapshot", { userId: alice }))
       assert.strictEqual(error._tag, "Unavailable")
     }).pipe(Effect.provide(registry))
+  )
+
+  it.effect(
+    "answers nobody from a state that may be old: not while storage is away, and not for a change that came while it loaded",
+    () =>
+      Effect.gen(function* () {
+        const { ask } = yield* running
+        const hub = yield* TopicHub.TopicHub
+        const removedElsewhere = Effect.sync(() =>
+          hub.publishLocal({
+            topic: Topic.ofConversation(changing),
+            event: "member_removed",
+            payload: "{}",
+            seq: null,
+            except: null
+          })
+        )
+        loading.current = Effect.succeed(state(changing))
+        yield* ask(changing)
+
+        loading.current = Effect.fail(new Unavailable({ what: "database" }))
+        yield* removedElsewhere
+        assert.strictEqual((yield* Effect.flip(ask(changing)))._tag, "Unavailable")
+
+        // The first load read before the change was committed; the change is told while it is under way.
+        const gate = yield* Deferred.make<State>()
+        loading.current = Deferred.await(gate)
+        const first = yield* Effect.forkChild(ask(changing), { startImmediately: true })
+        yield* TestClock.adjust(0)
+        yield* removedElsewhere
+        loading.current = Effect.succeed({ ...state(changing), members: new Map() })
+        yield* Deferred.succeed(gate, state(changing))
+        yield* Fiber.await(first)
+        assert.strictEqual((yield* Effect.flip(ask(changing)))._tag, "NotMember")
+      }).pipe(Effect.scoped, Effect.provide(registry))
   )
 })

@@ -66,6 +66,14 @@ describe("Outbox", () => {
     assert.deepStrictEqual(transport.closes, [{ code: 1013, reason: "slow reader" }])
   })
 
+  it("hands a peer that keeps up one frame of any size, so that the largest message reaches it", async () => {
+    const { outbox, transport } = make()
+    assert.isTrue(outbox.push(of(5_000), false))
+    await nextTurn()
+    assert.strictEqual(transport.texts.length, 1)
+    assert.deepStrictEqual(transport.closes, [])
+  })
+
   it("writes what is due before it closes for any other reason", () => {
     const { outbox, transport } = make()
     outbox.push(frame("last"), false)
