@@ -2,8 +2,8 @@
  * The channel `user:{id}` of one socket: one's own events, whichever conversations this socket has joined. The
  * UserActor decides what is delivered here; this is the door to the socket.
  */
-import { Clock, Effect, Result, Schema } from "effect"
-import { JoinUser } from "../domain/Commands.ts"
+import { Clock, Effect, Result } from "effect"
+import { JoinUser, UpdatePresence } from "../domain/Commands.ts"
 import { decoder } from "../domain/Decode.ts"
 import { Forbidden, type Refusal } from "../domain/Errors.ts"
 import type { UserId } from "../domain/Ids.ts"
@@ -18,7 +18,7 @@ import type { SharedFrame } from "./SharedFrame.ts"
 import { TopicHub } from "./TopicHub.ts"
 
 const decodeJoin = decoder(JoinUser)
-const decodePresence = decoder(Schema.Struct({ status: Schema.Literals(["online", "away"]) }))
+const decodePresence = decoder(UpdatePresence)
 
 interface Services {
   readonly hub: TopicHub["Service"]

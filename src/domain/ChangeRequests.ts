@@ -7,7 +7,7 @@ import { MessageId } from "./Ids.ts"
 import { Metadata, Seq } from "./Message.ts"
 
 /** With `version_seq`, only that version is edited. */
-const EditMessage = Schema.Struct({
+export const EditMessage = Schema.Struct({
   message_id: MessageId,
   content: Schema.String,
   metadata: Schema.optionalKey(Metadata),
@@ -17,9 +17,9 @@ const EditMessage = Schema.Struct({
 /** For oneself, on all of one's devices, or for everyone. */
 export const DeleteScope = Schema.Literals(["me", "everyone"])
 
-const DeleteMessage = Schema.Struct({ message_id: MessageId, scope: DeleteScope })
-const ReactToMessage = Schema.Struct({ message_id: MessageId, reaction: ReactionKey })
-const OneMessage = Schema.Struct({ message_id: MessageId })
+export const DeleteMessage = Schema.Struct({ message_id: MessageId, scope: DeleteScope })
+export const ReactToMessage = Schema.Struct({ message_id: MessageId, reaction: ReactionKey })
+export const OneMessage = Schema.Struct({ message_id: MessageId })
 
 export interface ChangeRequest {
   readonly messageId: MessageId

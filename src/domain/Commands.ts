@@ -60,6 +60,9 @@ export const JoinConversation = Schema.Struct({
   presence: Schema.optionalKey(Schema.Boolean)
 })
 
+/** `update_presence`: of this device, on all its topics. */
+export const UpdatePresence = Schema.Struct({ status: Schema.Literals(["online", "away"]) })
+
 /** Join of `user:{id}`. */
 export const JoinUser = Schema.Struct({ presence: Schema.optionalKey(Schema.Boolean) })
 

@@ -3,7 +3,9 @@
  * and what the server tells them. The AsyncAPI document is made of it.
  */
 import { Schema } from "effect"
-import { History, JoinConversation, JoinUser, SendMessage, Sent, UpTo } from "../Commands.ts"
+import { DeleteMessage, EditMessage, OneMessage, ReactToMessage } from "../ChangeRequests.ts"
+import { Changed } from "../Changes.ts"
+import { History, JoinConversation, JoinUser, SendMessage, Sent, UpdatePresence, UpTo } from "../Commands.ts"
 import { ConversationView, ReadPosition, Role } from "../Conversation.ts"
 import { ConversationId, MessageId, UserId } from "../Ids.ts"
 import { Message, Position, Seq, Timestamp } from "../Message.ts"
@@ -78,8 +80,21 @@ const MemberRemoved = Schema.Struct({ conversation_id: ConversationId, user_id: 
 
 const membership: Readonly<Record<string, Notice>> = {
   member_added: { summary: "Somebody became a member.", payload: MemberAdded },
-  member_removed: { summary: "Somebody is a member no more.", payload: MemberRemoved },
-  conversation_updated: { summary: "Its metadata changed.", payload: ConversationView }
+  member_removed: { summary: "Somebody is a member no more.", payload: MemberRemoved }
+}
+
+/** `changed: false` in the reply: it was so already, nobody is told. */
+const changes: Readonly<Record<string, Request>> = {
+  edit_message: { summary: "Edits one's own message.", payload: EditMessage, reply: Changed },
+  delete_message: {
+    summary: "Deletes for oneself, or for everyone.",
+    payload: DeleteMessage,
+    reply: Changed
+  },
+  add_reaction: { summary: "Reacts to a message.", payload: ReactToMessage, reply: Changed },
+  remove_reaction: { summary: "Takes a reaction back.", payload: ReactToMessage, reply: Changed },
+  pin_message: { summary: "Pins a message.", payload: OneMessage, reply: Changed },
+  unpin_message: { summary: "Takes a pin away.", payload: OneMessage, reply: Changed }
 }
 
 export const ConversationJoined = Schema.Struct({
@@ -115,6 +130,7 @@ export const conversationEvents: ChannelEvents = {
       payload: SendMessage,
       reply: Sent
     },
+    ...changes,
     mark_as_read: { summary: "Read up to here.", payload: UpTo, reply: ReadPosition },
     message_delivered: { summary: "Received up to here.", payload: UpTo, reply: ReadPosition },
     typing_start: { summary: "Stops by itself after ten seconds.", payload: Nothing, reply: Nothing },
@@ -164,6 +180,7 @@ export const conversationEvents: ChannelEvents = {
       payload: Schema.Struct({ user_id: UserId, last_delivered_seq: Position })
     },
     ...membership,
+    conversation_updated: { summary: "Its metadata changed.", payload: ConversationView },
     ...presence
   }
 }
@@ -176,7 +193,7 @@ export const userEvents: ChannelEvents = {
     ping: { summary: "Answers.", payload: Nothing, reply: Nothing },
     update_presence: {
       summary: "Of this device, on all topics it has joined.",
-      payload: Schema.Struct({ status: Status }),
+      payload: UpdatePresence,
       reply: Nothing
     },
     phx_leave: { summary: "Leaves.", payload: Nothing, reply: Nothing }

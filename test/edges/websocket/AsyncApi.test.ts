@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import * as Events from "../../../src/actors/ConversationEvents.ts"
 import type { Snapshot } from "../../../src/actors/Conversations.ts"
+import { decodeChange } from "../../../src/domain/ChangeRequests.ts"
 import type { ConversationView, Member } from "../../../src/domain/Conversation.ts"
 import type { Message } from "../../../src/domain/Message.ts"
 import type { ChangeOutcome, NewChange } from "../../../src/domain/ports/MessageWriter.ts"
@@ -119,6 +120,21 @@ describe("AsyncApi", () => {
       for (const event of Object.keys(events.notices)) {
         assert.strictEqual(operations[`${name}.${event}`]?.action, "send")
       }
+    }
+  })
+
+  it("has every change that a channel decodes", () => {
+    const changes = [
+      "edit_message",
+      "delete_message",
+      "add_reaction",
+      "remove_reaction",
+      "pin_message",
+      "unpin_message"
+    ]
+    for (const event of changes) {
+      assert.isDefined(decodeChange(event, {}), event)
+      assert.isDefined(conversationEvents.requests[event], event)
     }
   })
 
