@@ -37,6 +37,7 @@ const setting =
 const text = setting<string>("text", Config.String)
 const int = setting<number>("integer", Config.Int)
 const portNumber = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 65_535 })))
+const flag = setting<boolean>("`true` or `false`", Config.Boolean)
 const port = setting<number>("port, 0 for a free one", (name) => Config.schema(portNumber, name))
 
 const duration = (
@@ -145,6 +146,11 @@ export const settings = {
     "Origins a browser may connect from, such as `https://chat.example.com` or `//*.example.com`. Empty: the service's own."
   ),
 
+  compress: flag(
+    "SOCKET_COMPRESSION",
+    false,
+    "Whether sockets may negotiate permessage-deflate. It costs a compressor per socket, and frames are not shared."
+  ),
   maxMessageBytes: int("MAX_MESSAGE_BYTES", 10 * 1024 * 1024, "Content of one message, in UTF-8 bytes."),
   maxFrameBytes: int(
     "MAX_FRAME_BYTES",
