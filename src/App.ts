@@ -5,6 +5,7 @@
 import { Duration, Effect, Layer, Option, type Scope } from "effect"
 import * as ConversationRegistry from "./actors/ConversationRegistry.ts"
 import * as LocalConversations from "./actors/LocalConversations.ts"
+import * as PlacedConversations from "./actors/PlacedConversations.ts"
 import * as PresenceTracker from "./actors/PresenceTracker.ts"
 import * as Sessions from "./actors/Sessions.ts"
 import * as TopicHub from "./actors/TopicHub.ts"
@@ -27,6 +28,7 @@ import * as RestApp from "./edges/rest/RestApp.ts"
 import * as AsyncApi from "./edges/websocket/AsyncApi.ts"
 import * as SocketRoute from "./edges/websocket/SocketRoute.ts"
 import { AppConfig, layer as configLayer } from "./layers/AppConfig.ts"
+import * as ClusterPlacement from "./layers/ClusterPlacement.ts"
 import * as Database from "./layers/Database.ts"
 import * as DevIssuer from "./layers/DevIssuer.ts"
 import type { JwksFileUnusable } from "./layers/JwtKeys.ts"
@@ -113,19 +115,30 @@ const shared = configured(
   }
 )
 
+/** The actors of this node, and in front of them, in a cluster, the way to those of the others. */
+const conversationRegistry = configured((config) => {
+  const here = ConversationRegistry.layer({
+    mailbox: config.maxConversationMailbox,
+    maxActive: config.maxConversations,
+    idleTimeout: config.conversationIdleTimeout,
+    askTimeout: config.askTimeout,
+    editWindow: config.editWindow,
+    deleteWindow: config.deleteWindow
+  })
+  if (config.cluster === "off" || config.databaseUrl === undefined) return here
+  const placement = ClusterPlacement.layer({
+    databaseUrl: config.databaseUrl,
+    host: config.nodeHost,
+    port: config.nodePort,
+    patience: config.ownerPatience,
+    maxActive: config.maxConversations,
+    maxFrameBytes: 4 * config.maxFrameBytes
+  })
+  return PlacedConversations.layer.pipe(Layer.provide(here), Layer.provide(placement))
+})
+
 const conversations = LocalConversations.layer.pipe(
-  Layer.provideMerge(
-    configured((config) =>
-      ConversationRegistry.layer({
-        mailbox: config.maxConversationMailbox,
-        maxActive: config.maxConversations,
-        idleTimeout: config.conversationIdleTimeout,
-        askTimeout: config.askTimeout,
-        editWindow: config.editWindow,
-        deleteWindow: config.deleteWindow
-      })
-    )
-  ),
+  Layer.provideMerge(conversationRegistry),
   Layer.provide(admission)
 )
 
@@ -194,6 +207,7 @@ const tree = Effect.gen(function* () {
   const sessions = yield* Sessions.Sessions
   const redis = yield* Effect.serviceOption(Redis.Redis)
   const repair = yield* Effect.serviceOption(TopicRepair.TopicRepair)
+  const placement = yield* Effect.serviceOption(PlacedConversations.PlacementLoop)
   const drainTimeout = Duration.sum(config.drainTimeout, Duration.seconds(10))
 
   // A free port is chosen once: a restarted Endpoint comes back where its clients look for it.
@@ -262,6 +276,11 @@ const tree = Effect.gen(function* () {
         children: [
           ...Option.toArray(Option.map(repair, ({ run }) => ChildSpec.worker({ id: "TopicRepair", run }))),
           conversationRegistry.supervisor,
+          ...Option.toArray(
+            Option.map(placement, ({ join }) =>
+              ChildSpec.workerWith({ id: "Placement", init: join, run: () => Effect.never })
+            )
+          ),
           users.supervisor,
           sessions.supervisor,
           ChildSpec.worker({ id: "SessionSweeper", run: sessions.sweep })

@@ -26,19 +26,21 @@ export interface ConversationOptions {
 
 /** The commands that are answered, by name: what they carry, and what comes back. */
 type Question = Extract<Command, { readonly reply: unknown }>
-type Named<T extends Question["_tag"]> = Extract<Question, { readonly _tag: T }>
-type Fields<T extends Question["_tag"]> = Omit<Named<T>, "_tag" | "reply">
-type Answer<T extends Question["_tag"]> = Named<T>["reply"] extends ReplyTo<infer A, infer _> ? A : never
-type Failure<T extends Question["_tag"]> = Named<T>["reply"] extends ReplyTo<infer _, infer E> ? E : never
+export type QuestionTag = Question["_tag"]
+type Named<T extends QuestionTag> = Extract<Question, { readonly _tag: T }>
+export type Fields<T extends QuestionTag> = Omit<Named<T>, "_tag" | "reply">
+export type Answer<T extends QuestionTag> = Named<T>["reply"] extends ReplyTo<infer A, infer _> ? A : never
+export type Failure<T extends QuestionTag> = Named<T>["reply"] extends ReplyTo<infer _, infer E> ? E : never
+export type AskFailure<T extends QuestionTag> = Failure<T> | NotMember | Overloaded | Unavailable
 
 export class ConversationRegistry extends Context.Service<
   ConversationRegistry,
   {
-    readonly ask: <T extends Question["_tag"]>(
+    readonly ask: <T extends QuestionTag>(
       id: ConversationId,
       tag: T,
       fields: Fields<T>
-    ) => Effect.Effect<Answer<T>, Failure<T> | NotMember | Overloaded | Unavailable>
+    ) => Effect.Effect<Answer<T>, AskFailure<T>>
     readonly active: () => number
     /** The supervisor of all conversations' actors, a child of the tree. */
     readonly supervisor: ChildSpec<Process>
@@ -73,7 +75,7 @@ export const layer = (options: ConversationOptions) =>
 
       return ConversationRegistry.of({
         // A question's tag decides its reply's type; the compiler cannot follow that through a spread.
-        ask: <T extends Question["_tag"]>(id: ConversationId, tag: T, fields: Fields<T>) =>
+        ask: <T extends QuestionTag>(id: ConversationId, tag: T, fields: Fields<T>) =>
           ask<Answer<T>, Failure<T>>(id, (reply) => ({ _tag: tag, ...fields, reply }) as unknown as Command),
         active: registry.size,
         supervisor: registry.childSpec

@@ -79,16 +79,18 @@ export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable"
 }) {}
 
 /** All that a well-formed request can be answered with, other than success. */
-export type Refusal =
-  | TokenRejected
-  | NotMember
-  | Forbidden
-  | UserBlocked
-  | NotFound
-  | InvalidInput
-  | ContentRejected
-  | MessageTooLarge
-  | RateLimited
-  | Conflict
-  | Overloaded
-  | Unavailable
+export const Refusal = Schema.Union([
+  TokenRejected,
+  NotMember,
+  Forbidden,
+  UserBlocked,
+  NotFound,
+  InvalidInput,
+  ContentRejected,
+  MessageTooLarge,
+  RateLimited,
+  Conflict,
+  Overloaded,
+  Unavailable
+])
+export type Refusal = typeof Refusal.Type

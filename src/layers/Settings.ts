@@ -131,6 +131,24 @@ export const settings = {
     "Past it a Redis command answers `unavailable`, and a silent connection is replaced."
   ),
 
+  cluster: choice(
+    "CLUSTER",
+    ["off", "on"],
+    "off",
+    "Whether this node shares the conversations with others: each has one owner, which all nodes ask. Needs `DATABASE_URL` and `REDIS_URL`."
+  ),
+  nodeHost: text(
+    "NODE_HOST",
+    "127.0.0.1",
+    "Address at which the other nodes of the cluster reach this one. Nobody else may: what arrives there is trusted."
+  ),
+  nodePort: port("NODE_PORT", 0, "Port at which the other nodes of the cluster reach this one."),
+  ownerPatience: duration(
+    "OWNER_TIMEOUT",
+    "1 second",
+    "How long the node that owns a conversation may take to answer, before the one asked does its work."
+  ),
+
   jwksUrl: optional("URL", Config.URL, "JWT_JWKS_URL", "Where the issuer's public keys are."),
   jwksFile: optional(
     "path",
