@@ -8,20 +8,23 @@
 import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
 import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
 import { PgClient } from "@effect/sql-pg"
-import { Clock, Context, Duration, Effect, Layer, Option, type Redacted, Schema } from "effect"
+import { Clock, Context, Data, Duration, Effect, Exit, Layer, Option, type Redacted, Schema } from "effect"
 import * as ClusterSchema from "effect/cluster/ClusterSchema"
 import * as Entity from "effect/cluster/Entity"
 import { make as entityId } from "effect/cluster/EntityId"
 import * as MessageStorage from "effect/cluster/MessageStorage"
+import * as Reply from "effect/cluster/Reply"
 import { RunnerAddress } from "effect/cluster/RunnerAddress"
 import { RunnerHealth } from "effect/cluster/RunnerHealth"
+import * as RunnerServer from "effect/cluster/RunnerServer"
 import * as Runners from "effect/cluster/Runners"
 import * as Sharding from "effect/cluster/Sharding"
 import * as ShardingConfig from "effect/cluster/ShardingConfig"
-import * as SocketRunner from "effect/cluster/SocketRunner"
+import * as Snowflake from "effect/cluster/Snowflake"
 import * as SqlRunnerStorage from "effect/cluster/SqlRunnerStorage"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
+import * as RpcServer from "effect/rpc/RpcServer"
 import { SocketServer, type SocketServerError } from "effect/socket/SocketServer"
 import type { SqlError } from "effect/sql/SqlError"
 import { Refusal } from "../domain/Errors.ts"
@@ -44,9 +47,16 @@ export interface ClusterOptions {
   readonly maxFrameBytes: number
 }
 
+/** Nobody listens where the owner should be. Never on the wire: the asking node tells itself. */
+class OwnerGone extends Data.TaggedError("OwnerGone") {}
+
 /** A conversation as other nodes see it. */
 const Conversation = Entity.make("Conversation", [
-  Rpc.make("Ask", { payload: { question: Schema.String }, success: Schema.String, error: Refusal })
+  Rpc.make("Ask", {
+    payload: { question: Schema.String },
+    success: Schema.String,
+    error: Refusal
+  })
 ]).annotateRpcs(ClusterSchema.Persisted, false)
 
 const GROUP = "default"
@@ -54,11 +64,12 @@ const GROUP = "default"
 /** Kept apart from the application's pool: a busy database must not cost a node its shards. */
 const CONNECTIONS = 3
 
-/** A lock not renewed for this long is lost; so long does a frozen node keep its shards. */
-const LOCK_EXPIRATION = Duration.seconds(6)
+/** Milliseconds for which nobody else is kept waiting for an owner that has not answered. */
+const SILENCE_MS = 2_000
 
 const timing = {
-  shardLockExpiration: LOCK_EXPIRATION,
+  // A lock not renewed for this long is lost; so long does a frozen node keep its shards.
+  shardLockExpiration: Duration.seconds(6),
   shardLockRefreshInterval: Duration.seconds(2),
   refreshAssignmentsInterval: Duration.millis(500),
   runnerHealthCheckInterval: Duration.seconds(1),
@@ -66,6 +77,28 @@ const timing = {
   entityTerminationTimeout: Duration.seconds(2),
   sendRetryInterval: Duration.millis(50)
 }
+
+/** Left to itself, the cluster asks a node that is gone again and again until its shards have moved. */
+const runners = Layer.effect(
+  Runners.Runners,
+  Effect.gen(function* () {
+    const runners = yield* Runners.makeRpc
+    const ids = yield* Snowflake.Generator
+    return Runners.Runners.of({
+      ...runners,
+      send: ({ address, message }) =>
+        runners.send({ address, message }).pipe(
+          Effect.catchTag("RunnerUnavailable", (error) => {
+            if (message._tag === "OutgoingEnvelope") return Effect.fail(error)
+            const { requestId } = message.envelope
+            return message.respond(
+              new Reply.WithExit({ id: ids.nextUnsafe(), requestId, exit: Exit.die(new OwnerGone()) })
+            )
+          })
+        )
+    })
+  })
+).pipe(Layer.provide(Snowflake.layerGenerator))
 
 /** Alive is who answers a ping in time, at the second attempt at the latest. */
 const pinged = Layer.effect(
@@ -110,8 +143,11 @@ const shardingConfig = (options: ClusterOptions) =>
   )
 
 const sharding = (options: ClusterOptions) =>
-  SocketRunner.layer.pipe(
-    Layer.provide(pinged.pipe(Layer.provide(Runners.layerRpc))),
+  RunnerServer.layer.pipe(
+    Layer.provideMerge(Sharding.layer),
+    Layer.provide(RpcServer.layerProtocolSocketServer),
+    Layer.provide(pinged),
+    Layer.provide(runners),
     Layer.provide(NodeClusterSocket.layerClientProtocol),
     Layer.provide(MessageStorage.layerNoop),
     Layer.provide(lockStorage(options)),
@@ -147,10 +183,14 @@ const joined = Effect.fnUntraced(function* (options: ClusterOptions) {
     return yield* clientOf(id)
       .Ask({ question })
       .pipe(
+        Effect.catchDefect((defect) =>
+          defect instanceof OwnerGone ? Effect.fail(defect) : Effect.die(defect)
+        ),
         Effect.timeout(options.patience),
         Effect.tap(() => Effect.sync(() => silent.delete(shard))),
         Effect.catchTag(
           [
+            "OwnerGone",
             "TimeoutError",
             "MailboxFull",
             "AlreadyProcessingMessage",
@@ -158,7 +198,7 @@ const joined = Effect.fnUntraced(function* (options: ClusterOptions) {
             "EntityNotAssignedToRunner"
           ],
           () => {
-            silent.set(shard, now + Duration.toMillis(LOCK_EXPIRATION))
+            silent.set(shard, now + SILENCE_MS)
             return Effect.fail(new OwnerSilent())
           }
         )
