@@ -64,6 +64,7 @@ const message: Message = {
   client_random: 1,
   sent_at: new Date(0).toISOString(),
   edited_at: null,
+  edit_count: 0,
   expires_at: null,
   is_deleted: false,
   is_pinned: false,

@@ -27,6 +27,7 @@ import * as HttpEdge from "./edges/rest/HttpEdge.ts"
 import * as RestApp from "./edges/rest/RestApp.ts"
 import * as AsyncApi from "./edges/websocket/AsyncApi.ts"
 import * as SocketRoute from "./edges/websocket/SocketRoute.ts"
+import * as AnyMedia from "./layers/AnyMedia.ts"
 import { AppConfig, layer as configLayer } from "./layers/AppConfig.ts"
 import * as ClusterPlacement from "./layers/ClusterPlacement.ts"
 import * as Database from "./layers/Database.ts"
@@ -65,7 +66,7 @@ const storage = configured((config) => {
   const limits = { capacity: config.writerQueue, maxBatch: config.writerBatch }
   return Layer.mergeAll(
     PgMessageWriter.layer(limits),
-    PgMessageStore.layer,
+    PgMessageStore.layer({ maxPageBytes: config.maxPageBytes }),
     PgConversationStore.layer(limits)
   )
 }).pipe(Layer.provideMerge(Layer.effectDiscard(Migrations.migrate)), Layer.provideMerge(database))
@@ -139,7 +140,8 @@ const conversationRegistry = configured((config) => {
 
 const conversations = LocalConversations.layer.pipe(
   Layer.provideMerge(conversationRegistry),
-  Layer.provide(admission)
+  Layer.provide(admission),
+  Layer.provide(AnyMedia.layer)
 )
 
 const realtime = configured((config) =>

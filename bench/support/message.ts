@@ -20,6 +20,7 @@ export const message = (topic: string, seq: number, content: string, clientRando
   client_random: clientRandom,
   sent_at: new Date().toISOString(),
   edited_at: null,
+  edit_count: 0,
   expires_at: null,
   is_deleted: false,
   is_pinned: false,

@@ -11,7 +11,7 @@
 import { Effect, Result } from "effect"
 import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import { type ChangeLimits, judge } from "../domain/Changes.ts"
-import type { SendMessage, Sent } from "../domain/Commands.ts"
+import type { NewAttachment, SendMessage, Sent } from "../domain/Commands.ts"
 import {
   advance,
   authorize,
@@ -133,6 +133,8 @@ class Conversation implements Subscriber {
         return this.#post(command.caller, command.message, command.at, command.reply)
       case "Change":
         return this.#change(command)
+      case "Apply":
+        return this.#apply(command)
       case "Snapshot":
         return answer(
           command.reply,
@@ -190,7 +192,7 @@ class Conversation implements Subscriber {
       clientRandom: message.client_random,
       sentAt: at,
       expiresAt: null,
-      attachments: []
+      attachments: message.attachments === undefined ? none : message.attachments.map(attachmentOf)
     }
     this.#services.writer.append(fresh, (result) => {
       if (Result.isFailure(result)) return void reply.fail(result.failure)
@@ -224,12 +226,30 @@ class Conversation implements Subscriber {
     })
   }
 
-  #changed(caller: Caller, target: Message, change: NewChange, outcome: ChangeOutcome): void {
-    if (change.change.kind !== "hide") {
-      this.#committed(outcome.versionSeq)
-      this.#publish(Events.messageChanged(target, change, change.change, outcome))
-      return
+  #apply({ at, change, reply, target }: Extract<Command, { readonly _tag: "Apply" }>): void {
+    const wanted: NewChange = {
+      id: uuidV7Unsafe(),
+      conversationId: this.state.id,
+      messageId: target.id,
+      userId: target.sender_id,
+      at,
+      change
     }
+    this.#services.writer.change(wanted, (result) => {
+      if (Result.isFailure(result)) return void reply.fail(result.failure)
+      const { changed, versionSeq } = result.success
+      if (changed) this.#told(target, wanted, change, result.success)
+      reply.succeed({ message_id: target.id, version_seq: versionSeq, changed })
+    })
+  }
+
+  #told(target: Message, change: NewChange, what: Events.PublicChange, outcome: ChangeOutcome): void {
+    this.#committed(outcome.versionSeq)
+    this.#publish(Events.messageChanged(target, change, what, outcome))
+  }
+
+  #changed(caller: Caller, target: Message, change: NewChange, outcome: ChangeOutcome): void {
+    if (change.change.kind !== "hide") return this.#told(target, change, change.change, outcome)
     const member = this.state.members.get(change.userId)
     if (member !== undefined) {
       this.state.members.set(member.userId, { ...member, lastHiddenSeq: this.state.lastSeq })
@@ -378,6 +398,15 @@ class Conversation implements Subscriber {
     )
   }
 }
+
+const none: ReadonlyArray<never> = []
+
+const attachmentOf = (attachment: NewAttachment) => ({
+  id: uuidV7Unsafe(),
+  mediaId: attachment.media_id,
+  mediaType: attachment.media_type,
+  metadata: attachment.metadata ?? {}
+})
 
 const position = (member: Member): ReadPosition => ({
   last_read_seq: member.lastReadSeq,

@@ -10,6 +10,7 @@ import type { Caller } from "../domain/Identity.ts"
 import type { UserId } from "../domain/Ids.ts"
 import type { Message, Metadata } from "../domain/Message.ts"
 import type { AppendError, ChangeError } from "../domain/ports/MessageWriter.ts"
+import type { PublicChange } from "./ConversationEvents.ts"
 import type { ReplyTo } from "./ReplyTo.ts"
 
 /** What a member learns of the conversation's state at a join. */
@@ -38,6 +39,14 @@ export type Command =
       readonly change: Change
       readonly at: number
       readonly reply: ReplyTo<Changed, ChangeRefusal | ChangeError>
+    }
+  | {
+      /** A change that the service itself makes, in the name of the message's sender: nobody is asked. */
+      readonly _tag: "Apply"
+      readonly target: Message
+      readonly change: PublicChange
+      readonly at: number
+      readonly reply: ReplyTo<Changed, NotMember | ChangeError>
     }
   | {
       readonly _tag: "Snapshot"

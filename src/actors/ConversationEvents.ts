@@ -5,7 +5,7 @@
 import type { Change } from "../domain/Changes.ts"
 import { type ConversationView, type Member, memberView } from "../domain/Conversation.ts"
 import type { ConversationId, MessageId, SessionId, UserId } from "../domain/Ids.ts"
-import type { Message } from "../domain/Message.ts"
+import type { Attachment, Message } from "../domain/Message.ts"
 import type { Publication } from "../domain/ports/Broker.ts"
 import type { Appended, ChangeOutcome, NewChange, NewMessage } from "../domain/ports/MessageWriter.ts"
 import * as Topic from "../domain/Topic.ts"
@@ -24,6 +24,7 @@ export const fresh = (message: NewMessage, appended: Appended): Message => ({
   client_random: message.clientRandom,
   sent_at: new Date(appended.sentAt).toISOString(),
   edited_at: null,
+  edit_count: 0,
   expires_at: message.expiresAt === null ? null : new Date(message.expiresAt).toISOString(),
   is_deleted: false,
   is_pinned: false,
@@ -71,10 +72,11 @@ const whole = (target: Message, content: string | null, { rest, versionSeq }: Ch
     : {
         metadata: rest.metadata,
         edited_at: rest.editedAt === null ? null : new Date(rest.editedAt).toISOString(),
+        edit_count: rest.editCount,
         is_pinned: rest.isPinned,
-        reactions: rest.reactions
-      }),
-  attachments: content === null ? [] : target.attachments
+        reactions: rest.reactions,
+        attachments: rest.attachments
+      })
 })
 
 /** All but the deletion for oneself, which nobody else sees. */
@@ -83,7 +85,7 @@ export type PublicChange = Exclude<Change, { readonly kind: "hide" }>
 /** A change that took a number, which is each of these events' `seq`, or `version_seq` in a message's own shape. */
 export const messageChanged = (
   target: Message,
-  { at, conversationId, messageId, userId }: NewChange,
+  { at, conversationId, id, messageId, userId }: NewChange,
   change: PublicChange,
   outcome: ChangeOutcome
 ): Publication => {
@@ -100,6 +102,10 @@ export const messageChanged = (
       return tell("reaction_added", { ...ids, reaction: change.reaction, user_id: userId })
     case "unreact":
       return tell("reaction_removed", { ...ids, reaction: change.reaction, user_id: userId })
+    case "attach": {
+      const attachment: Attachment = { id, metadata: {}, ...change.attachment }
+      return tell("attachment_added", { ...ids, attachment, added_by: userId })
+    }
     case "pin":
       return tell("message_pinned", { ...ids, pinned_by: userId, pinned_at: new Date(at).toISOString() })
     case "unpin":

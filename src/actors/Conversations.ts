@@ -8,7 +8,14 @@
 import type { Effect } from "effect"
 import { Context } from "effect"
 import type { Change, Changed } from "../domain/Changes.ts"
-import type { AddMembers, CreateConversation, History, SendMessage, Sent } from "../domain/Commands.ts"
+import type {
+  AddMembers,
+  CreateConversation,
+  History,
+  NewAttachment,
+  SendMessage,
+  Sent
+} from "../domain/Commands.ts"
 import type { ConversationView, MemberView, ReadPosition, Role } from "../domain/Conversation.ts"
 import type {
   Conflict,
@@ -24,7 +31,7 @@ import type { ConversationId, MessageId, UserId } from "../domain/Ids.ts"
 import type { Message, Metadata } from "../domain/Message.ts"
 import type { AdmissionRefusal } from "../domain/ports/Admission.ts"
 import type { ConversationPage } from "../domain/ports/ConversationStore.ts"
-import type { Pin } from "../domain/ports/MessageStore.ts"
+import type { AttachmentPlace, Page, Pin, PlacedAttachment } from "../domain/ports/MessageStore.ts"
 
 /** Any ask of a conversation may be answered by these. */
 export type AskError = NotMember | Overloaded | Unavailable
@@ -109,6 +116,20 @@ export class Conversations extends Context.Service<
       messageId: MessageId,
       change: Change
     ) => Effect.Effect<Effect.Effect<Changed, ChangeError>, ChangeError>
+    /**
+     * Attaches a medium to a stored message in the name of its sender; for services that were authenticated as such.
+     * A medium that hangs there already stays as it is.
+     */
+    readonly linkMedia: (
+      messageId: MessageId,
+      attachment: NewAttachment
+    ) => Effect.Effect<Message, ChangeError>
+    /** The attachments of all messages, the latest first. */
+    readonly attachments: (
+      caller: Identity,
+      id: ConversationId,
+      page: { readonly before: AttachmentPlace | undefined; readonly limit: number }
+    ) => Effect.Effect<Page<PlacedAttachment>, AskError>
     /** Newest pin first; as many as there may be. */
     readonly pins: (caller: Identity, id: ConversationId) => Effect.Effect<ReadonlyArray<Pin>, AskError>
     readonly history: (

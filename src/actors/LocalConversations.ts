@@ -1,22 +1,25 @@
 /** `Conversations` on one node: every conversation's actor is in this process's registry. */
-import { Clock, Effect, Layer } from "effect"
+import { Clock, Effect, FiberSet, Layer } from "effect"
 import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import type { Change } from "../domain/Changes.ts"
-import { DEFAULT_PAGE, MAX_MEMBERS } from "../domain/Commands.ts"
+import { DEFAULT_PAGE, MAX_MEMBERS, type NewAttachment } from "../domain/Commands.ts"
 import { InvalidInput, NotFound, NotMember } from "../domain/Errors.ts"
-import type { Identity } from "../domain/Identity.ts"
-import type { ConversationId } from "../domain/Ids.ts"
+import type { Caller, Identity } from "../domain/Identity.ts"
+import type { ConversationId, MessageId, UserId } from "../domain/Ids.ts"
 import type { Message } from "../domain/Message.ts"
 import { Admission } from "../domain/ports/Admission.ts"
 import { Broker } from "../domain/ports/Broker.ts"
 import { ConversationStore } from "../domain/ports/ConversationStore.ts"
-import { MessageStore } from "../domain/ports/MessageStore.ts"
+import { Media } from "../domain/ports/Media.ts"
+import { MessageStore, type Page } from "../domain/ports/MessageStore.ts"
 import * as Events from "./ConversationEvents.ts"
 import { ConversationRegistry } from "./ConversationRegistry.ts"
 import { type AskError, Conversations, type Snapshot } from "./Conversations.ts"
 
 /** Events a resume answers with at the most; a client further behind resumes again from what it got. */
 const MAX_CATCH_UP = 1_000
+
+const nothing: Page<Message> = { items: [], hasMore: false }
 
 type Edit = Extract<Change, { readonly kind: "edit" }>
 
@@ -30,6 +33,8 @@ export const layer = Layer.effect(
     const messages = yield* MessageStore
     const admission = yield* Admission
     const broker = yield* Broker
+    const media = yield* Media
+    const run = yield* FiberSet.makeRuntime<never>()
 
     const snapshotOf = (caller: Identity, id: ConversationId) =>
       registry.ask(id, "Snapshot", { userId: caller.userId })
@@ -39,9 +44,47 @@ export const layer = Layer.effect(
 
     const post: Conversations["Service"]["post"] = Effect.fnUntraced(function* (caller, id, message) {
       const admitted = yield* admission.message(caller.identity, id, message)
+      const { attachments = [] } = admitted
+      if (attachments.length > 0) yield* checkMedia(caller, id, attachments)
       const at = yield* Clock.currentTimeMillis
-      return registry.ask(id, "Post", { caller, message: admitted, at })
+      const posted = registry.ask(id, "Post", { caller, message: admitted, at })
+      return attachments.length === 0
+        ? posted
+        : Effect.tap(posted, (sent) => tellMedia(caller.identity.userId, id, sent.message_id, attachments))
     })
+
+    const checkMedia = Effect.fnUntraced(function* (
+      caller: Caller,
+      id: ConversationId,
+      attachments: ReadonlyArray<NewAttachment>
+    ) {
+      // Who is no member learns nothing of media either.
+      yield* snapshotOf(caller.identity, id)
+      yield* media.check(
+        caller.identity.userId,
+        id,
+        attachments.map((attachment) => attachment.media_id)
+      )
+    })
+
+    /** What is stored is stored, whatever the media service makes of it; nobody waits for that. */
+    const tellMedia = (
+      userId: UserId,
+      conversationId: ConversationId,
+      messageId: MessageId,
+      attachments: ReadonlyArray<NewAttachment>
+    ) =>
+      Effect.sync(() => {
+        for (const { media_id: mediaId } of attachments) {
+          run(
+            Effect.catch(media.linked({ mediaId, messageId, conversationId, userId }), (error) =>
+              Effect.logWarning("The media service could not be told of an attachment", error).pipe(
+                Effect.annotateLogs({ media_id: mediaId, message_id: messageId })
+              )
+            )
+          )
+        }
+      })
 
     /** What the caller may see is left to the query only where they have hidden anything. */
     const viewerOf = (caller: Identity, { lastHiddenSeq }: { readonly lastHiddenSeq: number }) =>
@@ -51,11 +94,16 @@ export const layer = Layer.effect(
       function* (caller, id, messageId, wanted) {
         const snapshot = yield* snapshotOf(caller.identity, id)
         const admitted = wanted.kind === "edit" ? yield* admitEdit(caller.identity, id, wanted) : wanted
+        const attachments = wanted.kind === "attach" ? [wanted.attachment] : []
+        if (attachments.length > 0) yield* checkMedia(caller, id, attachments)
         // Hiding again what is hidden already is no mistake.
         const viewer = wanted.kind === "hide" ? undefined : viewerOf(caller.identity, snapshot)
         const target = yield* messages.get(messageId, viewer)
         const at = yield* Clock.currentTimeMillis
-        return registry.ask(id, "Change", { caller, target, change: admitted, at })
+        const changed = registry.ask(id, "Change", { caller, target, change: admitted, at })
+        return attachments.length === 0
+          ? changed
+          : Effect.tap(changed, () => tellMedia(caller.identity.userId, id, messageId, attachments))
       }
     )
 
@@ -132,12 +180,11 @@ export const layer = Layer.effect(
       history: Effect.fn("Conversations.history")(function* (caller, id, page) {
         const viewer = viewerOf(caller, yield* snapshotOf(caller, id))
         const limit = page.limit ?? DEFAULT_PAGE
-        if (page.after_seq !== undefined) {
-          const found = yield* messages.after(id, page.after_seq, limit + 1, viewer)
-          return { items: found.slice(0, limit), has_more: found.length > limit }
-        }
-        const found = yield* messages.before(id, page.before_seq, limit + 1, viewer)
-        return { items: found.slice(-limit), has_more: found.length > limit }
+        const { hasMore, items } =
+          page.after_seq === undefined
+            ? yield* messages.before(id, page.before_seq, limit, viewer)
+            : yield* messages.after(id, page.after_seq, limit, viewer)
+        return { items, has_more: hasMore }
       }),
 
       message: Effect.fn("Conversations.message")(function* (caller, id, messageId) {
@@ -145,6 +192,20 @@ export const layer = Layer.effect(
         const message = yield* messages.get(messageId, viewer)
         if (message?.conversation_id !== id) return yield* new NotFound({ what: "message" })
         return message
+      }),
+
+      linkMedia: Effect.fn("Conversations.linkMedia")(function* (messageId, attachment) {
+        const target = yield* messages.get(messageId)
+        if (target === undefined) return yield* new NotFound({ what: "message" })
+        const at = yield* Clock.currentTimeMillis
+        const change = { kind: "attach", attachment } as const
+        yield* registry.ask(target.conversation_id, "Apply", { target, change, at })
+        return (yield* messages.get(messageId)) ?? target
+      }),
+
+      attachments: Effect.fn("Conversations.attachments")(function* (caller, id, { before, limit }) {
+        const viewer = viewerOf(caller, yield* snapshotOf(caller, id))
+        return yield* messages.attachments(id, before, limit, viewer)
       }),
 
       pins: Effect.fn("Conversations.pins")(function* (caller, id) {
@@ -158,24 +219,23 @@ export const layer = Layer.effect(
         const resumed = lastSeq !== undefined
         const limit = resumed ? MAX_CATCH_UP : DEFAULT_PAGE
         const upToDate = currentSeq === 0 || (resumed && lastSeq >= currentSeq)
-        const found = upToDate
-          ? []
+        const { hasMore, items } = upToDate
+          ? nothing
           : resumed
-            ? yield* messages.catchUp(id, lastSeq, limit + 1, viewer)
-            : yield* messages.before(id, undefined, limit + 1, viewer)
+            ? yield* messages.catchUp(id, lastSeq, limit, viewer)
+            : yield* messages.before(id, undefined, limit, viewer)
         // At the position of a device that missed it, or later: see `MessageStore.hiddenSince`.
         const hidden_ids =
           resumed && viewer !== undefined && lastHiddenSeq >= lastSeq
             ? yield* messages.hiddenSince(id, viewer, lastSeq, limit)
             : []
-        const page = resumed ? found.slice(0, limit) : found.slice(-limit)
         return {
           conversation,
           role,
           current_seq: currentSeq,
           resumed,
-          messages: upTo(currentSeq, page),
-          has_more: found.length > limit,
+          messages: upTo(currentSeq, items),
+          has_more: hasMore,
           read_positions: positions,
           hidden_ids
         }

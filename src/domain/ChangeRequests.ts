@@ -1,6 +1,7 @@
 /** How clients ask for changes of messages on a channel: the events, their payloads, and the changes they mean. */
 import { Result, Schema } from "effect"
 import { type Change, ReactionKey } from "./Changes.ts"
+import { NewAttachment } from "./Commands.ts"
 import { decoder } from "./Decode.ts"
 import type { InvalidInput } from "./Errors.ts"
 import { MessageId } from "./Ids.ts"
@@ -20,6 +21,8 @@ export const DeleteScope = Schema.Literals(["me", "everyone"])
 export const DeleteMessage = Schema.Struct({ message_id: MessageId, scope: DeleteScope })
 export const ReactToMessage = Schema.Struct({ message_id: MessageId, reaction: ReactionKey })
 export const OneMessage = Schema.Struct({ message_id: MessageId })
+
+export const AddAttachment = Schema.Struct({ message_id: MessageId, ...NewAttachment.fields })
 
 export interface ChangeRequest {
   readonly messageId: MessageId
@@ -52,6 +55,10 @@ const events: ReadonlyMap<string, Decode> = new Map([
   ],
   ["add_reaction", request(decoder(ReactToMessage), ({ reaction }) => ({ kind: "react", reaction }))],
   ["remove_reaction", request(decoder(ReactToMessage), ({ reaction }) => ({ kind: "unreact", reaction }))],
+  [
+    "add_attachment",
+    request(decoder(AddAttachment), ({ message_id: _, ...attachment }) => ({ kind: "attach", attachment }))
+  ],
   ["pin_message", request(decoder(OneMessage), () => ({ kind: "pin" }))],
   ["unpin_message", request(decoder(OneMessage), () => ({ kind: "unpin" }))]
 ])

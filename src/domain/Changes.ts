@@ -3,6 +3,7 @@
  * conversation's lock, has the last word on what may have changed meanwhile: the version, a deletion, the limits.
  */
 import { Result, Schema } from "effect"
+import type { NewAttachment } from "./Commands.ts"
 import { authorize, type Member, type State } from "./Conversation.ts"
 import { Conflict, Forbidden, NotFound, type NotMember } from "./Errors.ts"
 import { MessageId, type UserId } from "./Ids.ts"
@@ -44,6 +45,7 @@ export type Change =
   | { readonly kind: "hide" }
   | { readonly kind: "delete" | "pin" | "unpin" }
   | { readonly kind: "react" | "unreact"; readonly reaction: string }
+  | { readonly kind: "attach"; readonly attachment: NewAttachment }
 
 /**
  * The answer to a change: the message's version after it. `changed` is false where everything was as asked already;
@@ -76,6 +78,11 @@ const edit = (
   if (target.message_type === "system") return forbid("edit:system_message")
   if (target.is_deleted) return Result.fail(deletedAlready)
   return age(target, now) > limits.editWindow ? forbid("edit:too_late") : Result.succeed(target)
+}
+
+const attach = (member: Member, target: Message): Result.Result<Message, ChangeRefusal> => {
+  if (target.sender_id !== member.userId) return forbid("attach:sender_only")
+  return target.is_deleted ? Result.fail(deletedAlready) : Result.succeed(target)
 }
 
 const remove = (
@@ -111,6 +118,8 @@ export const judge = (
       return edit(allowed.success, target, now, limits)
     case "delete":
       return remove(state, allowed.success, target, now, limits)
+    case "attach":
+      return attach(allowed.success, target)
     case "react":
     case "pin":
       return target.is_deleted ? Result.fail(deletedAlready) : Result.succeed(target)

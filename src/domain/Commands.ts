@@ -5,7 +5,7 @@
 import { Schema } from "effect"
 import { ConversationType, Role } from "./Conversation.ts"
 import { MediaId, MessageId, UserId } from "./Ids.ts"
-import { ClientRandom, Metadata, Position } from "./Message.ts"
+import { ClientRandom, MediaType, Metadata, Position } from "./Message.ts"
 
 /** Members of one conversation at the most. */
 export const MAX_MEMBERS = 10_000
@@ -15,11 +15,26 @@ export const MAX_IDS_PER_REQUEST = 1_000
 export const MAX_PAGE = 200
 export const DEFAULT_PAGE = 50
 
+/** Attachments of one message at the most. */
+export const MAX_ATTACHMENTS = 32
+/** Characters of one attachment's metadata, as JSON. */
+export const MAX_ATTACHMENT_METADATA = 4 * 1024
+
+const AttachmentMetadata = Metadata.pipe(
+  Schema.check(
+    Schema.makeFilter((metadata) => JSON.stringify(metadata).length <= MAX_ATTACHMENT_METADATA, {
+      expected: `at most ${MAX_ATTACHMENT_METADATA} characters as JSON`
+    })
+  )
+)
+
+/** A medium to attach: sent along with a message, or to one's own message later. */
 export const NewAttachment = Schema.Struct({
   media_id: MediaId,
-  media_type: Schema.Literals(["image", "video", "audio", "document"]),
-  metadata: Schema.optionalKey(Metadata)
-})
+  media_type: MediaType,
+  metadata: Schema.optionalKey(AttachmentMetadata)
+}).annotate({ identifier: "NewAttachment" })
+export type NewAttachment = typeof NewAttachment.Type
 
 /** `send_message`, and POST …/messages. Clients never send `system` messages. */
 export const SendMessage = Schema.Struct({
@@ -27,7 +42,10 @@ export const SendMessage = Schema.Struct({
   client_random: ClientRandom,
   message_type: Schema.optionalKey(Schema.Literals(["text", "media"])),
   metadata: Schema.optionalKey(Metadata),
-  reply_to_id: Schema.optionalKey(Schema.NullOr(MessageId))
+  reply_to_id: Schema.optionalKey(Schema.NullOr(MessageId)),
+  attachments: Schema.optionalKey(
+    Schema.Array(NewAttachment).pipe(Schema.check(Schema.isMaxLength(MAX_ATTACHMENTS)))
+  )
 }).annotate({ identifier: "SendMessage" })
 export type SendMessage = typeof SendMessage.Type
 

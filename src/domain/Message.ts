@@ -29,12 +29,16 @@ export type Metadata = typeof Metadata.Type
 export const Reaction = Schema.Struct({ reaction: Schema.String, user_ids: Schema.Array(UserId) })
 export type Reaction = typeof Reaction.Type
 
+export const MediaType = Schema.Literals(["image", "video", "audio", "document"])
+export type MediaType = typeof MediaType.Type
+
+/** A medium that a message shows. What it is, the media service knows. */
 export const Attachment = Schema.Struct({
   id: Schema.String,
   media_id: MediaId,
-  media_type: Schema.Literals(["image", "video", "audio", "document"]),
+  media_type: MediaType,
   metadata: Metadata
-})
+}).annotate({ identifier: "Attachment" })
 export type Attachment = typeof Attachment.Type
 
 /** ISO 8601, UTC, milliseconds. */
@@ -56,6 +60,7 @@ export const Message = Schema.Struct({
   client_random: ClientRandom,
   sent_at: Timestamp,
   edited_at: Schema.NullOr(Timestamp),
+  edit_count: Schema.Int,
   expires_at: Schema.NullOr(Timestamp),
   is_deleted: Schema.Boolean,
   is_pinned: Schema.Boolean,

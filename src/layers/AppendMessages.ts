@@ -1,5 +1,5 @@
 /**
- * The call of `append_messages` (migrations/0010): messages as its parameters, its rows as their results, one each
+ * The call of `append_messages` (migrations/0013): messages as its parameters, its rows as their results, one each
  * and in the same order.
  */
 import { PgTypes } from "@effect/sql-pg"
@@ -56,7 +56,7 @@ export interface OutcomeRow {
 /** By the outcomes 2 and 3 of the function. */
 const notFound = [
   Result.fail(new NotFound({ what: "conversation" })),
-  Result.fail(new NotFound({ what: "reply_to_id" }))
+  Result.fail(new NotFound({ what: "message to reply to" }))
 ] as const
 
 export const outcomeOf = (row: OutcomeRow): Outcome =>

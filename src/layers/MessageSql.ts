@@ -1,11 +1,14 @@
 /** The statements of `PgMessageStore`. */
 
+const columns = `id, conversation_id, seq, version_seq, sender_id, reply_to_id, message_type, content, metadata,
+    client_random, sent_at, edited_at, edit_count, expires_at, is_deleted`
+
 /**
  * What hangs on a page of messages, gathered once for the page and not once per message. Positions come as doubles,
- * which hold every number up to 2^53, and not as BigInts.
+ * which hold every number up to 2^53, and not as BigInts. `page` is the name of what is selected from.
  */
-const select = (page: string, order: string, more = { columns: "", join: "" }): string => `
-  WITH page AS MATERIALIZED (SELECT * FROM messages ${page}),
+const gathered = (page: string, order: string, more = { columns: "", join: "" }): string => `
+  WITH ${page},
   reacted AS (
     SELECT by_reaction.message_id, jsonb_agg(
       jsonb_build_object('reaction', by_reaction.reaction, 'user_ids', by_reaction.user_ids)
@@ -29,7 +32,7 @@ const select = (page: string, order: string, more = { columns: "", join: "" }): 
     SELECT DISTINCT m.message_id FROM pinned_messages m WHERE m.message_id = ANY (ARRAY (SELECT p.id FROM page p))
   )
   SELECT p.id, p.conversation_id, p.seq::float8, p.version_seq::float8, p.sender_id, p.reply_to_id, p.message_type,
-    p.content, p.metadata, p.client_random::float8, p.sent_at, p.edited_at, p.expires_at, p.is_deleted,
+    p.content, p.metadata, p.client_random::float8, p.sent_at, p.edited_at, p.edit_count, p.expires_at, p.is_deleted,
     pinned.message_id IS NOT NULL AS is_pinned, reacted.reactions, attached.attachments${more.columns}
   FROM page p
   LEFT JOIN reacted ON reacted.message_id = p.id
@@ -37,42 +40,75 @@ const select = (page: string, order: string, more = { columns: "", join: "" }): 
   LEFT JOIN pinned ON pinned.message_id = p.id${more.join}
   ORDER BY ${order}`
 
+/** All messages that a condition names. */
+const all = (
+  where: string,
+  order: string,
+  more?: { readonly columns: string; readonly join: string }
+): string => gathered(`page AS MATERIALIZED (SELECT ${columns} FROM messages WHERE ${where})`, order, more)
+
+/**
+ * A page of what an index names, in its order: `limit` messages, or fewer where they reach `maxBytes` (both are
+ * parameters). One row more is looked at, for `found` to tell whether there is more. Content that lies outside its
+ * row is not read for its length.
+ */
+const bounded = (where: string, order: string, limit: string, maxBytes: string): string =>
+  gathered(
+    `found AS MATERIALIZED (SELECT ${columns} FROM messages WHERE ${where} ORDER BY ${order} LIMIT ${limit}::int + 1),
+  measured AS (
+    SELECT f.*, count(*) OVER ()::int AS found, row_number() OVER w AS place, sum(
+      coalesce(octet_length(f.content), 0) + pg_column_size(f.metadata) + (
+        SELECT coalesce(sum(pg_column_size(a.metadata)), 0) FROM message_attachments a WHERE a.message_id = f.id
+      )
+    ) OVER w AS bytes
+    FROM found f WINDOW w AS (ORDER BY f.${order})
+  ),
+  page AS MATERIALIZED (
+    SELECT * FROM measured WHERE place <= ${limit} AND (place = 1 OR bytes <= ${maxBytes}::float8)
+  )`,
+    `p.${order.replace(" DESC", "")}`,
+    { columns: ", p.found", join: "" }
+  )
+
 /** With a viewer, who is then each statement's last parameter, without what they have hidden. */
 const pages = (hasViewer: boolean) => {
-  const visible = (n: number) =>
+  const visible = (n: number, id = "messages.id") =>
     hasViewer
-      ? `AND NOT EXISTS (SELECT FROM hidden_messages h WHERE h.user_id = $${n} AND h.message_id = messages.id)`
+      ? `AND NOT EXISTS (SELECT FROM hidden_messages h WHERE h.user_id = $${n} AND h.message_id = ${id})`
       : ""
   return {
-    /** $1 conversation, $2 after version, $3 limit. */
-    catchUp: select(
-      `WHERE conversation_id = $1 AND version_seq > $2 ${visible(4)} ORDER BY version_seq LIMIT $3`,
-      "p.version_seq"
-    ),
-    /** $1 conversation, $2 limit. */
-    newest: select(`WHERE conversation_id = $1 ${visible(3)} ORDER BY seq DESC LIMIT $2`, "p.seq"),
-    /** $1 conversation, $2 before seq, $3 limit. */
-    before: select(
-      `WHERE conversation_id = $1 AND seq < $2 ${visible(4)} ORDER BY seq DESC LIMIT $3`,
-      "p.seq"
-    ),
-    /** $1 conversation, $2 after seq, $3 limit. */
-    after: select(`WHERE conversation_id = $1 AND seq > $2 ${visible(4)} ORDER BY seq LIMIT $3`, "p.seq"),
+    /** $1 conversation, $2 limit, $3 bytes, $4 after version. */
+    catchUp: bounded(`conversation_id = $1 AND version_seq > $4 ${visible(5)}`, "version_seq", "$2", "$3"),
+    /** $1 conversation, $2 limit, $3 bytes. */
+    newest: bounded(`conversation_id = $1 ${visible(4)}`, "seq DESC", "$2", "$3"),
+    /** $1 conversation, $2 limit, $3 bytes, $4 before seq. */
+    before: bounded(`conversation_id = $1 AND seq < $4 ${visible(5)}`, "seq DESC", "$2", "$3"),
+    /** $1 conversation, $2 limit, $3 bytes, $4 after seq. */
+    after: bounded(`conversation_id = $1 AND seq > $4 ${visible(5)}`, "seq", "$2", "$3"),
     /** $1 message. */
-    get: select(`WHERE id = $1 ${visible(2)}`, "p.seq"),
+    get: all(`id = $1 ${visible(2)}`, "p.seq"),
     /** $1 conversation. Newest pin first. */
-    pins: select(
-      `WHERE id = ANY (ARRAY (SELECT message_id FROM pinned_messages WHERE conversation_id = $1)) ${visible(2)}`,
+    pins: all(
+      `id = ANY (ARRAY (SELECT message_id FROM pinned_messages WHERE conversation_id = $1)) ${visible(2)}`,
       "stands.pinned_at DESC, stands.id DESC",
       {
         columns: ", stands.pinned_by, stands.pinned_at",
         join: "\n  JOIN pinned_messages stands ON stands.message_id = p.id"
       }
-    )
+    ),
+    /** $1 conversation, $2 rows, $3 before seq and $4 position, or nulls. The latest first. */
+    attachments: `
+      SELECT a.id, a.media_id, a.media_type, a.metadata, a.message_id, a.seq::float8, a.position::int, m.sender_id,
+        m.sent_at
+      FROM message_attachments a JOIN messages m ON m.id = a.message_id
+      WHERE a.conversation_id = $1
+        AND (a.seq, a.position) < (coalesce($3::float8::bigint, 9223372036854775807), coalesce($4::int, 0)::smallint)
+        ${visible(5, "a.message_id")}
+      ORDER BY a.seq DESC, a.position DESC LIMIT $2`
   }
 }
 
-export const { after, before, catchUp, get, newest, pins } = pages(false)
+export const { after, attachments, before, catchUp, get, newest, pins } = pages(false)
 
 export const visible = pages(true)
 

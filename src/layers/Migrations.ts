@@ -19,6 +19,7 @@ import scheduledMessages from "../../migrations/0009_scheduled_messages.ts"
 import appendMessages from "../../migrations/0010_append_messages.ts"
 import hiddenMessages from "../../migrations/0011_hidden_messages.ts"
 import changeMessages from "../../migrations/0012_change_messages.ts"
+import attachments from "../../migrations/0013_attachments.ts"
 import { messageOf } from "./SqlFailure.ts"
 
 /** In code rather than read from a folder, so that it works wherever the package is installed. */
@@ -34,7 +35,8 @@ const steps = {
   "0009_scheduled_messages": scheduledMessages,
   "0010_append_messages": appendMessages,
   "0011_hidden_messages": hiddenMessages,
-  "0012_change_messages": changeMessages
+  "0012_change_messages": changeMessages,
+  "0013_attachments": attachments
 }
 
 /** A step may take as long as it takes, unlike a query of the service. */

@@ -2,13 +2,20 @@
  * Reading messages: every read takes one page from an index on `messages`, then gathers what hangs on that page.
  * Owns the SQL and the way from a row to a `Message`. Writing is `PgMessageWriter`'s.
  */
+
+import { PgTypes } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
-import type { ConversationId, MessageId, UserId } from "../domain/Ids.ts"
-import type { Attachment, Message, MessageType, Metadata, Reaction } from "../domain/Message.ts"
-import { MessageStore } from "../domain/ports/MessageStore.ts"
+import type { ConversationId, MediaId, MessageId, UserId } from "../domain/Ids.ts"
+import type { Attachment, MediaType, Message, MessageType, Metadata, Reaction } from "../domain/Message.ts"
+import { MessageStore, type Page, type PlacedAttachment } from "../domain/ports/MessageStore.ts"
 import { Database } from "./Database.ts"
 import * as statements from "./MessageSql.ts"
+
+export interface MessageStoreOptions {
+  /** Bytes of messages in one page; past it the page ends. */
+  readonly maxPageBytes: number
+}
 
 interface Row {
   readonly id: MessageId
@@ -23,11 +30,29 @@ interface Row {
   readonly client_random: number
   readonly sent_at: Date
   readonly edited_at: Date | null
+  readonly edit_count: number
   readonly expires_at: Date | null
   readonly is_deleted: boolean
   readonly is_pinned: boolean
   readonly reactions: ReadonlyArray<Reaction> | null
   readonly attachments: ReadonlyArray<Attachment> | null
+}
+
+interface PageRow extends Row {
+  /** Messages that the limit would have let in, and the one after them. */
+  readonly found: number
+}
+
+interface AttachmentRow {
+  readonly id: string
+  readonly media_id: MediaId
+  readonly media_type: MediaType
+  readonly metadata: Metadata
+  readonly message_id: MessageId
+  readonly seq: number
+  readonly position: number
+  readonly sender_id: UserId
+  readonly sent_at: Date
 }
 
 interface PinRow extends Row {
@@ -53,6 +78,7 @@ const messageOf = (row: Row): Message => ({
   client_random: row.client_random,
   sent_at: row.sent_at.toISOString(),
   edited_at: row.edited_at === null ? null : row.edited_at.toISOString(),
+  edit_count: row.edit_count,
   expires_at: row.expires_at === null ? null : row.expires_at.toISOString(),
   is_deleted: row.is_deleted,
   is_pinned: row.is_pinned,
@@ -60,12 +86,26 @@ const messageOf = (row: Row): Message => ({
   attachments: row.attachments ?? none
 })
 
-const make = Effect.gen(function* () {
+const pageOf = (rows: ReadonlyArray<PageRow>): Page<Message> => ({
+  items: rows.map(messageOf),
+  hasMore: rows.length < (rows[0]?.found ?? 0)
+})
+
+const placedOf = (row: AttachmentRow): PlacedAttachment => ({
+  attachment: { id: row.id, media_id: row.media_id, media_type: row.media_type, metadata: row.metadata },
+  messageId: row.message_id,
+  seq: row.seq,
+  position: row.position,
+  senderId: row.sender_id,
+  sentAt: row.sent_at.getTime()
+})
+
+const make = Effect.fnUntraced(function* ({ maxPageBytes }: MessageStoreOptions) {
   const sql = yield* SqlClient
   const database = yield* Database
 
   const read = (what: string, text: string, params: ReadonlyArray<unknown>) =>
-    Effect.map(database.run(what, sql.unsafe<Row>(text, params)), (rows) => rows.map(messageOf))
+    Effect.map(database.run(what, sql.unsafe<PageRow>(text, params)), pageOf)
 
   /** The statements for a viewer, and what they take more. */
   const as = (viewer: UserId | undefined) =>
@@ -74,21 +114,24 @@ const make = Effect.gen(function* () {
   return MessageStore.of({
     catchUp: (id, afterSeq, limit, viewer) => {
       const [{ catchUp }, more] = as(viewer)
-      return read("MessageStore.catchUp", catchUp, [id, afterSeq, limit, ...more])
+      return read("MessageStore.catchUp", catchUp, [id, limit, maxPageBytes, afterSeq, ...more])
     },
     before: (id, beforeSeq, limit, viewer) => {
       const [{ before, newest }, more] = as(viewer)
       return beforeSeq === undefined
-        ? read("MessageStore.newest", newest, [id, limit, ...more])
-        : read("MessageStore.before", before, [id, beforeSeq, limit, ...more])
+        ? read("MessageStore.newest", newest, [id, limit, maxPageBytes, ...more])
+        : read("MessageStore.before", before, [id, limit, maxPageBytes, beforeSeq, ...more])
     },
     after: (id, afterSeq, limit, viewer) => {
       const [{ after }, more] = as(viewer)
-      return read("MessageStore.after", after, [id, afterSeq, limit, ...more])
+      return read("MessageStore.after", after, [id, limit, maxPageBytes, afterSeq, ...more])
     },
     get: (id, viewer) => {
       const [{ get }, more] = as(viewer)
-      return Effect.map(read("MessageStore.get", get, [id, ...more]), (messages) => messages[0])
+      return Effect.map(
+        database.run("MessageStore.get", sql.unsafe<Row>(get, [id, ...more])),
+        ([row]) => row && messageOf(row)
+      )
     },
     pins: (id, viewer) => {
       const [{ pins }, more] = as(viewer)
@@ -99,6 +142,15 @@ const make = Effect.gen(function* () {
           pinnedAt: row.pinned_at.getTime()
         }))
       )
+    },
+    attachments: (id, before, limit, viewer) => {
+      const [{ attachments }, more] = as(viewer)
+      const place = [PgTypes.float8(before?.seq ?? null), PgTypes.int4(before?.position ?? null)]
+      const query = sql.unsafe<AttachmentRow>(attachments, [id, limit + 1, ...place, ...more])
+      return Effect.map(database.run("MessageStore.attachments", query), (rows) => ({
+        items: rows.slice(0, limit).map(placedOf),
+        hasMore: rows.length > limit
+      }))
     },
     hiddenSince: (id, viewer, fromSeq, limit) =>
       Effect.map(
@@ -111,4 +163,4 @@ const make = Effect.gen(function* () {
   })
 })
 
-export const layer = Layer.effect(MessageStore, make)
+export const layer = (options: MessageStoreOptions) => Layer.effect(MessageStore, make(options))

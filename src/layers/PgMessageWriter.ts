@@ -22,7 +22,7 @@ import { Database } from "./Database.ts"
 import * as GroupCommit from "./GroupCommit.ts"
 import type { QueryRejected } from "./QueryGuard.ts"
 import { describe } from "./SqlFailure.ts"
-import { unstorable, unstorableEdit } from "./Storable.ts"
+import { unstorable, unstorableAttachment, unstorableEdit } from "./Storable.ts"
 
 export interface WriterOptions {
   /** Messages that may wait for a commit; past it appends answer `Overloaded`. */
@@ -54,8 +54,12 @@ const rejected: Outcome = Result.fail(rejection)
 
 const isChange = (item: Item): item is NewChange => "change" in item
 
-const issuesOf = (item: Item): ReadonlyArray<Issue> =>
-  isChange(item) ? (item.change.kind === "edit" ? unstorableEdit(item.change) : []) : unstorable(item)
+const issuesOf = (item: Item): ReadonlyArray<Issue> => {
+  if (!isChange(item)) return unstorable(item)
+  const { change } = item
+  if (change.kind === "attach") return unstorableAttachment(change.attachment.metadata)
+  return change.kind === "edit" ? unstorableEdit(change) : []
+}
 
 const sizeOf = (item: Item): number => {
   if (!isChange(item)) return item.content.length

@@ -170,6 +170,11 @@ export const settings = {
     "Whether sockets may negotiate permessage-deflate. It costs a compressor per socket, and frames are not shared."
   ),
   maxMessageBytes: int("MAX_MESSAGE_BYTES", 10 * 1024 * 1024, "Content of one message, in UTF-8 bytes."),
+  maxPageBytes: int(
+    "MAX_PAGE_BYTES",
+    1024 * 1024,
+    "Messages of one page (a history, a join, a resume), in bytes; past it the page ends, with `has_more`."
+  ),
   maxFrameBytes: int(
     "MAX_FRAME_BYTES",
     11 * 1024 * 1024,

@@ -27,6 +27,10 @@ export const unstorableEdit = ({ content, metadata }: Written): ReadonlyArray<Is
   return [{ path: "content", message: "Expected text without lone surrogates" }, ...issues]
 }
 
+/** Why this attachment cannot be stored; empty when it can. */
+export const unstorableAttachment = (metadata: Metadata | undefined): ReadonlyArray<Issue> =>
+  metadataIssues("attachment.metadata", metadata ?? null)
+
 /** Why this message cannot be stored; empty when it can. */
 export const unstorable = (message: NewMessage): ReadonlyArray<Issue> => {
   const issues = [

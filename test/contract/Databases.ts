@@ -69,12 +69,15 @@ export const clientOf = (socketPath: string) =>
     Context.get(SqlClient)
   )
 
+/** Of one page of messages. */
+export const maxPageBytes = 1024 * 1024
+
 const limits = { capacity: 20_000, maxBatch: 500 }
 
 /** Writer and stores over a database, their loops not running. */
 export const stores = Layer.mergeAll(
   PgMessageWriter.layer(limits),
-  PgMessageStore.layer,
+  PgMessageStore.layer({ maxPageBytes }),
   PgConversationStore.layer(limits)
 )
 

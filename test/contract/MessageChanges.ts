@@ -2,9 +2,11 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, type Layer, Result } from "effect"
 import { type Change, MAX_PINS, MAX_REACTIONS } from "../../src/domain/Changes.ts"
-import type { ConversationId, MessageId } from "../../src/domain/Ids.ts"
+import { MAX_ATTACHMENTS } from "../../src/domain/Commands.ts"
+import { type ConversationId, MediaId, type MessageId } from "../../src/domain/Ids.ts"
+import type { Message } from "../../src/domain/Message.ts"
 import { ConversationStore } from "../../src/domain/ports/ConversationStore.ts"
-import { MessageStore } from "../../src/domain/ports/MessageStore.ts"
+import { MessageStore, type Page } from "../../src/domain/ports/MessageStore.ts"
 import type { MessageWriter } from "../../src/domain/ports/MessageWriter.ts"
 import {
   type AppendResult,
@@ -32,6 +34,8 @@ const edit = (
 })
 const react = (reaction = "👍"): Change => ({ kind: "react", reaction })
 const unreact = (reaction = "👍"): Change => ({ kind: "unreact", reaction })
+
+const uuidOf = (n: number) => MediaId.make(`00000000-0000-7000-8000-${String(n).padStart(12, "0")}`)
 
 const read = (id: MessageId) =>
   Effect.flatMap(MessageStore, (store) => Effect.map(store.get(id), (found) => found!))
@@ -64,8 +68,10 @@ export const messageChangesContract = <E>(
             changed: true,
             rest: {
               editedAt: at,
+              editCount: 1,
               metadata: { a: "1" },
               reactions: [{ reaction: "👍", user_ids: [ann] }],
+              attachments: [],
               isPinned: true
             }
           })
@@ -248,12 +254,13 @@ export const messageChangesContract = <E>(
           yield* change(newChange(id, first.id, { kind: "pin" }))
           assert.strictEqual(yield* lastSeq(id), 4)
           const seqs = (messages: ReadonlyArray<{ readonly seq: number }>) => messages.map((m) => m.seq)
+          const seqsOf = (page: Page<Message>) => seqs(page.items)
           for (const viewer of [ann, userId(), undefined]) {
             const expected = viewer === ann ? [2] : [1, 2]
-            assert.deepStrictEqual(seqs(yield* store.before(id, undefined, 10, viewer)), expected)
-            assert.deepStrictEqual(seqs(yield* store.before(id, 100, 10, viewer)), expected)
-            assert.deepStrictEqual(seqs(yield* store.after(id, 0, 10, viewer)), expected)
-            assert.sameMembers(seqs(yield* store.catchUp(id, 0, 10, viewer)), expected)
+            assert.deepStrictEqual(seqsOf(yield* store.before(id, undefined, 10, viewer)), expected)
+            assert.deepStrictEqual(seqsOf(yield* store.before(id, 100, 10, viewer)), expected)
+            assert.deepStrictEqual(seqsOf(yield* store.after(id, 0, 10, viewer)), expected)
+            assert.sameMembers(seqsOf(yield* store.catchUp(id, 0, 10, viewer)), expected)
             assert.sameMembers(seqs((yield* store.pins(id, viewer)).map((pin) => pin.message)), expected)
           }
           assert.isUndefined(yield* store.get(first.id, ann))
@@ -261,6 +268,42 @@ export const messageChangesContract = <E>(
           assert.deepStrictEqual(yield* store.hiddenSince(id, ann, 2, 10), [first.id])
           assert.deepStrictEqual(yield* store.hiddenSince(id, ann, 3, 10), [])
           assert.strictEqual((yield* conversations.load(id)).members.get(ann)?.lastHiddenSeq, 2)
+        })
+      )
+
+      it.effect("attaches a medium once, up to the limit, and never to a deleted message", () =>
+        Effect.gen(function* () {
+          const id = yield* newConversation
+          const sent = yield* append({ conversationId: id, attachments: [attachment()] })
+          const attach = (n: number): Change => ({
+            kind: "attach",
+            attachment: { media_id: uuidOf(n), media_type: "video", metadata: { n } }
+          })
+          const first = newChange(id, sent.id, attach(1))
+          assert.deepInclude(yield* change(first), { versionSeq: 2, changed: true })
+          assert.deepInclude(yield* change(newChange(id, sent.id, attach(1))), {
+            versionSeq: 2,
+            changed: false
+          })
+          const { attachments } = yield* read(sent.id)
+          assert.deepStrictEqual(attachments[1], {
+            id: first.id,
+            media_id: uuidOf(1),
+            media_type: "video",
+            metadata: { n: 1 }
+          })
+          const { rest } = yield* change(newChange(id, sent.id, edit("with a film")))
+          assert.deepStrictEqual(rest?.attachments, attachments)
+          for (let n = 2; n < MAX_ATTACHMENTS; n++) yield* change(newChange(id, sent.id, attach(n)))
+          const more = newChange(id, sent.id, attach(MAX_ATTACHMENTS))
+          assert.strictEqual((yield* Effect.flip(change(more)))._tag, "Conflict")
+          assert.lengthOf(
+            (yield* (yield* MessageStore).attachments(id, undefined, 100)).items,
+            MAX_ATTACHMENTS
+          )
+          yield* change(newChange(id, sent.id, { kind: "delete" }))
+          assert.strictEqual((yield* Effect.flip(change(first)))._tag, "Conflict")
+          assert.isEmpty((yield* (yield* MessageStore).attachments(id, undefined, 100)).items)
         })
       )
 
@@ -283,7 +326,7 @@ export const messageChangesContract = <E>(
           assert.deepInclude(yield* read(inA.id), { content: "second", version_seq: 6 })
           const store = yield* MessageStore
           assert.deepStrictEqual(
-            (yield* store.catchUp(a, 0, 10)).map((m) => [m.seq, m.version_seq]),
+            (yield* store.catchUp(a, 0, 10)).items.map((m) => [m.seq, m.version_seq]),
             [
               [2, 2],
               [4, 4],

@@ -1,10 +1,20 @@
 /** What every `MessageStore` promises about messages that a `MessageWriter` stored. */
 import { assert, layer } from "@effect/vitest"
 import { Effect, type Layer } from "effect"
+import type { Message } from "../../src/domain/Message.ts"
 import type { ConversationStore } from "../../src/domain/ports/ConversationStore.ts"
-import { MessageStore } from "../../src/domain/ports/MessageStore.ts"
+import { MessageStore, type Page, type PlacedAttachment } from "../../src/domain/ports/MessageStore.ts"
 import type { MessageWriter } from "../../src/domain/ports/MessageWriter.ts"
-import { append, appendAll, conversationId, message, messageId, newConversation } from "./Fixtures.ts"
+import { maxPageBytes } from "./Databases.ts"
+import {
+  append,
+  appendAll,
+  attachment,
+  conversationId,
+  message,
+  messageId,
+  newConversation
+} from "./Fixtures.ts"
 
 /** A conversation of `count` messages, beside another one. */
 const conversationOf = Effect.fnUntraced(function* (count: number) {
@@ -17,8 +27,10 @@ const conversationOf = Effect.fnUntraced(function* (count: number) {
   return id
 })
 
+const empty: Page<Message> = { items: [], hasMore: false }
+
 const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i)
-const seqs = (messages: ReadonlyArray<{ readonly seq: number }>) => messages.map((m) => m.seq)
+const seqs = ({ items }: Page<Message>) => items.map((m) => m.seq)
 
 export const messageStoreContract = <E>(
   name: string,
@@ -53,10 +65,56 @@ export const messageStoreContract = <E>(
         const seen: Array<number> = []
         while (true) {
           const page = yield* catchUp(id, seen.at(-1) ?? 0, 7)
-          if (page.length === 0) break
-          seen.push(...page.map((m) => m.version_seq))
+          seen.push(...page.items.map((m) => m.version_seq))
+          if (!page.hasMore) break
         }
         assert.deepStrictEqual(seen, range(1, 25))
+      })
+    )
+
+    it.effect("ends a page where it has become too many bytes, and tells that there is more", () =>
+      Effect.gen(function* () {
+        const [id, content] = [yield* newConversation, "x".repeat(maxPageBytes * 0.4)]
+        for (let n = 1; n <= 4; n++) yield* append({ conversationId: id, content })
+        // Larger than a page alone, by its content and by what hangs on it.
+        yield* append({ conversationId: id, content: "x".repeat(maxPageBytes * 2) })
+        const metadata = { note: "y".repeat(maxPageBytes) }
+        yield* append({ conversationId: id, attachments: [attachment({ metadata })] })
+        const { after, before, catchUp } = yield* MessageStore
+        const page = (numbers: ReadonlyArray<number>, hasMore: boolean) => ({ numbers, hasMore })
+        const numbers = (found: Page<Message>) => page(seqs(found), found.hasMore)
+        for (const read of [after, catchUp]) {
+          assert.deepStrictEqual(numbers(yield* read(id, 0, 100)), page([1, 2], true))
+          assert.deepStrictEqual(numbers(yield* read(id, 0, 1)), page([1], true))
+          assert.deepStrictEqual(numbers(yield* read(id, 2, 100)), page([3, 4], true))
+          assert.deepStrictEqual(numbers(yield* read(id, 4, 100)), page([5], true))
+          assert.deepStrictEqual(numbers(yield* read(id, 5, 100)), page([6], false))
+        }
+        assert.deepStrictEqual(numbers(yield* before(id, undefined, 100)), page([6], true))
+        assert.deepStrictEqual(numbers(yield* before(id, 6, 100)), page([5], true))
+        assert.deepStrictEqual(numbers(yield* before(id, 5, 100)), page([3, 4], true))
+        assert.deepStrictEqual(numbers(yield* before(id, 3, 100)), page([1, 2], false))
+      })
+    )
+
+    it.effect("pages through a conversation's attachments, the latest first", () =>
+      Effect.gen(function* () {
+        const [id, other] = [yield* newConversation, yield* newConversation]
+        const media = Array.from({ length: 5 }, () => attachment())
+        yield* append({ conversationId: id, attachments: media.slice(0, 2) })
+        yield* append({ conversationId: other, attachments: [attachment()] })
+        yield* append({ conversationId: id })
+        const last = yield* append({ conversationId: id, attachments: media.slice(2) })
+        const { attachments } = yield* MessageStore
+        const ids = (found: Page<PlacedAttachment>) => found.items.map((item) => item.attachment.media_id)
+        const first = yield* attachments(id, undefined, 2)
+        assert.deepStrictEqual([ids(first), first.hasMore], [[media[4]!.mediaId, media[3]!.mediaId], true])
+        assert.deepInclude(first.items[0], { messageId: last.id, seq: 3, position: 2 })
+        const rest = yield* attachments(id, first.items[1], 10)
+        assert.deepStrictEqual(
+          [ids(rest), rest.hasMore],
+          [[media[2]!.mediaId, media[1]!.mediaId, media[0]!.mediaId], false]
+        )
       })
     )
 
@@ -66,7 +124,7 @@ export const messageStoreContract = <E>(
         const id = conversationId()
         assert.deepStrictEqual(
           [yield* after(id, 0, 10), yield* before(id, undefined, 10), yield* catchUp(id, 0, 10)],
-          [[], [], []]
+          [empty, empty, empty]
         )
       })
     )

@@ -21,7 +21,8 @@ import {
 
 const seqOf = (result: AppendResult) => (Result.isSuccess(result) ? result.success.seq : result.failure._tag)
 
-const stored = (id: ConversationId) => Effect.flatMap(MessageStore, (store) => store.after(id, 0, 10_000))
+const stored = (id: ConversationId) =>
+  Effect.flatMap(MessageStore, (store) => Effect.map(store.after(id, 0, 10_000), ({ items }) => items))
 
 /** One attempt to send, out of so few senders and numbers that many are retries. */
 const Attempt = Schema.Struct({
@@ -193,6 +194,7 @@ export const messageWriterContract = <E>(
           client_random: Number.MAX_SAFE_INTEGER,
           sent_at: "2026-03-14T15:09:26.535Z",
           edited_at: null,
+          edit_count: 0,
           expires_at: "2026-03-14T15:10:26.536Z",
           is_deleted: false,
           is_pinned: false,

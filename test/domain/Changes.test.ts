@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
 import { type Change, judge, ReactionKey } from "../../src/domain/Changes.ts"
 import type { ConversationType, Role, State } from "../../src/domain/Conversation.ts"
-import type { ConversationId, MessageId, UserId } from "../../src/domain/Ids.ts"
+import type { ConversationId, MediaId, MessageId, UserId } from "../../src/domain/Ids.ts"
 import type { Message, MessageType } from "../../src/domain/Message.ts"
 
 const uuid = (n: number) => `00000000-0000-7000-8000-${String(n).padStart(12, "0")}`
@@ -42,6 +42,7 @@ const message = (type: MessageType, isDeleted: boolean): Message => ({
   client_random: 1,
   sent_at: new Date(0).toISOString(),
   edited_at: null,
+  edit_count: 0,
   expires_at: null,
   is_deleted: isDeleted,
   is_pinned: false,
@@ -55,6 +56,7 @@ const changes: { readonly [K in Change["kind"]]: Change } = {
   hide: { kind: "hide" },
   react: { kind: "react", reaction: "👍" },
   unreact: { kind: "unreact", reaction: "👍" },
+  attach: { kind: "attach", attachment: { media_id: uuid(8) as MediaId, media_type: "image" } },
   pin: { kind: "pin" },
   unpin: { kind: "unpin" }
 }
@@ -90,6 +92,9 @@ const expected = (
       if (!isSender) return "delete:sender_only"
       if (messageType === "system") return "delete:system_message"
       return age > limits.deleteWindow && !isDeleted ? "delete:too_late" : "allowed"
+    case "attach":
+      if (!isSender) return "attach:sender_only"
+      return isDeleted ? "Conflict" : "allowed"
     case "pin":
       if (!isManager) return "role:pin"
       return isDeleted ? "Conflict" : "allowed"

@@ -84,7 +84,7 @@ layer(PostgresServer.layer({ fsync: false }), { excludeTestServices: true, timeo
         assert.strictEqual(collisions, 0)
         const store = Context.get(one, MessageStore)
         for (const id of ids) {
-          const stored = yield* store.after(id, 0, 10_000)
+          const { items: stored } = yield* store.after(id, 0, 10_000)
           assert.deepStrictEqual(
             stored.map((m) => m.seq),
             stored.map((_, i) => i + 1)

@@ -45,7 +45,7 @@ describe("The embedded database", () => {
       )
       const store = Context.get(yield* open(dataDir), MessageStore)
       assert.deepStrictEqual(
-        (yield* store.after(id, 0, 10)).map((m) => m.content),
+        (yield* store.after(id, 0, 10)).items.map((m) => m.content),
         ["kept"]
       )
     })
@@ -71,7 +71,7 @@ describe("The embedded database", () => {
           acknowledged = Math.max(...child.output.split("\n").slice(1, -1).map(Number))
           const seqs = yield* Effect.gen(function* () {
             const store = Context.get(yield* open(dataDir), MessageStore)
-            return (yield* store.after(conversation as never, 0, 1_000_000)).map((m) => m.seq)
+            return (yield* store.after(conversation as never, 0, 1_000_000)).items.map((m) => m.seq)
           }).pipe(Effect.scoped)
           assert.isAtLeast(seqs.length, acknowledged)
           assert.deepStrictEqual(

@@ -59,7 +59,7 @@ for (const [name, storage] of Object.entries(databases)) {
           pinned_at: new Date()
         })}`
         const store = yield* MessageStore
-        const told = (yield* store.after(id, 0, 10)).map((m) => ({
+        const told = (yield* store.after(id, 0, 10)).items.map((m) => ({
           pinned: m.is_pinned,
           reactions: m.reactions,
           attached: m.attachments.map((a) => a.id)
@@ -89,7 +89,7 @@ for (const [name, storage] of Object.entries(databases)) {
           WHERE conversation_id = ${id} AND seq = 1`
         const store = yield* MessageStore
         assert.deepStrictEqual(
-          (yield* store.catchUp(id, 3, 10)).map((m) => [m.seq, m.version_seq, m.content, m.is_deleted]),
+          (yield* store.catchUp(id, 3, 10)).items.map((m) => [m.seq, m.version_seq, m.content, m.is_deleted]),
           [
             [4, 4, "hello", false],
             [2, 5, "edited", false],
@@ -97,7 +97,7 @@ for (const [name, storage] of Object.entries(databases)) {
           ]
         )
         assert.deepStrictEqual(
-          (yield* store.after(id, 0, 10)).map((m) => m.seq),
+          (yield* store.after(id, 0, 10)).items.map((m) => m.seq),
           [1, 2, 3, 4]
         )
       })
@@ -111,15 +111,15 @@ for (const [name, storage] of Object.entries(databases)) {
         // The tables being tiny, and known to be, is what makes reading them whole attractive.
         yield* sql`ANALYZE`
         const queries = [
-          [statements.catchUp, [id, 10, 20], "messages_version_seq"],
-          [statements.newest, [id, 20], "messages_seq_unique"],
-          [statements.before, [id, 40, 20], "messages_seq_unique"],
-          [statements.after, [id, 10, 20], "messages_seq_unique"],
+          [statements.catchUp, [id, 20, 1000, 10], "messages_version_seq"],
+          [statements.newest, [id, 20, 1000], "messages_seq_unique"],
+          [statements.before, [id, 20, 1000, 40], "messages_seq_unique"],
+          [statements.after, [id, 20, 1000, 10], "messages_seq_unique"],
           [statements.get, [id], "messages_pkey"],
-          [statements.visible.catchUp, [id, 10, 20, userId()], "messages_version_seq"],
-          [statements.visible.newest, [id, 20, userId()], "messages_seq_unique"],
-          [statements.visible.before, [id, 40, 20, userId()], "messages_seq_unique"],
-          [statements.visible.after, [id, 10, 20, userId()], "messages_seq_unique"],
+          [statements.visible.catchUp, [id, 20, 1000, 10, userId()], "messages_version_seq"],
+          [statements.visible.newest, [id, 20, 1000, userId()], "messages_seq_unique"],
+          [statements.visible.before, [id, 20, 1000, 40, userId()], "messages_seq_unique"],
+          [statements.visible.after, [id, 20, 1000, 10, userId()], "messages_seq_unique"],
           [statements.visible.get, [id, userId()], "messages_pkey"]
         ] as const
         for (const [text, params, index] of queries) {

@@ -27,7 +27,8 @@ const hurt = Effect.gen(function* () {
   return { server, storage }
 })
 
-const stored = (id: ConversationId) => Effect.flatMap(MessageStore, (store) => store.after(id, 0, 100_000))
+const stored = (id: ConversationId) =>
+  Effect.flatMap(MessageStore, (store) => Effect.map(store.after(id, 0, 100_000), ({ items }) => items))
 
 describe("PgMessageWriter", () => {
   it.live("refuses an append past its capacity at once, and stores what it took when its loop runs", () =>

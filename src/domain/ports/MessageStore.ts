@@ -1,12 +1,15 @@
 /**
  * Reading messages. Every read is one indexed query, independent of how long the conversation is. A `viewer` does
  * not get what they have deleted for themselves; without one, everything is read.
+ *
+ * A page ends at its limit or where its messages have become too many bytes, whichever comes first; it has one message
+ * at least, however large, when there is any.
  */
 import type { Effect } from "effect"
 import { Context } from "effect"
 import type { Unavailable } from "../Errors.ts"
 import type { ConversationId, MessageId, UserId } from "../Ids.ts"
-import type { Message } from "../Message.ts"
+import type { Attachment, Message } from "../Message.ts"
 
 /** A message that stands pinned in its conversation. */
 export interface Pin {
@@ -16,36 +19,63 @@ export interface Pin {
   readonly pinnedAt: number
 }
 
+export interface Page<A> {
+  readonly items: ReadonlyArray<A>
+  readonly hasMore: boolean
+}
+
+/** An attachment and where it hangs. */
+export interface PlacedAttachment {
+  readonly attachment: Attachment
+  readonly messageId: MessageId
+  readonly seq: number
+  /** Among the attachments of its message. */
+  readonly position: number
+  readonly senderId: UserId
+  /** Unix ms. */
+  readonly sentAt: number
+}
+
+/** Before which attachment a page begins. */
+export type AttachmentPlace = Pick<PlacedAttachment, "seq" | "position">
+
 export class MessageStore extends Context.Service<
   MessageStore,
   {
     /**
      * What changed after `afterSeq`, ordered by `version_seq`: new messages and known ones that changed since,
-     * tombstones included, in their present state. At most `limit`.
+     * tombstones included, in their present state.
      */
     readonly catchUp: (
       id: ConversationId,
       afterSeq: number,
       limit: number,
       viewer?: UserId
-    ) => Effect.Effect<ReadonlyArray<Message>, Unavailable>
+    ) => Effect.Effect<Page<Message>, Unavailable>
     /** The `limit` messages before `beforeSeq` (or the newest), in ascending `seq`. */
     readonly before: (
       id: ConversationId,
       beforeSeq: number | undefined,
       limit: number,
       viewer?: UserId
-    ) => Effect.Effect<ReadonlyArray<Message>, Unavailable>
+    ) => Effect.Effect<Page<Message>, Unavailable>
     /** The `limit` messages after `afterSeq`, in ascending `seq`. */
     readonly after: (
       id: ConversationId,
       afterSeq: number,
       limit: number,
       viewer?: UserId
-    ) => Effect.Effect<ReadonlyArray<Message>, Unavailable>
+    ) => Effect.Effect<Page<Message>, Unavailable>
     readonly get: (id: MessageId, viewer?: UserId) => Effect.Effect<Message | undefined, Unavailable>
     /** Newest pin first. */
     readonly pins: (id: ConversationId, viewer?: UserId) => Effect.Effect<ReadonlyArray<Pin>, Unavailable>
+    /** The conversation's attachments before `before`, or the newest; the latest first. */
+    readonly attachments: (
+      id: ConversationId,
+      before: AttachmentPlace | undefined,
+      limit: number,
+      viewer?: UserId
+    ) => Effect.Effect<Page<PlacedAttachment>, Unavailable>
     /**
      * Ids of messages that the viewer deleted for themselves when the conversation stood at `fromSeq` or later, the
      * newest `limit` of them.

@@ -15,12 +15,12 @@ import { Context } from "effect"
 import type { Change } from "../Changes.ts"
 import type { Conflict, InvalidInput, NotFound, Overloaded, Unavailable } from "../Errors.ts"
 import type { ConversationId, MediaId, MessageId, UserId } from "../Ids.ts"
-import type { Attachment, MessageType, Metadata, Reaction } from "../Message.ts"
+import type { Attachment, MediaType, MessageType, Metadata, Reaction } from "../Message.ts"
 
 export interface NewAttachment {
   readonly id: string
   readonly mediaId: MediaId
-  readonly mediaType: Attachment["media_type"]
+  readonly mediaType: MediaType
   readonly metadata: Metadata
 }
 
@@ -67,8 +67,10 @@ export interface NewChange {
 export interface RestOfMessage {
   /** Unix ms. */
   readonly editedAt: number | null
+  readonly editCount: number
   readonly metadata: Metadata
   readonly reactions: ReadonlyArray<Reaction>
+  readonly attachments: ReadonlyArray<Attachment>
   readonly isPinned: boolean
 }
 

@@ -3,12 +3,12 @@
  * and what the server tells them. The AsyncAPI document is made of it.
  */
 import { Schema } from "effect"
-import { DeleteMessage, EditMessage, OneMessage, ReactToMessage } from "../ChangeRequests.ts"
+import { AddAttachment, DeleteMessage, EditMessage, OneMessage, ReactToMessage } from "../ChangeRequests.ts"
 import { Changed } from "../Changes.ts"
 import { History, JoinConversation, JoinUser, SendMessage, Sent, UpdatePresence, UpTo } from "../Commands.ts"
 import { ConversationView, ReadPosition, Role } from "../Conversation.ts"
 import { ConversationId, MessageId, UserId } from "../Ids.ts"
-import { Message, Position, Seq, Timestamp } from "../Message.ts"
+import { Attachment, Message, Position, Seq, Timestamp } from "../Message.ts"
 
 type AnySchema = Schema.Constraint
 
@@ -93,6 +93,11 @@ const changes: Readonly<Record<string, Request>> = {
   },
   add_reaction: { summary: "Reacts to a message.", payload: ReactToMessage, reply: Changed },
   remove_reaction: { summary: "Takes a reaction back.", payload: ReactToMessage, reply: Changed },
+  add_attachment: {
+    summary: "Attaches a medium to one's own message.",
+    payload: AddAttachment,
+    reply: Changed
+  },
   pin_message: { summary: "Pins a message.", payload: OneMessage, reply: Changed },
   unpin_message: { summary: "Takes a pin away.", payload: OneMessage, reply: Changed }
 }
@@ -148,6 +153,16 @@ export const conversationEvents: ChannelEvents = {
     message_deleted: { summary: "The tombstone of a message.", payload: Message },
     reaction_added: { summary: "Somebody reacted.", payload: Reaction },
     reaction_removed: { summary: "Somebody took a reaction back.", payload: Reaction },
+    attachment_added: {
+      summary: "A medium was attached to a message that was there.",
+      payload: Schema.Struct({
+        conversation_id: ConversationId,
+        message_id: MessageId,
+        seq: Seq,
+        attachment: Attachment,
+        added_by: UserId
+      })
+    },
     message_pinned: {
       summary: "A message was pinned.",
       payload: Schema.Struct({

@@ -1,6 +1,7 @@
 /** The REST API as a whole: one group per resource, under /api/v1; the health endpoints beside it. */
 import { HttpApi, OpenApi } from "effect/http-api"
 import { Authorization } from "./Authorization.ts"
+import { AttachmentsApi } from "./api/AttachmentsApi.ts"
 import { ConversationsApi } from "./api/ConversationsApi.ts"
 import { HealthApi } from "./api/HealthApi.ts"
 import { MembersApi } from "./api/MembersApi.ts"
@@ -19,7 +20,7 @@ ignored. Every error is a problem document (RFC 9457) with a \`reason\` for prog
 also in the response's \`x-request-id\` and in the server's log.`
 
 export class Api extends HttpApi.make("messaging")
-  .add(ConversationsApi, MembersApi, MessagesApi, ReactionsApi, PinsApi, SocketTicketsApi)
+  .add(ConversationsApi, MembersApi, MessagesApi, ReactionsApi, PinsApi, AttachmentsApi, SocketTicketsApi)
   .prefix("/api/v1")
   .middleware(InvalidRequests)
   .middleware(Authorization)

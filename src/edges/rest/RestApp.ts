@@ -5,6 +5,7 @@ import { PrometheusMetrics } from "effect/observability"
 import { Api } from "./Api.ts"
 import * as Authorization from "./Authorization.ts"
 import * as Docs from "./Docs.ts"
+import * as Attachments from "./handlers/Attachments.ts"
 import * as Conversations from "./handlers/Conversations.ts"
 import * as Health from "./handlers/Health.ts"
 import * as Members from "./handlers/Members.ts"
@@ -28,6 +29,7 @@ const api = HttpApiBuilder.layer(Api, { openapiPath: "/api/openapi.json" }).pipe
     SocketTickets.layer,
     Reactions.layer,
     Pins.layer,
+    Attachments.layer,
     Health.layer
   ]),
   Layer.provide([Authorization.layer, InvalidRequests.layer])

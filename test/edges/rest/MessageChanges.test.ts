@@ -2,10 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Change } from "../../../src/domain/Changes.ts"
 import { Conflict, Forbidden, NotFound, NotMember } from "../../../src/domain/Errors.ts"
+import { MediaId } from "../../../src/domain/Ids.ts"
 import type { Message } from "../../../src/domain/Message.ts"
 import { conversationId, identityOf, messageId, serve, userId } from "./RestServer.ts"
 
 const id = conversationId("group")
+const mediaId = MediaId.make(id)
 const caller = { identity: identityOf("alice"), sessionId: null }
 const message: Message = {
   id: messageId("m1"),
@@ -20,6 +22,7 @@ const message: Message = {
   client_random: 1,
   sent_at: "2026-01-01T00:00:00.000Z",
   edited_at: null,
+  edit_count: 0,
   expires_at: null,
   is_deleted: false,
   is_pinned: false,
@@ -63,6 +66,13 @@ describe("Changes of messages over REST", () => {
           undefined,
           { kind: "unreact", reaction: "👍🏽" },
           200
+        ],
+        [
+          "POST",
+          "/attachments",
+          { media_id: mediaId, media_type: "image" },
+          { kind: "attach", attachment: { media_id: mediaId, media_type: "image" } },
+          201
         ],
         ["POST", "/pin", undefined, { kind: "pin" }, 200],
         ["DELETE", "/pin", undefined, { kind: "unpin" }, 200]
@@ -129,7 +139,15 @@ describe("Changes of messages over REST", () => {
         ["PATCH", "", { content: "new" }, { "if-match": 'W/"7"' }],
         ["DELETE", "?scope=all", undefined, {}],
         ["POST", "/reactions", { reaction: "two words" }, {}],
-        ["DELETE", "/reactions/NO", undefined, {}]
+        ["DELETE", "/reactions/NO", undefined, {}],
+        ["POST", "/attachments", { media_id: "x", media_type: "image" }, {}],
+        ["POST", "/attachments", { media_id: mediaId, media_type: "smell" }, {}],
+        [
+          "POST",
+          "/attachments",
+          { media_id: mediaId, media_type: "image", metadata: { a: "x".repeat(5000) } },
+          {}
+        ]
       ] as const) {
         const answer = yield* call(`${PATH}${path}`, { as: "alice", method, headers, ...(body && { body }) })
         assert.strictEqual(answer.status, 400, `${method} ${path}`)

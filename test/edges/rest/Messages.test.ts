@@ -30,6 +30,7 @@ const messageAt = (seq: number): Message => ({
   client_random: seq,
   sent_at: "2026-01-01T00:00:00.000Z",
   edited_at: null,
+  edit_count: 0,
   expires_at: null,
   is_deleted: false,
   is_pinned: false,

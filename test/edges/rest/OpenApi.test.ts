@@ -49,6 +49,8 @@ describe("The OpenAPI document", () => {
         `${one}/messages/{message_id}/reactions`,
         `${one}/messages/{message_id}/reactions/{reaction}`,
         `${one}/messages/{message_id}/pin`,
+        `${one}/messages/{message_id}/attachments`,
+        `${one}/attachments`,
         `${one}/pinned-messages`,
         "/api/v1/socket-tickets",
         "/health",

@@ -4,6 +4,7 @@ import * as Events from "../../../src/actors/ConversationEvents.ts"
 import type { Snapshot } from "../../../src/actors/Conversations.ts"
 import { decodeChange } from "../../../src/domain/ChangeRequests.ts"
 import type { ConversationView, Member } from "../../../src/domain/Conversation.ts"
+import { MediaId } from "../../../src/domain/Ids.ts"
 import type { Message } from "../../../src/domain/Message.ts"
 import type { ChangeOutcome, NewChange } from "../../../src/domain/ports/MessageWriter.ts"
 import {
@@ -34,6 +35,7 @@ const message: Message = {
   client_random: 1,
   sent_at: now,
   edited_at: null,
+  edit_count: 0,
   expires_at: null,
   is_deleted: false,
   is_pinned: false,
@@ -65,6 +67,7 @@ const member: Member = {
 
 const change = (kind: Events.PublicChange) => {
   const newChange: NewChange = {
+    id: "00000000-0000-7000-8000-000000000008",
     conversationId: id,
     messageId: message.id,
     userId: alice,
@@ -81,6 +84,10 @@ const told = [
   change({ kind: "delete" }),
   change({ kind: "react", reaction: "👋" }),
   change({ kind: "unreact", reaction: "👋" }),
+  change({
+    kind: "attach",
+    attachment: { media_id: MediaId.make("00000000-0000-7000-8000-000000000009"), media_type: "image" }
+  }),
   change({ kind: "pin" }),
   change({ kind: "unpin" }),
   Events.typing(id, alice, "start", null),
@@ -129,6 +136,7 @@ describe("AsyncApi", () => {
       "delete_message",
       "add_reaction",
       "remove_reaction",
+      "add_attachment",
       "pin_message",
       "unpin_message"
     ]

@@ -96,6 +96,7 @@ export const layer = (control: Control) =>
               client_random: input.client_random,
               sent_at: new Date(0).toISOString(),
               edited_at: null,
+              edit_count: 0,
               expires_at: null,
               is_deleted: false,
               is_pinned: false,

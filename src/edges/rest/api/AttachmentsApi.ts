@@ -1,0 +1,49 @@
+/** The media that messages show. */
+import { Schema } from "effect"
+import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
+import { NewAttachment } from "../../../domain/Commands.ts"
+import { ConversationId, MessageId, UserId } from "../../../domain/Ids.ts"
+import { Attachment, Message, Seq, Timestamp } from "../../../domain/Message.ts"
+import { problems } from "../Problem.ts"
+import { oneMessage } from "./MessagesApi.ts"
+import { page, pageQuery } from "./Paging.ts"
+
+/** An attachment, and the message that shows it. */
+const PlacedAttachment = Schema.Struct({
+  ...Attachment.fields,
+  message_id: MessageId,
+  seq: Seq,
+  sender_id: UserId,
+  sent_at: Timestamp
+}).annotate({ identifier: "PlacedAttachment" })
+
+export class AttachmentsApi extends HttpApiGroup.make("attachments")
+  .add(
+    HttpApiEndpoint.get("all", "/conversations/:conversation_id/attachments", {
+      params: { conversation_id: ConversationId },
+      query: pageQuery,
+      success: page(PlacedAttachment),
+      error: problems(403, 503)
+    }).annotateMerge(
+      OpenApi.annotations({ summary: "The attachments of all messages of a conversation, the latest first" })
+    ),
+    HttpApiEndpoint.get("list", "/conversations/:conversation_id/messages/:message_id/attachments", {
+      params: oneMessage,
+      success: page(Attachment),
+      error: problems(403, 404, 503)
+    }).annotateMerge(
+      OpenApi.annotations({ summary: "The attachments of a message", description: "Always one page." })
+    ),
+    HttpApiEndpoint.post("link", "/conversations/:conversation_id/messages/:message_id/attachments", {
+      params: oneMessage,
+      payload: NewAttachment,
+      success: [Message.pipe(HttpApiSchema.status(201)), Message],
+      error: problems(403, 404, 409, 503)
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Attach a medium to one's own message",
+        description: "Answers the message: 201, or 200 when the medium was attached already."
+      })
+    )
+  )
+  .annotateMerge(OpenApi.annotations({ title: "Attachments" })) {}
