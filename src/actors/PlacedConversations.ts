@@ -23,6 +23,7 @@ const VERSION = 1
 const known: Readonly<Record<QuestionTag, true>> = {
   Post: true,
   Change: true,
+  Apply: true,
   Snapshot: true,
   Members: true,
   Advance: true,
