@@ -38,6 +38,7 @@ import * as Logging from "./layers/Logging.ts"
 import * as Migrations from "./layers/Migrations.ts"
 import * as MemoryBroker from "./layers/memory/MemoryBroker.ts"
 import * as MemoryConnectTickets from "./layers/memory/MemoryConnectTickets.ts"
+import * as PgAuditLog from "./layers/PgAuditLog.ts"
 import * as PgConversationStore from "./layers/PgConversationStore.ts"
 import * as PgMessageStore from "./layers/PgMessageStore.ts"
 import * as PgMessageWriter from "./layers/PgMessageWriter.ts"
@@ -67,7 +68,8 @@ const storage = configured((config) => {
   return Layer.mergeAll(
     PgMessageWriter.layer(limits),
     PgMessageStore.layer({ maxPageBytes: config.maxPageBytes }),
-    PgConversationStore.layer(limits)
+    PgConversationStore.layer(limits),
+    PgAuditLog.layer({ capacity: config.auditQueue, timeout: config.databaseTimeout })
   )
 }).pipe(Layer.provideMerge(Layer.effectDiscard(Migrations.migrate)), Layer.provideMerge(database))
 
@@ -204,6 +206,7 @@ const tree = Effect.gen(function* () {
   const database = yield* Database.Database
   const writer = yield* PgMessageWriter.MessageWriterLoop
   const watermarks = yield* PgConversationStore.WatermarkLoop
+  const audit = yield* PgAuditLog.AuditLoop
   const conversationRegistry = yield* ConversationRegistry.ConversationRegistry
   const users = yield* Users.Users
   const sessions = yield* Sessions.Sessions
@@ -269,6 +272,12 @@ const tree = Effect.gen(function* () {
           ChildSpec.worker({ id: "MessageWriter", run: writer.run, shutdown: drainTimeout }),
           ChildSpec.worker({ id: "Watermarks", run: watermarks.run, shutdown: drainTimeout })
         ]
+      }),
+      ChildSpec.supervisor({
+        id: "Telemetry",
+        strategy: "one_for_one",
+        intensity,
+        children: [ChildSpec.worker({ id: "AuditLog", run: audit.run, shutdown: drainTimeout })]
       }),
       ...Option.toArray(redisSupervisor),
       ChildSpec.supervisor({

@@ -20,6 +20,7 @@ import appendMessages from "../../migrations/0010_append_messages.ts"
 import hiddenMessages from "../../migrations/0011_hidden_messages.ts"
 import changeMessages from "../../migrations/0012_change_messages.ts"
 import attachments from "../../migrations/0013_attachments.ts"
+import auditLog from "../../migrations/0014_audit_log.ts"
 import { messageOf } from "./SqlFailure.ts"
 
 /** In code rather than read from a folder, so that it works wherever the package is installed. */
@@ -36,7 +37,8 @@ const steps = {
   "0010_append_messages": appendMessages,
   "0011_hidden_messages": hiddenMessages,
   "0012_change_messages": changeMessages,
-  "0013_attachments": attachments
+  "0013_attachments": attachments,
+  "0014_audit_log": auditLog
 }
 
 /** A step may take as long as it takes, unlike a query of the service. */

@@ -112,6 +112,11 @@ export const settings = {
     "Appends waiting for a commit; past it sends answer `overloaded`."
   ),
   writerBatch: int("MAX_WRITER_BATCH", 500, "Messages in one commit at the most."),
+  auditQueue: int(
+    "MAX_AUDIT_QUEUE",
+    10_000,
+    "Entries of the audit log waiting for a commit; events past it are counted, and the count is on record."
+  ),
 
   redisUrl: secret(
     "REDIS_URL",

@@ -138,7 +138,8 @@ describe("The running service", () => {
     "Realtime",
     "Storage/MessageWriter",
     "Storage/Watermarks",
-    "Storage"
+    "Storage",
+    "Telemetry/AuditLog"
   ]) {
     it.live(
       `goes on after a crash of ${path}, and nobody misses anything`,

@@ -33,6 +33,8 @@ const tables = Effect.gen(function* () {
 })
 
 const expected = [
+  "audit_head",
+  "audit_log",
   "conversation_members",
   "conversation_settings",
   "conversations",
