@@ -44,7 +44,7 @@ const areas = [
   { name: "migrations", files: /^migrations\//, imports: [] },
   {
     name: "composition",
-    files: /^src\/[^/]+\.ts$/,
+    files: /^src\/(cli\/)?[^/]+\.ts$/,
     imports: ["domain", "processes", "supervision", "actors", "supervisors", "edges", "layers", "migrations"]
   }
 ]

@@ -14,7 +14,7 @@ import * as Users from "./actors/Users.ts"
 import type { Broker } from "./domain/ports/Broker.ts"
 import type { ConnectTickets } from "./domain/ports/ConnectTickets.ts"
 import type { ConversationStore } from "./domain/ports/ConversationStore.ts"
-import { DevIssuer as DevIssuerPort } from "./domain/ports/DevIssuer.ts"
+import { DevIssuer as DevIssuerPort, type DevTokenRequest } from "./domain/ports/DevIssuer.ts"
 import { type Finding, Health } from "./domain/ports/Health.ts"
 import type { TokenVerifier } from "./domain/ports/TokenVerifier.ts"
 import * as AdminRoutes from "./edges/admin/AdminRoutes.ts"
@@ -28,7 +28,7 @@ import * as RestApp from "./edges/rest/RestApp.ts"
 import * as AsyncApi from "./edges/websocket/AsyncApi.ts"
 import * as SocketRoute from "./edges/websocket/SocketRoute.ts"
 import * as AnyMedia from "./layers/AnyMedia.ts"
-import { AppConfig, layer as configLayer } from "./layers/AppConfig.ts"
+import { AppConfig, ConfigInvalid, layer as configLayer } from "./layers/AppConfig.ts"
 import * as ClusterPlacement from "./layers/ClusterPlacement.ts"
 import * as Database from "./layers/Database.ts"
 import * as DevIssuer from "./layers/DevIssuer.ts"
@@ -314,8 +314,19 @@ export const launch = Effect.gen(function* () {
   yield* Supervisor.launch(yield* tree, running.started)
 }).pipe(Effect.provide(services), Effect.provide(Logging.layer), Effect.provide(configLayer))
 
-/** Brings the database up to date, and says what was done. */
-export const migrate = Effect.gen(function* () {
-  const applied = yield* Migrations.migrate
-  yield* Effect.logInfo(applied.length === 0 ? "The database is up to date" : `Applied ${applied.join(", ")}`)
-}).pipe(Effect.provide(database), Effect.provide(Logging.layer), Effect.provide(configLayer))
+/** Brings the database up to date, and answers the names of the steps that it applied. */
+export const migrate = Migrations.migrate.pipe(
+  Effect.provide(database),
+  Effect.provide(Logging.layer),
+  Effect.provide(configLayer)
+)
+
+/** A token of the dev issuer. */
+export const devToken = (request: DevTokenRequest) =>
+  Effect.gen(function* () {
+    const issuer = yield* Effect.serviceOption(DevIssuerPort)
+    if (Option.isSome(issuer)) return yield* issuer.value.issue(request)
+    return yield* new ConfigInvalid({
+      message: "JWT_JWKS_URL or JWT_JWKS_FILE is set: tokens come from their issuer, not from this service"
+    })
+  }).pipe(Effect.provide(identity), Effect.provide(configLayer))

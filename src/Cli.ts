@@ -1,37 +1,52 @@
 /**
- * The commands of the process: `start`, the default, and `migrate`, which only brings the database up to date. An
- * orderly stop (SIGTERM, Ctrl-C) exits 0, a failure 1 with one line that says what to do.
+ * The commands of the process. An orderly stop (SIGTERM, Ctrl-C) exits 0, a failure 1 with one line that says what to
+ * do, a command line that cannot be understood 2 with help.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Effect, Exit, Predicate, type Runtime } from "effect"
-import * as App from "./App.ts"
+import { CliError, Command } from "effect/cli"
+import packageJson from "../package.json" with { type: "json" }
+import { doctor } from "./cli/Doctor.ts"
+import { migrate } from "./cli/Migrate.ts"
+import * as Start from "./cli/Start.ts"
+import { token } from "./cli/Token.ts"
 import { ChildStartFailed } from "./supervisors/SupervisorErrors.ts"
 
-const commands = { start: App.launch, migrate: App.migrate }
+const start = Command.make("start", Start.flags, Start.start).pipe(
+  Command.withDescription("Start the service; so does the command without a name")
+)
 
-const isCommand = (name: string): name is keyof typeof commands => Object.hasOwn(commands, name)
-
-const name = process.argv[2] ?? "start"
+const root = Command.make("messaging-service", Start.flags, Start.start).pipe(
+  Command.withDescription(
+    "A realtime messaging backend. docs/configuration.md lists its environment variables"
+  ),
+  Command.withSubcommands([start, migrate, token, doctor])
+)
 
 /** The failure behind supervisors that gave up because of it. */
-const root = (error: unknown): unknown => (error instanceof ChildStartFailed ? root(error.cause) : error)
+const origin = (error: unknown): unknown => (error instanceof ChildStartFailed ? origin(error.cause) : error)
 
 /** A failure that we expect is one plain line; anything else is logged whole. */
 const explain = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
   if (Cause.hasInterruptsOnly(cause)) return Effect.void
-  const error = root(Cause.squash(cause))
+  const error = origin(Cause.squash(cause))
+  if (CliError.isCliError(error)) return Effect.void
   return Predicate.hasProperty(error, "_tag") && error instanceof Error
     ? Effect.sync(() => process.stderr.write(`messaging-service: ${error.message}\n`))
     : Effect.logFatal("The service ended", cause)
 }
 
-const program = Effect.gen(function* () {
-  if (isCommand(name)) return yield* Effect.tapCause(commands[name], explain)
-  process.stderr.write(`There is no command "${name}". Commands: ${Object.keys(commands).join(", ")}\n`)
-  process.exitCode = 2
-})
+const program = Command.runWith(root, { version: packageJson.version })(process.argv.slice(2)).pipe(
+  Effect.tapCause(explain),
+  Effect.provide(NodeServices.layer)
+)
 
-const teardown: Runtime.Teardown = (exit, onExit) =>
-  onExit(Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? Number(process.exitCode ?? 0) : 1)
+const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {
+  if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return Number(process.exitCode ?? 0)
+  return CliError.isCliError(Cause.squash(exit.cause)) ? 2 : 1
+}
+
+const teardown: Runtime.Teardown = (exit, onExit) => onExit(codeOf(exit))
 
 export const run = (): void => NodeRuntime.runMain(program, { disableErrorReporting: true, teardown })

@@ -32,7 +32,11 @@ export class RestartIntensityExceeded extends Schema.TaggedError<RestartIntensit
     maxRestarts: Schema.Number,
     withinMs: Schema.Number
   }
-) {}
+) {
+  override get message(): string {
+    return `${this.child} of ${this.supervisor} ended more than ${this.maxRestarts} times within ${this.withinMs} ms`
+  }
+}
 
 /** A supervisor ended because its significant child `child` did; see `autoShutdown`. */
 export class AutoShutdown extends Schema.TaggedError<AutoShutdown>()("AutoShutdown", {

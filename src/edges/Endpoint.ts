@@ -20,6 +20,8 @@ export interface EndpointOptions {
   readonly host: string
   /** 0 for a free one. */
   readonly port: number
+  /** Whether other processes may listen on the port, too. */
+  readonly sharedPort: boolean
   readonly onRequest: RequestListener
   readonly onLongPoll: RequestListener
   readonly onUpgrade: UpgradeHandler
@@ -95,7 +97,7 @@ export const listen = Effect.fnUntraced(function* (options: EndpointOptions) {
     Effect.callback<void, ListenFailed>((resume) => {
       const onError = (error: NodeJS.ErrnoException) => resume(Effect.fail(failed(error)))
       server.once("error", onError)
-      server.listen(options.port, options.host, () => {
+      server.listen({ port: options.port, host: options.host, reusePort: options.sharedPort }, () => {
         server.off("error", onError)
         resume(Effect.void)
       })

@@ -6,7 +6,7 @@
 import { Effect, Record, Schema } from "effect"
 import * as Migrator from "effect/sql/Migrator"
 import { SqlClient } from "effect/sql/SqlClient"
-import { isSqlError } from "effect/sql/SqlError"
+import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import conversations from "../../migrations/0001_conversations.ts"
 import conversationMembers from "../../migrations/0002_conversation_members.ts"
 import messages from "../../migrations/0003_messages.ts"
@@ -71,3 +71,15 @@ export const migrate: Effect.Effect<ReadonlyArray<string>, MigrationFailed, SqlC
     (cause) => new MigrationFailed({ message: `Migrating the database failed: ${reasonOf(cause)}`, cause })
   )
 )
+
+/** The names of the steps that this database has not seen. */
+export const pending: Effect.Effect<ReadonlyArray<string>, SqlError, SqlClient> = Effect.gen(function* () {
+  const sql = yield* SqlClient
+  const tables = yield* sql`SELECT 1 FROM information_schema.tables WHERE table_name = 'schema_migrations'`
+  if (tables.length === 0) return Object.keys(steps)
+  const rows = yield* sql<{
+    readonly last: number
+  }>`SELECT coalesce(max(migration_id), 0) AS last FROM schema_migrations`
+  const last = rows[0]?.last ?? 0
+  return Object.keys(steps).filter((name) => Number(name.slice(0, 4)) > last)
+})

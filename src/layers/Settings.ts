@@ -102,6 +102,11 @@ const list = (name: string, doc: string): Setting<ReadonlyArray<string>> => ({
 export const settings = {
   host: text("HOST", { local: "127.0.0.1", deployed: "0.0.0.0" }, "Address to listen on."),
   port: port("PORT", 4000, "Port of REST, WebSocket and the demo page."),
+  sharedPort: flag(
+    "SHARED_PORT",
+    false,
+    "Whether other processes of this host may listen on `PORT` as well (`SO_REUSEPORT`), as those of `start --workers` do."
+  ),
   dataDir: text("DATA_DIR", ".data", "Where the embedded database and the dev issuer's key live."),
   databaseUrl: secret("DATABASE_URL", "A Postgres server. Unset: the embedded database."),
   databaseConnections: int("DATABASE_CONNECTIONS", 8, "Connections to a Postgres server at the most."),

@@ -1,0 +1,11 @@
+/** What a command prints: lines for a person, or one JSON value for a program (`--json`). */
+import { Console } from "effect"
+import { Flag } from "effect/cli"
+
+export const json = Flag.Boolean("json").pipe(
+  Flag.withDescription("Print one JSON value instead of text"),
+  Flag.withDefault(false)
+)
+
+export const print = (asJson: boolean, value: unknown, text: ReadonlyArray<string>) =>
+  Console.log(asJson ? JSON.stringify(value, null, 2) : text.join("\n"))
