@@ -14,7 +14,6 @@ import { type ChangeLimits, judge } from "../domain/Changes.ts"
 import type { NewAttachment, SendMessage, Sent } from "../domain/Commands.ts"
 import {
   advance,
-  authorize,
   type Member,
   memberOf,
   memberView,
@@ -23,10 +22,17 @@ import {
   type State,
   view
 } from "../domain/Conversation.ts"
-import { Forbidden, NotFound, NotMember, type Overloaded, type Unavailable } from "../domain/Errors.ts"
+import {
+  type Forbidden,
+  type NotFound,
+  NotMember,
+  type Overloaded,
+  type Unavailable
+} from "../domain/Errors.ts"
 import type { Caller } from "../domain/Identity.ts"
 import type { ConversationId, MessageId, SessionId, UserId } from "../domain/Ids.ts"
 import type { Message } from "../domain/Message.ts"
+import { authorize, authorizeOver } from "../domain/Policy.ts"
 import { Broker, type Publication } from "../domain/ports/Broker.ts"
 import { ConversationStore } from "../domain/ports/ConversationStore.ts"
 import {
@@ -321,8 +327,8 @@ class Conversation implements Subscriber {
     const { at, by, reply, role, userIds } = command
     const allowed = authorize(this.state, by, "add_member")
     if (Result.isFailure(allowed)) return void reply.fail(allowed.failure)
-    if (role !== "member" && allowed.success.role !== "owner")
-      return void reply.fail(new Forbidden({ rule: "role:grant" }))
+    const granted = role === "member" ? allowed : authorize(this.state, by, "grant_role")
+    if (Result.isFailure(granted)) return void reply.fail(granted.failure)
     const { id } = this.state
     return this.#services.store.addMembers(id, userIds, role, at).pipe(
       Effect.match({
@@ -341,14 +347,11 @@ class Conversation implements Subscriber {
 
   #removeMember(command: Extract<Command, { readonly _tag: "RemoveMember" }>): Effect.Effect<void> | void {
     const { by, reply, userId } = command
-    const leaving = by === userId
-    const allowed = leaving ? memberOf(this.state, by) : authorize(this.state, by, "remove_member")
+    const allowed =
+      by === userId
+        ? authorize(this.state, by, "leave")
+        : authorizeOver(this.state, by, "remove_member", userId)
     if (Result.isFailure(allowed)) return void reply.fail(allowed.failure)
-    const target = this.state.members.get(userId)
-    if (target === undefined) return void reply.fail(new NotFound({ what: "member" }))
-    if (this.state.type === "direct") return void reply.fail(new Forbidden({ rule: "direct:fixed_members" }))
-    if (!leaving && target.role === "owner")
-      return void reply.fail(new Forbidden({ rule: "role:owner_stays" }))
     const { id } = this.state
     return this.#services.store.removeMember(id, userId).pipe(
       Effect.match({

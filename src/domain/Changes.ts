@@ -4,10 +4,11 @@
  */
 import { Result, Schema } from "effect"
 import type { NewAttachment } from "./Commands.ts"
-import { authorize, type Member, type State } from "./Conversation.ts"
+import type { Member, State } from "./Conversation.ts"
 import { Conflict, Forbidden, NotFound, type NotMember } from "./Errors.ts"
 import { MessageId, type UserId } from "./Ids.ts"
 import { type Message, type Metadata, Seq } from "./Message.ts"
+import { authorize, may } from "./Policy.ts"
 
 /** Different reactions one message may have. */
 export const MAX_REACTIONS = 20
@@ -92,7 +93,7 @@ const remove = (
   now: number,
   limits: ChangeLimits
 ): Result.Result<Message, ChangeRefusal> => {
-  if (state.type === "group" && member.role !== "member") return Result.succeed(target)
+  if (may(state, member, "moderate")) return Result.succeed(target)
   if (target.sender_id !== member.userId) return forbid("delete:sender_only")
   if (target.message_type === "system") return forbid("delete:system_message")
   return age(target, now) > limits.deleteWindow && !target.is_deleted

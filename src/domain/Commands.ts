@@ -3,7 +3,7 @@
  * behind it everything is typed. Unknown fields are ignored, wrong ones are named.
  */
 import { Schema } from "effect"
-import { ConversationType, Role } from "./Conversation.ts"
+import { ConversationType } from "./Conversation.ts"
 import { MediaId, MessageId, UserId } from "./Ids.ts"
 import { ClientRandom, MediaType, Metadata, Position } from "./Message.ts"
 
@@ -95,6 +95,7 @@ export const AddMembers = Schema.Struct({
   user_ids: Schema.Array(UserId).pipe(
     Schema.check(Schema.isMinLength(1), Schema.isMaxLength(MAX_IDS_PER_REQUEST))
   ),
-  role: Schema.optionalKey(Role)
+  /** A group has one owner, who is made by a transfer. */
+  role: Schema.optionalKey(Schema.Literals(["admin", "member"]))
 }).annotate({ identifier: "AddMembers" })
 export type AddMembers = typeof AddMembers.Type

@@ -1,9 +1,10 @@
 /**
- * A conversation's state and the rules that need nothing else: who may do what, and what a send must look like.
- * Pure. `ConversationActor` owns one State and asks here before it hands anything to storage.
+ * A conversation's state, how its members see it, and how positions move in it. Pure. `ConversationActor` owns one
+ * State; who may do what with it is in `Policy`.
  */
 import { Result, Schema } from "effect"
-import { Forbidden, NotFound, NotMember } from "./Errors.ts"
+import type { ConversationSettings } from "./ConversationSettings.ts"
+import { NotMember } from "./Errors.ts"
 import { ConversationId, UserId } from "./Ids.ts"
 import { Metadata, Position, Timestamp } from "./Message.ts"
 
@@ -35,6 +36,8 @@ export interface State {
   readonly type: ConversationType
   readonly externalGroupId: string | null
   readonly metadata: Metadata
+  readonly settings: ConversationSettings
+  /** False once it was deleted for everyone. */
   readonly isActive: boolean
   /** Unix ms. */
   readonly createdAt: number
@@ -88,40 +91,10 @@ export const memberView = (member: Member): MemberView => ({
   joined_at: new Date(member.joinedAt).toISOString()
 })
 
-/** What needs a role. Everything else a member may do. */
-export type Action = "send" | "change" | "pin" | "add_member" | "remove_member" | "update"
-
-const allowed: { readonly [A in Action]: ReadonlyArray<Role> } = {
-  send: ["owner", "admin", "member"],
-  // Of a message; what exactly, `Changes` decides.
-  change: ["owner", "admin", "member"],
-  // In a direct conversation both are owners.
-  pin: ["owner", "admin"],
-  add_member: ["owner", "admin"],
-  remove_member: ["owner", "admin"],
-  update: ["owner", "admin"]
-}
-
 /** The member behind a user id, or a refusal that does not tell whether the conversation exists. */
 export const memberOf = (state: State, userId: UserId): Result.Result<Member, NotMember> => {
-  const member = state.members.get(userId)
+  const member = state.isActive ? state.members.get(userId) : undefined
   return member === undefined ? Result.fail(new NotMember()) : Result.succeed(member)
-}
-
-/** Whether `userId` may do `action` now. */
-export const authorize = (
-  state: State,
-  userId: UserId,
-  action: Action
-): Result.Result<Member, NotMember | Forbidden | NotFound> => {
-  const member = state.members.get(userId)
-  if (member === undefined) return Result.fail(new NotMember())
-  if (!state.isActive) return Result.fail(new NotFound({ what: "conversation" }))
-  if (!allowed[action].includes(member.role)) return Result.fail(new Forbidden({ rule: `role:${action}` }))
-  if (state.type === "direct" && (action === "add_member" || action === "remove_member")) {
-    return Result.fail(new Forbidden({ rule: "direct:fixed_members" }))
-  }
-  return Result.succeed(member)
 }
 
 /** Moves a member's watermarks forward, never back and never past what exists; `undefined` when nothing moves. */

@@ -22,8 +22,9 @@ export const find = `
   SELECT id FROM conversations WHERE direct_key = $1 UNION ALL SELECT id FROM conversations WHERE external_group_id = $2`
 
 export const load = `
-  SELECT id, type, external_group_id, metadata, is_active, last_seq::float8, member_count, created_at, updated_at
-  FROM conversations WHERE id = $1`
+  SELECT c.id, c.type, c.external_group_id, c.metadata, c.is_active, c.last_seq::float8, c.member_count, c.created_at,
+    c.updated_at, s.settings
+  FROM conversations c LEFT JOIN conversation_settings s ON s.conversation_id = c.id WHERE c.id = $1`
 
 const memberColumns =
   "user_id, role, joined_at, joined_seq::float8, last_read_seq::float8, last_delivered_seq::float8, last_hidden_seq::float8"

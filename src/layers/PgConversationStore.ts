@@ -8,6 +8,7 @@ import { Context, Effect, Exit, Layer, Request, RequestResolver } from "effect"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { ConversationType, Member, Role } from "../domain/Conversation.ts"
+import { defaultSettings, type UpdateSettings } from "../domain/ConversationSettings.ts"
 import { Conflict, NotFound, type Unavailable } from "../domain/Errors.ts"
 import type { ConversationId, UserId } from "../domain/Ids.ts"
 import type { Metadata } from "../domain/Message.ts"
@@ -47,6 +48,10 @@ interface ConversationRow {
   readonly member_count: number
   readonly created_at: Date
   readonly updated_at: Date
+}
+
+interface LoadedRow extends ConversationRow {
+  readonly settings: UpdateSettings | null
 }
 
 interface SummaryRow extends ConversationRow {
@@ -140,7 +145,7 @@ const make = Effect.fnUntraced(function* (options: Watermarks.WatermarkOptions) 
   const load = Effect.fnUntraced(function* (id: ConversationId) {
     const [rows, members] = yield* Effect.all(
       [
-        query<ConversationRow>("load", statements.load, [id]),
+        query<LoadedRow>("load", statements.load, [id]),
         query<MemberRow>("members", statements.members, [id])
       ],
       { concurrency: "unbounded" }
@@ -152,6 +157,7 @@ const make = Effect.fnUntraced(function* (options: Watermarks.WatermarkOptions) 
       type: row.type,
       externalGroupId: row.external_group_id,
       metadata: row.metadata,
+      settings: row.settings === null ? defaultSettings : { ...defaultSettings, ...row.settings },
       isActive: row.is_active,
       createdAt: row.created_at.getTime(),
       updatedAt: row.updated_at.getTime(),

@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import { ConversationRegistry, layer } from "../../src/actors/ConversationRegistry.ts"
 import * as TopicHub from "../../src/actors/TopicHub.ts"
 import type { Member, State } from "../../src/domain/Conversation.ts"
+import { defaultSettings } from "../../src/domain/ConversationSettings.ts"
 import { NotFound, Unavailable } from "../../src/domain/Errors.ts"
 import type { ConversationId, UserId } from "../../src/domain/Ids.ts"
 import { ConversationStore } from "../../src/domain/ports/ConversationStore.ts"
@@ -38,6 +39,7 @@ const state = (of: ConversationId): State => ({
   type: "group",
   externalGroupId: null,
   metadata: {},
+  settings: defaultSettings,
   isActive: true,
   createdAt: 0,
   updatedAt: 0,

@@ -1,6 +1,7 @@
 /** What every `ConversationStore` promises. */
 import { assert, layer } from "@effect/vitest"
 import { Effect, type Layer, Result } from "effect"
+import { defaultSettings } from "../../src/domain/ConversationSettings.ts"
 import type { ConversationId, UserId } from "../../src/domain/Ids.ts"
 import { type Advance, ConversationStore } from "../../src/domain/ports/ConversationStore.ts"
 import type { MessageWriter } from "../../src/domain/ports/MessageWriter.ts"
@@ -64,6 +65,7 @@ export const conversationStoreContract = <E>(
             type: "group",
             externalGroupId: `group-${ann}`,
             metadata: { title: "Tea", tags: ["a", null] },
+            settings: defaultSettings,
             isActive: true,
             createdAt: someTime,
             updatedAt: someTime,

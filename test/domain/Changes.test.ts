@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
 import { type Change, judge, ReactionKey } from "../../src/domain/Changes.ts"
 import type { ConversationType, Role, State } from "../../src/domain/Conversation.ts"
+import { defaultSettings } from "../../src/domain/ConversationSettings.ts"
 import type { ConversationId, MediaId, MessageId, UserId } from "../../src/domain/Ids.ts"
 import type { Message, MessageType } from "../../src/domain/Message.ts"
 
@@ -17,6 +18,7 @@ const state = (type: ConversationType, senderRole: Role, otherRole: Role, isActi
   type,
   externalGroupId: null,
   metadata: {},
+  settings: defaultSettings,
   isActive,
   createdAt: 0,
   updatedAt: 0,
@@ -81,6 +83,7 @@ const expected = (
 ): string => {
   const { age, isDeleted, isSender, messageType, role, type } = asked
   const isManager = role === "owner" || role === "admin"
+  const mayPin = type === "direct" || role !== "member"
   switch (kind) {
     case "edit":
       if (!isSender) return "edit:sender_only"
@@ -96,10 +99,10 @@ const expected = (
       if (!isSender) return "attach:sender_only"
       return isDeleted ? "Conflict" : "allowed"
     case "pin":
-      if (!isManager) return "role:pin"
+      if (!mayPin) return "setting:who_may_pin"
       return isDeleted ? "Conflict" : "allowed"
     case "unpin":
-      return isManager ? "allowed" : "role:pin"
+      return mayPin ? "allowed" : "setting:who_may_pin"
     case "react":
       return isDeleted ? "Conflict" : "allowed"
     case "hide":
@@ -144,13 +147,16 @@ describe("Changes", () => {
           )
     })
 
-    it(`finds no message of elsewhere, and none in a closed conversation, to ${kind}`, () => {
+    it(`finds no message of elsewhere, and no closed conversation, to ${kind}`, () => {
       const elsewhere = { ...message("text", false), conversation_id: uuid(98) as ConversationId }
       const open = state("group", "owner", "member")
       for (const target of [elsewhere, undefined])
         assert.strictEqual(answer(judge(open, sender, target, change, 0, limits)), "NotFound")
       const closed = state("group", "owner", "member", false)
-      assert.strictEqual(answer(judge(closed, sender, message("text", false), change, 0, limits)), "NotFound")
+      assert.strictEqual(
+        answer(judge(closed, sender, message("text", false), change, 0, limits)),
+        "NotMember"
+      )
     })
   }
 

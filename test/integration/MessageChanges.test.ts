@@ -141,7 +141,7 @@ layer(App.layer, { excludeTestServices: true, timeout: "60 seconds" })("Changes 
       for (const [event, payload, expected] of [
         ["edit_message", { message_id, content: "yours" }, { reason: "forbidden", rule: "edit:sender_only" }],
         ["delete_message", { message_id, scope: "everyone" }, { rule: "delete:sender_only" }],
-        ["pin_message", { message_id }, { rule: "role:pin" }],
+        ["pin_message", { message_id }, { rule: "setting:who_may_pin" }],
         ["add_reaction", { message_id: theirs.message_id, reaction: "👍" }, { reason: "not_found" }],
         ["delete_message", { message_id: theirs.message_id, scope: "me" }, { reason: "not_found" }],
         ["add_reaction", { message_id, reaction: "not an emoji" }, { reason: "invalid" }],
