@@ -21,6 +21,9 @@ export interface RedisPool {
   readonly size: number
   /** Keeps all connections; the supervision tree runs it. */
   readonly run: Effect.Effect<never>
+  readonly options: ConnectionOptions
+  /** A connection to the same Redis that is none of the pool's, for what would hold up other commands. */
+  readonly dedicated: (changes?: Partial<ConnectionOptions>) => RedisConnection
 }
 
 /** A connection with metrics of its own. */
@@ -52,7 +55,9 @@ export const make = Effect.fnUntraced(function* (options: PoolOptions) {
     run: Effect.forEach(connections, (connection) => connection.run, {
       concurrency: "unbounded",
       discard: true
-    }).pipe(Effect.andThen(Effect.never))
+    }).pipe(Effect.andThen(Effect.never)),
+    options,
+    dedicated: (changes) => new RedisConnection({ ...options, ...changes }, metrics)
   }
   return pool
 })
