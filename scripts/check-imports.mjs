@@ -40,12 +40,27 @@ const areas = [
     files: /^src\/edges\//,
     imports: ["domain", "processes", "supervision", "actors", "supervisors"]
   },
+  {
+    name: "workers",
+    files: /^src\/workers\//,
+    imports: ["domain", "processes", "supervision", "actors"]
+  },
   { name: "layers", files: /^src\/layers\//, imports: ["domain", "migrations"] },
   { name: "migrations", files: /^migrations\//, imports: [] },
   {
     name: "composition",
     files: /^src\/(cli\/)?[^/]+\.ts$/,
-    imports: ["domain", "processes", "supervision", "actors", "supervisors", "edges", "layers", "migrations"]
+    imports: [
+      "domain",
+      "processes",
+      "supervision",
+      "actors",
+      "supervisors",
+      "workers",
+      "edges",
+      "layers",
+      "migrations"
+    ]
   }
 ]
 

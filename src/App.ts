@@ -42,6 +42,7 @@ import * as PgAuditLog from "./layers/PgAuditLog.ts"
 import * as PgConversationStore from "./layers/PgConversationStore.ts"
 import * as PgMessageStore from "./layers/PgMessageStore.ts"
 import * as PgMessageWriter from "./layers/PgMessageWriter.ts"
+import * as PgWorkLeases from "./layers/PgWorkLeases.ts"
 import * as Redis from "./layers/Redis.ts"
 import * as RedisBroker from "./layers/RedisBroker.ts"
 import * as RedisConnectTickets from "./layers/RedisConnectTickets.ts"
@@ -49,6 +50,7 @@ import * as SizeAdmission from "./layers/SizeAdmission.ts"
 import * as ChildSpec from "./supervisors/ChildSpec.ts"
 import * as Supervisor from "./supervisors/Supervisor.ts"
 import * as Tree from "./supervisors/Tree.ts"
+import * as Retention from "./workers/Retention.ts"
 
 /** Builds a layer from the configuration. */
 const configured = <A, E, R>(build: (config: AppConfig["Service"]) => Layer.Layer<A, E, R>) =>
@@ -69,7 +71,8 @@ const storage = configured((config) => {
     PgMessageWriter.layer(limits),
     PgMessageStore.layer({ maxPageBytes: config.maxPageBytes }),
     PgConversationStore.layer(limits),
-    PgAuditLog.layer({ capacity: config.auditQueue, timeout: config.databaseTimeout })
+    PgAuditLog.layer({ capacity: config.auditQueue, timeout: config.databaseTimeout }),
+    PgWorkLeases.layer({ duration: config.workLease })
   )
 }).pipe(Layer.provideMerge(Layer.effectDiscard(Migrations.migrate)), Layer.provideMerge(database))
 
@@ -162,6 +165,11 @@ const realtime = configured((config) =>
   Layer.provideMerge(shared)
 )
 
+/** What works in the background, over everything that clients use. */
+const workers = configured((config) =>
+  Retention.layer({ interval: config.retentionInterval, batch: config.retentionBatch })
+)
+
 const health = Layer.effect(
   Health,
   Effect.gen(function* () {
@@ -192,6 +200,7 @@ const health = Layer.effect(
 
 /** Every resource of the service. */
 export const services = health.pipe(
+  Layer.merge(workers),
   Layer.merge(Tree.layer),
   Layer.provideMerge(realtime),
   Layer.provideMerge(storage),
@@ -211,6 +220,7 @@ const tree = Effect.gen(function* () {
   const users = yield* Users.Users
   const sessions = yield* Sessions.Sessions
   const redis = yield* Effect.serviceOption(Redis.Redis)
+  const retention = yield* Retention.Retention
   const repair = yield* Effect.serviceOption(TopicRepair.TopicRepair)
   const placement = yield* Effect.serviceOption(PlacedConversations.PlacementLoop)
   const drainTimeout = Duration.sum(config.drainTimeout, Duration.seconds(10))
@@ -296,6 +306,12 @@ const tree = Effect.gen(function* () {
           sessions.supervisor,
           ChildSpec.worker({ id: "SessionSweeper", run: sessions.sweep })
         ]
+      }),
+      ChildSpec.supervisor({
+        id: "Workers",
+        strategy: "one_for_one",
+        intensity,
+        children: [ChildSpec.worker({ id: "Retention", run: retention.run })]
       }),
       ChildSpec.workerWith({
         id: "Endpoint",

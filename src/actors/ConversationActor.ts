@@ -197,7 +197,7 @@ class Conversation implements Subscriber {
       metadata: message.metadata ?? {},
       clientRandom: message.client_random,
       sentAt: at,
-      expiresAt: null,
+      expiresAt: message.expires_in === undefined ? null : at + message.expires_in * 1000,
       attachments: message.attachments === undefined ? none : message.attachments.map(attachmentOf)
     }
     this.#services.writer.append(fresh, (result) => {

@@ -4,6 +4,7 @@ import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import type { Change } from "../domain/Changes.ts"
 import { DEFAULT_PAGE, MAX_MEMBERS, type NewAttachment } from "../domain/Commands.ts"
 import { InvalidInput, NotFound, NotMember } from "../domain/Errors.ts"
+import { asOf, isOver } from "../domain/Expiry.ts"
 import type { Caller, Identity } from "../domain/Identity.ts"
 import type { ConversationId, MessageId, UserId } from "../domain/Ids.ts"
 import type { Message } from "../domain/Message.ts"
@@ -41,6 +42,12 @@ export const layer = Layer.effect(
 
     /** What was committed after the snapshot comes as an event: the subscription stands already. */
     const upTo = (seq: number, items: ReadonlyArray<Message>) => items.filter((message) => message.seq <= seq)
+
+    /** Messages as they are now: of those whose time is over, the tombstones. */
+    const present = (items: ReadonlyArray<Message>) =>
+      items.some((message) => message.expires_at !== null)
+        ? Effect.map(Clock.currentTimeMillis, (now) => items.map((message) => asOf(message, now)))
+        : Effect.succeed(items)
 
     const post: Conversations["Service"]["post"] = Effect.fnUntraced(function* (caller, id, message) {
       const admitted = yield* admission.message(caller.identity, id, message)
@@ -98,8 +105,9 @@ export const layer = Layer.effect(
         if (attachments.length > 0) yield* checkMedia(caller, id, attachments)
         // Hiding again what is hidden already is no mistake.
         const viewer = wanted.kind === "hide" ? undefined : viewerOf(caller.identity, snapshot)
-        const target = yield* messages.get(messageId, viewer)
+        const found = yield* messages.get(messageId, viewer)
         const at = yield* Clock.currentTimeMillis
+        const target = found && asOf(found, at)
         const changed = registry.ask(id, "Change", { caller, target, change: admitted, at })
         return attachments.length === 0
           ? changed
@@ -184,14 +192,14 @@ export const layer = Layer.effect(
           page.after_seq === undefined
             ? yield* messages.before(id, page.before_seq, limit, viewer)
             : yield* messages.after(id, page.after_seq, limit, viewer)
-        return { items, has_more: hasMore }
+        return { items: yield* present(items), has_more: hasMore }
       }),
 
       message: Effect.fn("Conversations.message")(function* (caller, id, messageId) {
         const viewer = viewerOf(caller, yield* snapshotOf(caller, id))
         const message = yield* messages.get(messageId, viewer)
         if (message?.conversation_id !== id) return yield* new NotFound({ what: "message" })
-        return message
+        return asOf(message, yield* Clock.currentTimeMillis)
       }),
 
       linkMedia: Effect.fn("Conversations.linkMedia")(function* (messageId, attachment) {
@@ -205,11 +213,13 @@ export const layer = Layer.effect(
 
       attachments: Effect.fn("Conversations.attachments")(function* (caller, id, { before, limit }) {
         const viewer = viewerOf(caller, yield* snapshotOf(caller, id))
-        return yield* messages.attachments(id, before, limit, viewer)
+        return yield* messages.attachments(id, before, limit, yield* Clock.currentTimeMillis, viewer)
       }),
 
       pins: Effect.fn("Conversations.pins")(function* (caller, id) {
-        return yield* messages.pins(id, viewerOf(caller, yield* snapshotOf(caller, id)))
+        const pins = yield* messages.pins(id, viewerOf(caller, yield* snapshotOf(caller, id)))
+        const now = yield* Clock.currentTimeMillis
+        return pins.filter((pin) => !isOver(pin.message, now))
       }),
 
       join: Effect.fnUntraced(function* (caller, id, lastSeq): Effect.fn.Return<Snapshot, AskError> {
@@ -234,7 +244,7 @@ export const layer = Layer.effect(
           role,
           current_seq: currentSeq,
           resumed,
-          messages: upTo(currentSeq, items),
+          messages: upTo(currentSeq, yield* present(items)),
           has_more: hasMore,
           read_positions: positions,
           hidden_ids

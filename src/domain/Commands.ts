@@ -4,6 +4,7 @@
  */
 import { Schema } from "effect"
 import { ConversationType } from "./Conversation.ts"
+import { MAX_EXPIRES_IN } from "./Expiry.ts"
 import { MediaId, MessageId, UserId } from "./Ids.ts"
 import { ClientRandom, MediaType, Metadata, Position } from "./Message.ts"
 
@@ -45,6 +46,10 @@ export const SendMessage = Schema.Struct({
   reply_to_id: Schema.optionalKey(Schema.NullOr(MessageId)),
   attachments: Schema.optionalKey(
     Schema.Array(NewAttachment).pipe(Schema.check(Schema.isMaxLength(MAX_ATTACHMENTS)))
+  ),
+  /** Seconds after which nobody sees it any more. */
+  expires_in: Schema.optionalKey(
+    Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: MAX_EXPIRES_IN })))
   )
 }).annotate({ identifier: "SendMessage" })
 export type SendMessage = typeof SendMessage.Type

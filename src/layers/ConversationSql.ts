@@ -35,7 +35,7 @@ export const members = `
 export const lastSeqs = "SELECT id, last_seq::float8 FROM conversations WHERE id = ANY ($1::uuid[])"
 
 /**
- * $1 user; $2 µs and $3 id where the last page ended, or null; $4 rows. Starts from the member's own rows, which are
+ * $1 user; $2 µs and $3 id where the last page ended, or null; $4 rows; $5 at. Starts from the member's own rows, which are
  * as many as they have conversations, and sorts those.
  */
 export const list = `
@@ -54,6 +54,7 @@ export const list = `
       SELECT count(*)::int FROM (
         SELECT FROM messages u
         WHERE u.conversation_id = p.id AND u.seq > p.seen_seq AND u.sender_id <> $1 AND NOT u.is_deleted
+          AND (u.expires_at IS NULL OR u.expires_at > $5)
         LIMIT ${maxUnread}
       ) unread
     ) AS unread_count

@@ -96,14 +96,14 @@ const pages = (hasViewer: boolean) => {
         join: "\n  JOIN pinned_messages stands ON stands.message_id = p.id"
       }
     ),
-    /** $1 conversation, $2 rows, $3 before seq and $4 position, or nulls. The latest first. */
+    /** $1 conversation, $2 rows, $3 before seq and $4 position, or nulls, $5 at. The latest first. */
     attachments: `
       SELECT a.id, a.media_id, a.media_type, a.metadata, a.message_id, a.seq::float8, a.position::int, m.sender_id,
         m.sent_at
       FROM message_attachments a JOIN messages m ON m.id = a.message_id
       WHERE a.conversation_id = $1
         AND (a.seq, a.position) < (coalesce($3::float8::bigint, 9223372036854775807), coalesce($4::int, 0)::smallint)
-        ${visible(5, "a.message_id")}
+        AND (m.expires_at IS NULL OR m.expires_at > $5) ${visible(6, "a.message_id")}
       ORDER BY a.seq DESC, a.position DESC LIMIT $2`
   }
 }
@@ -111,6 +111,16 @@ const pages = (hasViewer: boolean) => {
 export const { after, attachments, before, catchUp, get, newest, pins } = pages(false)
 
 export const visible = pages(true)
+
+/** $1 at, $2 rows. */
+export const expired = all(
+  `id = ANY (ARRAY (
+      SELECT m.id FROM messages m JOIN conversations c ON c.id = m.conversation_id
+      WHERE m.expires_at <= $1 AND m.expires_at IS NOT NULL AND NOT m.is_deleted AND c.is_active
+      ORDER BY m.expires_at LIMIT $2
+    ))`,
+  "p.expires_at, p.seq"
+).replace("type, content,", "type, NULL::bytea AS content,")
 
 /** $1 user, $2 conversation, $3 from seq, $4 limit. */
 export const hiddenSince = `

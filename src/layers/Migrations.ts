@@ -21,6 +21,7 @@ import hiddenMessages from "../../migrations/0011_hidden_messages.ts"
 import changeMessages from "../../migrations/0012_change_messages.ts"
 import attachments from "../../migrations/0013_attachments.ts"
 import auditLog from "../../migrations/0014_audit_log.ts"
+import expiry from "../../migrations/0015_expiry.ts"
 import { messageOf } from "./SqlFailure.ts"
 
 /** In code rather than read from a folder, so that it works wherever the package is installed. */
@@ -38,7 +39,8 @@ const steps = {
   "0011_hidden_messages": hiddenMessages,
   "0012_change_messages": changeMessages,
   "0013_attachments": attachments,
-  "0014_audit_log": auditLog
+  "0014_audit_log": auditLog,
+  "0015_expiry": expiry
 }
 
 /** A step may take as long as it takes, unlike a query of the service. */

@@ -4,7 +4,7 @@
  * deadlock.
  */
 import { PgTypes } from "@effect/sql-pg"
-import { Context, Effect, Exit, Layer, Request, RequestResolver } from "effect"
+import { Clock, Context, Effect, Exit, Layer, Request, RequestResolver } from "effect"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { ConversationType, Member, Role } from "../domain/Conversation.ts"
@@ -193,7 +193,8 @@ const make = Effect.fnUntraced(function* (options: Watermarks.WatermarkOptions) 
       userId,
       PgTypes.float8(after?.updatedAt ?? null),
       PgTypes.uuid(after?.id ?? null),
-      limit + 1
+      limit + 1,
+      PgTypes.timestamptz(yield* Clock.currentTimeMillis)
     ])
     const page = rows.slice(0, limit)
     const last = page.at(-1)

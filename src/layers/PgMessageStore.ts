@@ -143,10 +143,24 @@ const make = Effect.fnUntraced(function* ({ maxPageBytes }: MessageStoreOptions)
         }))
       )
     },
-    attachments: (id, before, limit, viewer) => {
+    expired: (at, limit) =>
+      Effect.map(
+        database.run(
+          "MessageStore.expired",
+          sql.unsafe<Row>(statements.expired, [PgTypes.timestamptz(at), limit])
+        ),
+        (rows) => rows.map(messageOf)
+      ),
+    attachments: (id, before, limit, at, viewer) => {
       const [{ attachments }, more] = as(viewer)
       const place = [PgTypes.float8(before?.seq ?? null), PgTypes.int4(before?.position ?? null)]
-      const query = sql.unsafe<AttachmentRow>(attachments, [id, limit + 1, ...place, ...more])
+      const query = sql.unsafe<AttachmentRow>(attachments, [
+        id,
+        limit + 1,
+        ...place,
+        PgTypes.timestamptz(at),
+        ...more
+      ])
       return Effect.map(database.run("MessageStore.attachments", query), (rows) => ({
         items: rows.slice(0, limit).map(placedOf),
         hasMore: rows.length > limit

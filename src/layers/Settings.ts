@@ -240,6 +240,17 @@ export const settings = {
     "24 hours",
     "How long after the sending its sender may delete a message for everyone. Owners and admins of a group always may."
   ),
+  workLease: duration(
+    "WORK_LEASE",
+    "15 seconds",
+    "How long the background work of a node that died waits for another node."
+  ),
+  retentionInterval: duration(
+    "RETENTION_INTERVAL",
+    "1 second",
+    "How often messages are looked for whose time is over. Nobody sees them any more by then; this is how long their deletion may take."
+  ),
+  retentionBatch: int("RETENTION_BATCH", 500, "Expired messages deleted in one go."),
   askTimeout: duration("ASK_TIMEOUT", "10 seconds", "Deadline of a request to a conversation."),
   drainTimeout: duration("DRAIN_TIMEOUT", "10 seconds", "How long sockets are closed over, at a shutdown."),
 

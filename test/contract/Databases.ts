@@ -13,6 +13,7 @@ import { migrate } from "../../src/layers/Migrations.ts"
 import * as PgConversationStore from "../../src/layers/PgConversationStore.ts"
 import * as PgMessageStore from "../../src/layers/PgMessageStore.ts"
 import * as PgMessageWriter from "../../src/layers/PgMessageWriter.ts"
+import * as PgWorkLeases from "../../src/layers/PgWorkLeases.ts"
 import * as Poll from "../support/Poll.ts"
 import * as PostgresServer from "../support/PostgresServer.ts"
 import * as TempDir from "../support/TempDir.ts"
@@ -78,7 +79,8 @@ const limits = { capacity: 20_000, maxBatch: 500 }
 export const stores = Layer.mergeAll(
   PgMessageWriter.layer(limits),
   PgMessageStore.layer({ maxPageBytes }),
-  PgConversationStore.layer(limits)
+  PgConversationStore.layer(limits),
+  PgWorkLeases.layer({ duration: "15 seconds" })
 )
 
 /** The loops, run as the supervision tree would. */

@@ -298,12 +298,12 @@ export const messageChangesContract = <E>(
           const more = newChange(id, sent.id, attach(MAX_ATTACHMENTS))
           assert.strictEqual((yield* Effect.flip(change(more)))._tag, "Conflict")
           assert.lengthOf(
-            (yield* (yield* MessageStore).attachments(id, undefined, 100)).items,
+            (yield* (yield* MessageStore).attachments(id, undefined, 100, someTime)).items,
             MAX_ATTACHMENTS
           )
           yield* change(newChange(id, sent.id, { kind: "delete" }))
           assert.strictEqual((yield* Effect.flip(change(first)))._tag, "Conflict")
-          assert.isEmpty((yield* (yield* MessageStore).attachments(id, undefined, 100)).items)
+          assert.isEmpty((yield* (yield* MessageStore).attachments(id, undefined, 100, someTime)).items)
         })
       )
 

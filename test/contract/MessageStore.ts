@@ -13,7 +13,8 @@ import {
   conversationId,
   message,
   messageId,
-  newConversation
+  newConversation,
+  someTime
 } from "./Fixtures.ts"
 
 /** A conversation of `count` messages, beside another one. */
@@ -107,10 +108,10 @@ export const messageStoreContract = <E>(
         const last = yield* append({ conversationId: id, attachments: media.slice(2) })
         const { attachments } = yield* MessageStore
         const ids = (found: Page<PlacedAttachment>) => found.items.map((item) => item.attachment.media_id)
-        const first = yield* attachments(id, undefined, 2)
+        const first = yield* attachments(id, undefined, 2, someTime)
         assert.deepStrictEqual([ids(first), first.hasMore], [[media[4]!.mediaId, media[3]!.mediaId], true])
         assert.deepInclude(first.items[0], { messageId: last.id, seq: 3, position: 2 })
-        const rest = yield* attachments(id, first.items[1], 10)
+        const rest = yield* attachments(id, first.items[1], 10, someTime)
         assert.deepStrictEqual(
           [ids(rest), rest.hasMore],
           [[media[2]!.mediaId, media[1]!.mediaId, media[0]!.mediaId], false]

@@ -44,7 +44,8 @@ const expected = [
   "message_reactions",
   "messages",
   "pinned_messages",
-  "scheduled_messages"
+  "scheduled_messages",
+  "worker_leases"
 ]
 
 for (const [name, options] of Object.entries(empty)) {

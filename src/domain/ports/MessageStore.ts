@@ -69,11 +69,20 @@ export class MessageStore extends Context.Service<
     readonly get: (id: MessageId, viewer?: UserId) => Effect.Effect<Message | undefined, Unavailable>
     /** Newest pin first. */
     readonly pins: (id: ConversationId, viewer?: UserId) => Effect.Effect<ReadonlyArray<Pin>, Unavailable>
-    /** The conversation's attachments before `before`, or the newest; the latest first. */
+    /**
+     * Messages whose time is over at `at` and that are not deleted yet, in any conversation, the first to expire
+     * first. Without their content.
+     */
+    readonly expired: (at: number, limit: number) => Effect.Effect<ReadonlyArray<Message>, Unavailable>
+    /**
+     * The conversation's attachments before `before`, or the newest; the latest first. Of messages whose time is not
+     * over at `at`.
+     */
     readonly attachments: (
       id: ConversationId,
       before: AttachmentPlace | undefined,
       limit: number,
+      at: number,
       viewer?: UserId
     ) => Effect.Effect<Page<PlacedAttachment>, Unavailable>
     /**
