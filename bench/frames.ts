@@ -30,6 +30,7 @@ import type { ConversationId, DeviceId, MessageId, UserId } from "../src/domain/
 import type { Message } from "../src/domain/Message.ts"
 import { v2 } from "../src/domain/protocol/V2.ts"
 import * as MemoryBroker from "../src/layers/memory/MemoryBroker.ts"
+import * as MemoryTokenRevocations from "../src/layers/memory/MemoryTokenRevocations.ts"
 import * as ChildSpec from "../src/supervisors/ChildSpec.ts"
 
 const RUNS = 5
@@ -121,7 +122,8 @@ const services = Sessions.layer({
   Layer.provide(PresenceTracker.layer),
   Layer.provide(conversations),
   Layer.provideMerge(TopicHub.layer),
-  Layer.provide(MemoryBroker.layer)
+  Layer.provide(MemoryBroker.layer),
+  Layer.provide(MemoryTokenRevocations.layer({ lifetime: Duration.hours(1) }))
 )
 
 /** A socket that counts the frames it gets, bytes and all, and says when it has them. */

@@ -7,6 +7,7 @@ import * as ConversationRegistry from "./actors/ConversationRegistry.ts"
 import * as LocalConversations from "./actors/LocalConversations.ts"
 import * as PlacedConversations from "./actors/PlacedConversations.ts"
 import * as PresenceTracker from "./actors/PresenceTracker.ts"
+import * as Revocations from "./actors/Revocations.ts"
 import * as Sessions from "./actors/Sessions.ts"
 import * as TopicHub from "./actors/TopicHub.ts"
 import * as TopicRepair from "./actors/TopicRepair.ts"
@@ -16,6 +17,7 @@ import type { ConnectTickets } from "./domain/ports/ConnectTickets.ts"
 import type { ConversationStore } from "./domain/ports/ConversationStore.ts"
 import { DevIssuer as DevIssuerPort, type DevTokenRequest } from "./domain/ports/DevIssuer.ts"
 import { type Finding, Health } from "./domain/ports/Health.ts"
+import type { TokenRevocations } from "./domain/ports/TokenRevocations.ts"
 import type { TokenVerifier } from "./domain/ports/TokenVerifier.ts"
 import * as AdminRoutes from "./edges/admin/AdminRoutes.ts"
 import * as CrashRoutes from "./edges/admin/CrashRoutes.ts"
@@ -39,6 +41,7 @@ import * as Migrations from "./layers/Migrations.ts"
 import * as MemoryBroker from "./layers/memory/MemoryBroker.ts"
 import * as MemoryConnectTickets from "./layers/memory/MemoryConnectTickets.ts"
 import * as PgAuditLog from "./layers/PgAuditLog.ts"
+import * as MemoryTokenRevocations from "./layers/memory/MemoryTokenRevocations.ts"
 import * as PgConversationStore from "./layers/PgConversationStore.ts"
 import * as PgMessageStore from "./layers/PgMessageStore.ts"
 import * as PgMessageWriter from "./layers/PgMessageWriter.ts"
@@ -46,6 +49,7 @@ import * as PgWorkLeases from "./layers/PgWorkLeases.ts"
 import * as Redis from "./layers/Redis.ts"
 import * as RedisBroker from "./layers/RedisBroker.ts"
 import * as RedisConnectTickets from "./layers/RedisConnectTickets.ts"
+import * as RedisTokenRevocations from "./layers/RedisTokenRevocations.ts"
 import * as SizeAdmission from "./layers/SizeAdmission.ts"
 import * as ChildSpec from "./supervisors/ChildSpec.ts"
 import * as Supervisor from "./supervisors/Supervisor.ts"
@@ -81,12 +85,24 @@ const storage = configured((config) => {
  * the context also holds a DevIssuer, which `listen` looks for.
  */
 const identity = configured(
-  (config): Layer.Layer<TokenVerifier, JwksFileUnusable | DevIssuer.DevIssuerKeyUnusable> => {
+  (
+    config
+  ): Layer.Layer<TokenVerifier, JwksFileUnusable | DevIssuer.DevIssuerKeyUnusable, TokenRevocations> => {
     const { dataDir, jwksFile, jwksUrl, jwtAudience: audience, jwtIssuer: issuer } = config
-    const options = { issuer, audience }
+    const options = {
+      issuer,
+      audience,
+      maxAge: config.jwtMaxAge,
+      clockSkew: config.jwtClockSkew,
+      requireNotBefore: config.jwtRequireNbf,
+      cacheCapacity: config.tokenCache,
+      cacheTtl: config.tokenCacheTtl
+    }
     if (jwksUrl !== undefined) return JwtVerifier.layerUrl(jwksUrl, options)
     if (jwksFile !== undefined) return JwtVerifier.layerFile(jwksFile, options)
-    return JwtVerifier.layerDev(options).pipe(Layer.provideMerge(DevIssuer.layer({ dataDir, ...options })))
+    return JwtVerifier.layerDev(options).pipe(
+      Layer.provideMerge(DevIssuer.layer({ dataDir, issuer, audience }))
+    )
   }
 )
 
@@ -96,17 +112,31 @@ const admission = configured(({ maxMessageBytes }) => SizeAdmission.layer({ maxM
 const shared = configured(
   (
     config
-  ): Layer.Layer<TopicHub.TopicHub | Broker | ConnectTickets, Redis.RedisUnusable, ConversationStore> => {
+  ): Layer.Layer<
+    TopicHub.TopicHub | Broker | ConnectTickets | TokenRevocations,
+    Redis.RedisUnusable,
+    ConversationStore
+  > => {
+    // Until no token that was issued before can be believed, whichever clock is wrong.
+    const lifetime = Duration.sum(config.jwtMaxAge, Duration.times(config.jwtClockSkew, 2))
     if (config.redisUrl === undefined) {
       return TopicHub.layer.pipe(
         Layer.provideMerge(MemoryBroker.layer),
-        Layer.merge(MemoryConnectTickets.layer)
+        Layer.merge(MemoryConnectTickets.layer),
+        Layer.merge(MemoryTokenRevocations.layer({ lifetime }))
       )
     }
     return TopicRepair.layer.pipe(
       Layer.provideMerge(TopicHub.layer),
       Layer.provideMerge(RedisBroker.layer),
       Layer.merge(RedisConnectTickets.layer),
+      Layer.merge(
+        RedisTokenRevocations.layer({
+          lifetime,
+          cacheTtl: config.revocationCacheTtl,
+          whenDown: config.revocationsWhenDown
+        })
+      ),
       Layer.provideMerge(
         Redis.layer({
           url: config.redisUrl,
@@ -150,18 +180,22 @@ const conversations = LocalConversations.layer.pipe(
 )
 
 const realtime = configured((config) =>
-  Sessions.layer({
-    maxSockets: config.maxSockets,
-    maxChannels: config.maxChannels,
-    maxWaiting: config.maxSessionMailbox,
-    idleTimeout: config.socketIdleTimeout,
-    drainTimeout: config.drainTimeout,
-    outbox: { soft: config.maxOutboxSoft, hard: config.maxOutbox }
-  })
+  Layer.provideMerge(
+    Revocations.layer,
+    Sessions.layer({
+      maxSockets: config.maxSockets,
+      maxChannels: config.maxChannels,
+      maxWaiting: config.maxSessionMailbox,
+      idleTimeout: config.socketIdleTimeout,
+      drainTimeout: config.drainTimeout,
+      outbox: { soft: config.maxOutboxSoft, hard: config.maxOutbox }
+    })
+  )
 ).pipe(
   Layer.provideMerge(configured(({ maxWatched }) => Users.layer({ maxFollowed: maxWatched }))),
   Layer.provideMerge(PresenceTracker.layer),
   Layer.provideMerge(conversations),
+  Layer.provideMerge(identity),
   Layer.provideMerge(shared)
 )
 
@@ -203,8 +237,7 @@ export const services = health.pipe(
   Layer.merge(workers),
   Layer.merge(Tree.layer),
   Layer.provideMerge(realtime),
-  Layer.provideMerge(storage),
-  Layer.provideMerge(identity)
+  Layer.provideMerge(storage)
 )
 
 const intensity = { maxRestarts: 5, within: "1 minute" } as const
@@ -219,6 +252,7 @@ const tree = Effect.gen(function* () {
   const conversationRegistry = yield* ConversationRegistry.ConversationRegistry
   const users = yield* Users.Users
   const sessions = yield* Sessions.Sessions
+  const revocations = yield* Revocations.Revocations
   const redis = yield* Effect.serviceOption(Redis.Redis)
   const retention = yield* Retention.Retention
   const repair = yield* Effect.serviceOption(TopicRepair.TopicRepair)
@@ -304,7 +338,8 @@ const tree = Effect.gen(function* () {
           ),
           users.supervisor,
           sessions.supervisor,
-          ChildSpec.worker({ id: "SessionSweeper", run: sessions.sweep })
+          ChildSpec.worker({ id: "SessionSweeper", run: sessions.sweep }),
+          ChildSpec.worker({ id: "Revocations", run: revocations.run })
         ]
       }),
       ChildSpec.supervisor({

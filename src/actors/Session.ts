@@ -25,6 +25,9 @@ const NOT_JSON = refusalResponse(
   new InvalidInput({ issues: [{ path: "payload", message: "This event takes a JSON payload" }] })
 )
 
+/** RFC 6455's close code for a peer that we will not serve. */
+const POLICY_VIOLATION = 1008
+
 /** Joins a topic we serve. */
 export type JoinTopic = (
   host: ChannelHost,
@@ -183,6 +186,11 @@ export class Session implements ChannelHost {
     if (this.#channels.get(channel.topic) !== channel) return
     this.#remove(channel)
     this.#push(channel, channel.joinRef, "phx_error", CHANNEL_CRASH)
+  }
+
+  /** The token of this connection is worth nothing any more. What its client has sent is not done. */
+  revoked(): void {
+    this.outbox.close(POLICY_VIOLATION, "token_revoked")
   }
 
   get hasEnded(): boolean {

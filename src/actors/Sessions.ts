@@ -5,7 +5,8 @@
 import { Clock, Context, Duration, Effect, type Exit, FiberSet, Layer, Random, type Scope } from "effect"
 import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import type { Identity } from "../domain/Identity.ts"
-import type { SessionId } from "../domain/Ids.ts"
+import type { SessionId, UserId } from "../domain/Ids.ts"
+import { TokenRevocations } from "../domain/ports/TokenRevocations.ts"
 import type { Frame, Serializer } from "../domain/protocol/Frame.ts"
 import * as ChildSpec from "../supervisors/ChildSpec.ts"
 import type { DynamicSupervisor } from "../supervisors/DynamicSupervisor.ts"
@@ -90,6 +91,8 @@ export class Sessions extends Context.Service<
     readonly open: (connection: Connection) => SessionHandle | undefined
     readonly isFull: () => boolean
     readonly count: () => number
+    readonly all: () => Iterable<Session>
+    readonly ofUser: (userId: UserId) => Iterable<Session>
     /** Closes connections that have been silent for too long; runs for ever, a child of the tree. */
     readonly sweep: Effect.Effect<never>
     /**
@@ -107,11 +110,13 @@ export const layer = (options: SessionsOptions) =>
     Sessions,
     Effect.gen(function* () {
       const users = yield* Users
+      const revocations = yield* TokenRevocations
       const clock = yield* Clock.Clock
       const joinConversation = yield* ConversationChannel.make
       const joinUser = yield* UserChannel.make
       const run = yield* FiberSet.makeRuntime<never>()
-      const sessions = new Set<Live>()
+      const sessions = new Map<Session, Live>()
+      const byUser = new Map<UserId, Set<Session>>()
       const sessionSupervisor = ChildSpec.dynamic({
         id: "SessionSupervisor",
         intensity: { maxRestarts: 3, within: "1 minute", per: "child" }
@@ -126,6 +131,21 @@ export const layer = (options: SessionsOptions) =>
           : joinConversation(host, topic.conversationId, name, joinRef, payload)
 
       const isFull = () => !isAccepting || supervisor === undefined || sessions.size >= options.maxSockets
+
+      const add = (live: Live): void => {
+        const { userId } = live.session.caller.identity
+        sessions.set(live.session, live)
+        const own = byUser.get(userId)
+        if (own === undefined) byUser.set(userId, new Set([live.session]))
+        else own.add(live.session)
+      }
+
+      const remove = (session: Session): void => {
+        const { userId } = session.caller.identity
+        sessions.delete(session)
+        const own = byUser.get(userId)
+        if (own?.delete(session) && own.size === 0) byUser.delete(userId)
+      }
 
       const takeUp = (live: Live): void => {
         live.waiting--
@@ -160,7 +180,7 @@ export const layer = (options: SessionsOptions) =>
           isPaused: false
         }
         const ended = (exit: Exit.Exit<unknown, unknown>): void => {
-          sessions.delete(live)
+          remove(session)
           session.end()
           users.closed(session)
           if (isAbnormal(exit)) outbox.close(INTERNAL_ERROR, "session crashed")
@@ -176,7 +196,7 @@ export const layer = (options: SessionsOptions) =>
             return work === undefined ? session : Effect.as(work, session)
           }
         })
-        sessions.add(live)
+        add(live)
         run(
           supervisor.startChild(spec).pipe(
             Effect.match({
@@ -184,9 +204,11 @@ export const layer = (options: SessionsOptions) =>
                 actor = started
                 actor?.onExit(ended)
                 users.opened(session)
+                // Since its token was verified, it may have been revoked.
+                if (revocations.isKnown(identity)) session.revoked()
               },
               onFailure: () => {
-                sessions.delete(live)
+                remove(session)
                 outbox.close(TRY_AGAIN_LATER, "no room for a session")
               }
             })
@@ -212,7 +234,7 @@ export const layer = (options: SessionsOptions) =>
 
       const closeSilent = Effect.sync(() => {
         const deadline = clock.currentTimeMillisUnsafe() - idleMs
-        for (const live of sessions) {
+        for (const live of sessions.values()) {
           // A paused connection is silent because we do not read it.
           if (live.lastSeen <= deadline && !live.isPaused) live.session.outbox.close(GOING_AWAY, "idle")
         }
@@ -221,7 +243,8 @@ export const layer = (options: SessionsOptions) =>
       const drain = Effect.gen(function* () {
         isAccepting = false
         const batches = Array.from({ length: DRAIN_BATCHES }, (): Array<Live> => [])
-        for (const live of sessions) batches[yield* Random.nextIntBetween(0, DRAIN_BATCHES - 1)]!.push(live)
+        for (const live of sessions.values())
+          batches[yield* Random.nextIntBetween(0, DRAIN_BATCHES - 1)]!.push(live)
         const pause = Duration.divideUnsafe(options.drainTimeout, DRAIN_BATCHES)
         for (const batch of batches) {
           if (batch.length === 0) continue
@@ -232,13 +255,15 @@ export const layer = (options: SessionsOptions) =>
         yield* Effect.repeat(Effect.sleep(SETTLE_POLL), { while: () => sessions.size > 0 }).pipe(
           Effect.timeoutOption(SETTLE_TIMEOUT)
         )
-        for (const { session } of sessions) session.outbox.close(SERVICE_RESTART, "draining")
+        for (const session of sessions.keys()) session.outbox.close(SERVICE_RESTART, "draining")
       })
 
       return Sessions.of({
         open,
         isFull,
         count: () => sessions.size,
+        all: () => sessions.keys(),
+        ofUser: (userId) => byUser.get(userId) ?? [],
         sweep: Effect.forever(Effect.delay(closeSilent, SWEEP_INTERVAL)),
         accepting: Effect.acquireRelease(
           Effect.sync(() => {

@@ -5,14 +5,13 @@
 import { randomUUID } from "node:crypto"
 import { chmod, link, mkdir, readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { Clock, Data, Duration, Effect, Layer, Schema } from "effect"
+import { Clock, Data, Effect, Layer, Schema } from "effect"
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, SignJWT } from "jose"
 import { Unavailable } from "../domain/Errors.ts"
 import { DeviceId, UserId } from "../domain/Ids.ts"
-import { DevIssuer } from "../domain/ports/DevIssuer.ts"
+import { DevIssuer, MAX_LIFETIME } from "../domain/ports/DevIssuer.ts"
 
 const ALGORITHM = "ES256"
-const LIFETIME = Duration.hours(1)
 
 export interface DevIssuerOptions {
   /** Where the key is kept, as `dev-issuer.json`. Made when absent. */
@@ -105,20 +104,21 @@ const make = Effect.fnUntraced(function* (
     const user_id = request.user_id ?? UserId.make(randomUUID())
     const device_id = request.device_id ?? DeviceId.make(randomUUID())
     const issuedAt = Math.floor((yield* Clock.currentTimeMillis) / 1000)
-    const expiresAt = issuedAt + Duration.toSeconds(LIFETIME)
-    const { scope, trust_level } = request
+    const { expires_in = MAX_LIFETIME, jti = randomUUID(), scope, single_use, trust_level } = request
+    const expiresAt = issuedAt + expires_in
     const token = yield* Effect.tryPromise({
       try: () =>
         new SignJWT({
           device_id,
           ...(trust_level === undefined ? {} : { trust_level }),
-          ...(scope === undefined ? {} : { scope })
+          ...(scope === undefined ? {} : { scope }),
+          ...(single_use === undefined ? {} : { single_use })
         })
           .setProtectedHeader({ alg: ALGORITHM, kid: publicKey.kid, typ: "JWT" })
           .setIssuer(options.issuer ?? "auth-service")
           .setAudience(options.audience ?? "messaging-service")
           .setSubject(user_id)
-          .setJti(randomUUID())
+          .setJti(jti)
           .setIssuedAt(issuedAt)
           .setNotBefore(issuedAt)
           .setExpirationTime(expiresAt)

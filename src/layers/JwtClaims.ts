@@ -3,15 +3,12 @@
  * make. Pure.
  */
 import { Result, Schema } from "effect"
-import type { Identity, TrustLevel } from "../domain/Identity.ts"
+import { type Identity, TrustLevel } from "../domain/Identity.ts"
 import { DeviceId, UserId } from "../domain/Ids.ts"
-import { TrustLevelClaim } from "../domain/ports/DevIssuer.ts"
+import { TokenId } from "../domain/Revocation.ts"
 
 /** Seconds since 1970, fractions allowed (RFC 7519 NumericDate), within what a Date can hold. */
 const NumericDate = Schema.Finite.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 8.64e12 })))
-
-/** A token's own id; it becomes a key of the revocation list, hence the bound. */
-const TokenId = Schema.String.pipe(Schema.check(Schema.isMinLength(1), Schema.isMaxLength(128)))
 
 const Claims = Schema.Struct({
   sub: UserId,
@@ -19,11 +16,12 @@ const Claims = Schema.Struct({
   jti: TokenId,
   iat: NumericDate,
   exp: NumericDate,
-  trust_level: Schema.optionalKey(TrustLevelClaim),
+  trust_level: Schema.optionalKey(TrustLevel),
   premium: Schema.optionalKey(Schema.Boolean),
   verified: Schema.optionalKey(Schema.Boolean),
   new_account: Schema.optionalKey(Schema.Boolean),
-  scope: Schema.optionalKey(Schema.String)
+  scope: Schema.optionalKey(Schema.String),
+  single_use: Schema.optionalKey(Schema.Boolean)
 })
 
 const decode = Schema.decodeUnknownResult(Claims)
@@ -36,14 +34,23 @@ const trustOf = (claims: typeof Claims.Type): TrustLevel => {
   return claims.new_account === true ? "suspect" : "normal"
 }
 
-/** The Identity that verified claims describe, or why they describe none. */
-export const toIdentity = (claims: unknown): Result.Result<Identity, Schema.SchemaError> =>
+export interface Claimed {
+  readonly identity: Identity
+  /** Whether the token is good once only. */
+  readonly isSingleUse: boolean
+}
+
+/** Whom verified claims describe, or why they describe nobody. `maxAge` in ms. */
+export const toIdentity = (claims: unknown, maxAge: number): Result.Result<Claimed, Schema.SchemaError> =>
   Result.map(decode(claims), (known) => ({
-    userId: known.sub,
-    deviceId: known.device_id,
-    tokenId: known.jti,
-    trust: trustOf(known),
-    scopes: known.scope?.split(" ").filter((scope) => scope !== "") ?? [],
-    issuedAt: Math.trunc(known.iat * 1000),
-    expiresAt: Math.trunc(known.exp * 1000)
+    identity: {
+      userId: known.sub,
+      deviceId: known.device_id,
+      tokenId: known.jti,
+      trust: trustOf(known),
+      scopes: known.scope?.split(" ").filter((scope) => scope !== "") ?? [],
+      issuedAt: Math.trunc(known.iat * 1000),
+      expiresAt: Math.trunc(Math.min(known.exp * 1000, known.iat * 1000 + maxAge))
+    },
+    isSingleUse: known.single_use === true
   }))

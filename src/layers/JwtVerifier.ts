@@ -1,13 +1,15 @@
 /**
  * The TokenVerifier over JSON Web Tokens: which signatures, times and claims are believed, and a bounded cache of
- * what was believed before. Where the keys come from is `JwtKeys`; what the claims mean is `JwtClaims`.
+ * what was believed before. Where the keys come from is `JwtKeys`; what the claims mean is `JwtClaims`; whether a
+ * token was revoked, or used, `TokenRevocations` is asked every time: the cache spares the signature, not that.
  */
 import { hash } from "node:crypto"
 import { Clock, Duration, Effect, Layer, Redacted, Result } from "effect"
 import { decodeProtectedHeader, errors, type JWTHeaderParameters, type JWTPayload, jwtVerify } from "jose"
-import { type TokenFault, TokenRejected, type Unavailable } from "../domain/Errors.ts"
+import { type Overloaded, type TokenFault, TokenRejected, type Unavailable } from "../domain/Errors.ts"
 import type { Identity } from "../domain/Identity.ts"
 import { DevIssuer } from "../domain/ports/DevIssuer.ts"
+import { TokenRevocations } from "../domain/ports/TokenRevocations.ts"
 import { TokenVerifier } from "../domain/ports/TokenVerifier.ts"
 import { toIdentity } from "./JwtClaims.ts"
 import {
@@ -21,6 +23,9 @@ import {
 
 /** Asymmetric signatures only: a service that merely verifies holds no secret, and so cannot leak one. */
 export const ALGORITHMS: ReadonlyArray<string> = ["EdDSA", "ES256", "ES384", "RS256", "PS256"]
+
+export const DEFAULT_MAX_AGE: Duration.Input = "1 hour"
+export const DEFAULT_CLOCK_SKEW: Duration.Input = "60 seconds"
 
 export interface JwtOptions {
   /** The `iss` a token must carry. Default `auth-service`. */
@@ -63,8 +68,14 @@ const headerOf = (token: string): Result.Result<JWTHeaderParameters, TokenReject
     catch: () => reject("malformed")
   })
 
+type Refused = TokenRejected | Overloaded | Unavailable
+
 /** A TokenVerifier over these keys. */
-export const make = (keys: JwtKeys, options?: JwtOptions): TokenVerifier["Service"] => {
+export const make = (
+  keys: JwtKeys,
+  revocations: TokenRevocations["Service"],
+  options?: JwtOptions
+): TokenVerifier["Service"] => {
   const maxLength = options?.maxTokenLength ?? 8192
   const capacity = options?.cacheCapacity ?? 10_000
   const ttl = Duration.toMillis(options?.cacheTtl ?? "5 minutes")
@@ -72,15 +83,15 @@ export const make = (keys: JwtKeys, options?: JwtOptions): TokenVerifier["Servic
     algorithms: [...ALGORITHMS],
     issuer: options?.issuer ?? "auth-service",
     audience: options?.audience ?? "messaging-service",
-    maxTokenAge: Duration.toSeconds(options?.maxAge ?? "1 hour"),
-    clockTolerance: Duration.toSeconds(options?.clockSkew ?? "60 seconds"),
+    maxTokenAge: Duration.toSeconds(options?.maxAge ?? DEFAULT_MAX_AGE),
+    clockTolerance: Duration.toSeconds(options?.clockSkew ?? DEFAULT_CLOCK_SKEW),
     requiredClaims: ["exp", ...(options?.requireNotBefore === true ? ["nbf"] : [])]
   }
   /** By digest, so that a heap dump holds no usable token. */
   const cache = new Map<string, Verified>()
 
   const remember = (digest: string, identity: Identity, now: number) => {
-    const until = Math.min(now + ttl, identity.expiresAt, identity.issuedAt + checks.maxTokenAge * 1000)
+    const until = Math.min(now + ttl, identity.expiresAt)
     if (until <= now || capacity === 0) return
     if (cache.size >= capacity) cache.delete(cache.keys().next().value!)
     cache.set(digest, { identity, until })
@@ -90,7 +101,7 @@ export const make = (keys: JwtKeys, options?: JwtOptions): TokenVerifier["Servic
     token: string,
     digest: string,
     now: number
-  ): Effect.fn.Return<Identity, TokenRejected | Unavailable> {
+  ): Effect.fn.Return<Identity, Refused> {
     const header = yield* Effect.fromResult(headerOf(token))
     // Before any key is looked for: `none`, and HMAC keyed with a public key, must not get that far.
     if (!ALGORITHMS.includes(header.alg)) return yield* reject("signature")
@@ -100,22 +111,33 @@ export const make = (keys: JwtKeys, options?: JwtOptions): TokenVerifier["Servic
         jwtVerify(token, key, { ...checks, currentDate: new Date(now) }).then((result) => result.payload),
       catch: (error) => reject(faultOf(error))
     })
-    const identity = yield* Effect.fromResult(Result.mapError(toIdentity(payload), () => reject("claims")))
-    remember(digest, identity, now)
+    const claimed = Result.mapError(toIdentity(payload, checks.maxTokenAge * 1000), () => reject("claims"))
+    const { identity, isSingleUse } = yield* Effect.fromResult(claimed)
+    yield* revocations.check(identity)
+    if (isSingleUse) yield* revocations.claim(identity)
+    else remember(digest, identity, now)
     return identity
   })
+
+  const again = (digest: string, identity: Identity): Effect.Effect<Identity, Refused> =>
+    Effect.as(
+      Effect.tapError(revocations.check(identity), (error) =>
+        Effect.sync(() => error._tag === "TokenRejected" && cache.delete(digest))
+      ),
+      identity
+    )
 
   return {
     // Synchronous up to the first miss: a token that is presented again costs one hash.
     verify: (redacted) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now): Effect.Effect<Identity, TokenRejected | Unavailable> => {
+      Effect.flatMap(Clock.currentTimeMillis, (now): Effect.Effect<Identity, Refused> => {
         const token = Redacted.value(redacted)
         if (token === "") return Effect.fail(reject("missing"))
         if (token.length > maxLength) return Effect.fail(reject("malformed"))
         const digest = hash("sha256", token, "base64")
         const known = cache.get(digest)
         if (known !== undefined) {
-          if (now < known.until) return Effect.succeed(known.identity)
+          if (now < known.until) return again(digest, known.identity)
           cache.delete(digest)
         }
         return check(token, digest, now)
@@ -123,22 +145,36 @@ export const make = (keys: JwtKeys, options?: JwtOptions): TokenVerifier["Servic
   }
 }
 
-/** Against the issuer's keys at a URL. They are fetched at the first token, so the issuer may start after us. */
-export const layerUrl = (url: URL, options?: JwtOptions & RemoteKeysOptions): Layer.Layer<TokenVerifier> =>
-  Layer.sync(TokenVerifier, () => make(fromUrl(url, options), options))
+const makeOver = (keys: JwtKeys, options?: JwtOptions) =>
+  Effect.map(TokenRevocations, (revocations) => make(keys, revocations, options))
 
-/** Against the issuer's keys in a file, which must be usable at the start. */
-export const layerFile = (path: string, options?: JwtOptions): Layer.Layer<TokenVerifier, JwksFileUnusable> =>
+/** Against the issuer's keys at a URL. They are fetched at the first token, so the issuer may start after us. */
+export const layerUrl = (
+  url: URL,
+  options?: JwtOptions & RemoteKeysOptions
+): Layer.Layer<TokenVerifier, never, TokenRevocations> =>
   Layer.effect(
     TokenVerifier,
-    Effect.map(fromFile(path), (keys) => make(keys, options))
+    Effect.suspend(() => makeOver(fromUrl(url, options), options))
+  )
+
+/** Against the issuer's keys in a file, which must be usable at the start. */
+export const layerFile = (
+  path: string,
+  options?: JwtOptions
+): Layer.Layer<TokenVerifier, JwksFileUnusable, TokenRevocations> =>
+  Layer.effect(
+    TokenVerifier,
+    Effect.flatMap(fromFile(path), (keys) => makeOver(keys, options))
   )
 
 /** Against the dev issuer of this process. */
-export const layerDev = (options?: JwtOptions): Layer.Layer<TokenVerifier, never, DevIssuer> =>
+export const layerDev = (
+  options?: JwtOptions
+): Layer.Layer<TokenVerifier, never, DevIssuer | TokenRevocations> =>
   Layer.effect(
     TokenVerifier,
-    Effect.map(DevIssuer, (issuer) =>
-      make(fromJwks({ keys: issuer.jwks.keys.map((key) => ({ ...key })) }), options)
+    Effect.flatMap(DevIssuer, (issuer) =>
+      makeOver(fromJwks({ keys: issuer.jwks.keys.map((key) => ({ ...key })) }), options)
     )
   )

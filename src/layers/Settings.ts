@@ -168,6 +168,34 @@ export const settings = {
   ),
   jwtIssuer: text("JWT_ISSUER", "auth-service", "The `iss` a token must carry."),
   jwtAudience: text("JWT_AUDIENCE", "messaging-service", "The `aud` a token must carry."),
+  jwtMaxAge: duration(
+    "JWT_MAX_AGE",
+    "1 hour",
+    "A token whose `iat` is older is refused, whatever its `exp`."
+  ),
+  jwtClockSkew: duration("JWT_CLOCK_SKEW", "60 seconds", "How far the issuer's clock may be from ours."),
+  jwtRequireNbf: flag(
+    "JWT_REQUIRE_NBF",
+    false,
+    "Whether a token without `nbf` is refused. One that is present is always checked."
+  ),
+  tokenCache: int("MAX_CACHED_TOKENS", 10_000, "Tokens whose verified signature is remembered, at the most."),
+  tokenCacheTtl: duration(
+    "TOKEN_CACHE_TTL",
+    "5 minutes",
+    "For how long a token's signature stays verified; never past its expiry."
+  ),
+  revocationCacheTtl: duration(
+    "REVOCATION_CACHE_TTL",
+    "1 minute",
+    "For how long a token is believed without asking Redis again whether it was revoked. Nodes that hear of a revocation refuse at once."
+  ),
+  revocationsWhenDown: choice(
+    "REVOCATIONS_WHEN_REDIS_IS_DOWN",
+    ["open", "closed"],
+    { local: "open", deployed: "closed" },
+    "Whether tokens are believed (`open`) or answered `unavailable` (`closed`) when Redis cannot be asked."
+  ),
 
   allowedOrigins: list(
     "ALLOWED_ORIGINS",

@@ -8,6 +8,7 @@ import { DevIssuer } from "../../src/domain/ports/DevIssuer.ts"
 import { TokenVerifier } from "../../src/domain/ports/TokenVerifier.ts"
 import * as Issuer from "../../src/layers/DevIssuer.ts"
 import * as JwtVerifier from "../../src/layers/JwtVerifier.ts"
+import * as NoRevocations from "../support/NoRevocations.ts"
 
 const tempDir = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "dev-issuer-"))),
@@ -16,7 +17,12 @@ const tempDir = Effect.acquireRelease(
 
 /** One life of a process: an issuer and a verifier over the key in this directory. */
 const start = (dataDir: string) =>
-  Layer.build(Layer.provideMerge(JwtVerifier.layerDev(), Issuer.layer({ dataDir }))).pipe(
+  Layer.build(
+    Layer.provideMerge(
+      JwtVerifier.layerDev().pipe(Layer.provide(NoRevocations.layer)),
+      Issuer.layer({ dataDir })
+    )
+  ).pipe(
     Effect.map((context) => ({
       issue: Effect.fnUntraced(function* (request: Parameters<DevIssuer["Service"]["issue"]>[0]) {
         return yield* DevIssuer.use((issuer) => issuer.issue(request))

@@ -6,6 +6,7 @@ import { base64url, exportSPKI, generateKeyPair, type JWTHeaderParameters, SignJ
 import type { Identity } from "../../src/domain/Identity.ts"
 import { fromJwks, type JwtKeys } from "../../src/layers/JwtKeys.ts"
 import { type JwtOptions, make } from "../../src/layers/JwtVerifier.ts"
+import { noRevocations } from "../support/NoRevocations.ts"
 import { type Issuer, makeIssuer } from "./JwtIssuer.ts"
 
 const NOW = Date.parse("2026-01-01T00:00:00Z")
@@ -36,6 +37,7 @@ const setUp = Effect.fnUntraced(function* (options?: JwtOptions, keys: JwtKeys =
         return keys.find(header)
       }
     },
+    noRevocations,
     options
   )
   return { lookups, verify: (token: string) => verifier.verify(Redacted.make(token)) }

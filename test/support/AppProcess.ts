@@ -28,6 +28,9 @@ export interface TokenRequest {
   readonly device_id?: string
   readonly trust_level?: string
   readonly scope?: string
+  readonly expires_in?: number
+  readonly jti?: string
+  readonly single_use?: boolean
 }
 
 export interface IssuedToken {

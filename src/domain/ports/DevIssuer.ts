@@ -5,25 +5,28 @@
 import type { Effect } from "effect"
 import { Context, Schema } from "effect"
 import type { Unavailable } from "../Errors.ts"
-import type { TrustLevel } from "../Identity.ts"
+import { TrustLevel } from "../Identity.ts"
 import { DeviceId, UserId } from "../Ids.ts"
 import { Timestamp } from "../Message.ts"
+import { TokenId } from "../Revocation.ts"
 
-/** `TrustLevel` as it stands in tokens and in requests for them. */
-export const TrustLevelClaim: Schema.Codec<TrustLevel> = Schema.Literals([
-  "suspect",
-  "normal",
-  "verified",
-  "premium"
-])
+/** Seconds a dev token may live, and does unless asked otherwise. */
+export const MAX_LIFETIME = 3_600
 
 /** Whom the token is for. An id that is left out is made up. */
 export const DevTokenRequest = Schema.Struct({
   user_id: Schema.optionalKey(UserId),
   device_id: Schema.optionalKey(DeviceId),
-  trust_level: Schema.optionalKey(TrustLevelClaim),
+  trust_level: Schema.optionalKey(TrustLevel),
   /** Space-separated, such as `admin`. */
-  scope: Schema.optionalKey(Schema.String)
+  scope: Schema.optionalKey(Schema.String),
+  /** Seconds. */
+  expires_in: Schema.optionalKey(
+    Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: MAX_LIFETIME })))
+  ),
+  jti: Schema.optionalKey(TokenId),
+  /** A token that is good once. */
+  single_use: Schema.optionalKey(Schema.Boolean)
 }).annotate({ identifier: "DevTokenRequest" })
 export type DevTokenRequest = typeof DevTokenRequest.Type
 
@@ -43,7 +46,7 @@ export interface Jwks {
 export class DevIssuer extends Context.Service<
   DevIssuer,
   {
-    /** A token of one hour. */
+    /** A token of one hour, or of less if asked. */
     readonly issue: (request: DevTokenRequest) => Effect.Effect<DevToken, Unavailable>
     readonly jwks: Jwks
   }

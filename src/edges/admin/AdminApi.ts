@@ -4,6 +4,7 @@ import { HttpApi, HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
 import { Authorization } from "../rest/Authorization.ts"
 import { InvalidRequests } from "../rest/InvalidRequests.ts"
 import { problems } from "../rest/Problem.ts"
+import { RevocationsApi } from "./RevocationsApi.ts"
 
 const TreeNode = Schema.Struct({
   id: Schema.String,
@@ -26,6 +27,6 @@ class ProcessesApi extends HttpApiGroup.make("processes").add(
 ) {}
 
 export class AdminApi extends HttpApi.make("admin")
-  .add(ProcessesApi)
+  .add(ProcessesApi, RevocationsApi)
   .middleware(InvalidRequests)
   .middleware(Authorization) {}

@@ -1,15 +1,15 @@
-/** Serves the admin API: the supervision tree as it is at this moment. */
+/** Serves the admin API. Here: the supervision tree as it is at this moment. */
 import { Effect, Layer } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
-import { Forbidden, Unavailable } from "../../domain/Errors.ts"
+import { Unavailable } from "../../domain/Errors.ts"
 import { draw, flatten, type TreeNode as Node } from "../../supervisors/Introspection.ts"
 import { Tree } from "../../supervisors/Tree.ts"
 import * as Authorization from "../rest/Authorization.ts"
 import * as InvalidRequests from "../rest/InvalidRequests.ts"
 import { answerRefusals } from "../rest/Problem.ts"
 import { AdminApi, type TreeNode } from "./AdminApi.ts"
-
-const ADMIN = "admin"
+import { adminOnly } from "./AdminOnly.ts"
+import * as RevocationRoutes from "./RevocationRoutes.ts"
 
 const shown = (node: Node): TreeNode => ({
   id: node.id,
@@ -30,8 +30,7 @@ const handlers = HttpApiBuilder.group(
     const tree = yield* Tree
     return handlers.handleAll({
       tree: Effect.fn("Admin.tree")(function* () {
-        const { scopes } = yield* Authorization.CurrentIdentity
-        if (!scopes.includes(ADMIN)) return yield* new Forbidden({ rule: "scope:admin" })
+        yield* adminOnly
         const root = tree.snapshot()
         if (root === undefined) return yield* new Unavailable({ what: "tree" })
         return { drawing: draw(root).split("\n"), nodes: flatten(root).map(shown) }
@@ -40,8 +39,8 @@ const handlers = HttpApiBuilder.group(
   })
 )
 
-/** Needs Tree and TokenVerifier. */
+/** Needs Tree, Revocations and TokenVerifier. */
 export const layer = HttpApiBuilder.layer(AdminApi).pipe(
-  Layer.provide(handlers),
+  Layer.provide([handlers, RevocationRoutes.layer]),
   Layer.provide([Authorization.layer, InvalidRequests.layer])
 )

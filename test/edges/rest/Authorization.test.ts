@@ -7,6 +7,7 @@ import { TokenVerifier } from "../../../src/domain/ports/TokenVerifier.ts"
 import { fromJwks } from "../../../src/layers/JwtKeys.ts"
 import { make } from "../../../src/layers/JwtVerifier.ts"
 import { makeIssuer } from "../../layers/JwtIssuer.ts"
+import { noRevocations } from "../../support/NoRevocations.ts"
 import { serve, uuidOf } from "./RestServer.ts"
 
 const issuer = await makeIssuer("ES256")
@@ -23,7 +24,7 @@ const claims = {
   exp: now + 600
 }
 
-const verifier = Layer.succeed(TokenVerifier, make(fromJwks(issuer.jwks)))
+const verifier = Layer.succeed(TokenVerifier, make(fromJwks(issuer.jwks), noRevocations))
 
 /** Whom the service behind the edge believes to be called by. */
 const serveWhoAmI = serve({

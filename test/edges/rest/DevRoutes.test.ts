@@ -7,6 +7,7 @@ import { createLocalJWKSet, type JSONWebKeySet } from "jose"
 import type { DevToken } from "../../../src/domain/ports/DevIssuer.ts"
 import * as DevIssuer from "../../../src/layers/DevIssuer.ts"
 import { make } from "../../../src/layers/JwtVerifier.ts"
+import { noRevocations } from "../../support/NoRevocations.ts"
 import { serve, userId } from "./RestServer.ts"
 
 const serveDev = Effect.gen(function* () {
@@ -29,7 +30,7 @@ describe("DevRoutes", () => {
       assert.hasAllKeys(token, ["token", "user_id", "device_id", "expires_at"])
       const jwks = (yield* call("/.well-known/jwks.json")).json as JSONWebKeySet
       const local = createLocalJWKSet(jwks)
-      const { verify } = make({ find: (header) => Effect.promise(() => local(header)) })
+      const { verify } = make({ find: (header) => Effect.promise(() => local(header)) }, noRevocations)
       const identity = yield* verify(Redacted.make(token.token))
       assert.strictEqual(identity.userId, userId("alice"))
       assert.strictEqual(identity.deviceId, "laptop")

@@ -20,6 +20,7 @@ import * as LongPollRoute from "../../../src/edges/longpoll/LongPollRoute.ts"
 import * as SocketRoute from "../../../src/edges/websocket/SocketRoute.ts"
 import * as MemoryBroker from "../../../src/layers/memory/MemoryBroker.ts"
 import * as MemoryConnectTickets from "../../../src/layers/memory/MemoryConnectTickets.ts"
+import * as MemoryTokenRevocations from "../../../src/layers/memory/MemoryTokenRevocations.ts"
 import * as ChildSpec from "../../../src/supervisors/ChildSpec.ts"
 import { Inbox } from "../../support/Inbox.ts"
 import * as Poll from "../../support/Poll.ts"
@@ -104,6 +105,7 @@ export const start = Effect.fnUntraced(function* (options: ServerOptions = {}) {
     Layer.provideMerge(TopicHub.layer),
     Layer.provide(MemoryBroker.layer),
     Layer.merge(namedTokens(options.verifying ?? Effect.void)),
+    Layer.provideMerge(MemoryTokenRevocations.layer({ lifetime: Duration.hours(1) })),
     Layer.merge(MemoryConnectTickets.layer),
     Layer.merge(Layer.succeed(References.MinimumLogLevel, "None"))
   )

@@ -1,0 +1,93 @@
+/**
+ * Revoking tokens, for every edge: kept for all nodes first, then told to them, so that each closes the sockets that
+ * were opened with such a token and forgets what it believed of it. A node that may have missed one asks again about
+ * everybody who is connected.
+ */
+import { Context, Effect, Latch, Layer, Schedule } from "effect"
+import type { Overloaded, Unavailable } from "../domain/Errors.ts"
+import { Broker } from "../domain/ports/Broker.ts"
+import { TokenRevocations } from "../domain/ports/TokenRevocations.ts"
+import { covers, type Revocation } from "../domain/Revocation.ts"
+import type { Session } from "./Session.ts"
+import { Sessions } from "./Sessions.ts"
+import { type Subscriber, TopicHub } from "./TopicHub.ts"
+
+/** No client can join it: it names nothing. */
+const TOPIC = "revocations"
+const EVENT = "revoked"
+
+/** Questions to Redis at a time, when all sessions are asked about. */
+const CONCURRENCY = 200
+
+const retry = Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("2 seconds")]).pipe(
+  Schedule.jittered
+)
+
+export class Revocations extends Context.Service<
+  Revocations,
+  {
+    /** When it answers, no node but one that is cut off believes such a token, and its sockets are being closed. */
+    readonly revoke: (revocation: Revocation) => Effect.Effect<void, Overloaded | Unavailable>
+    /** Looks for what was missed; the supervision tree runs it. */
+    readonly run: Effect.Effect<never>
+  }
+>()("messaging-service/actors/Revocations") {}
+
+export const layer = Layer.effect(
+  Revocations,
+  Effect.gen(function* () {
+    const broker = yield* Broker
+    const hub = yield* TopicHub
+    const sessions = yield* Sessions
+    const tokens = yield* TokenRevocations
+    const mayHaveMissed = Latch.makeUnsafe(false)
+
+    const close = (revocation: Revocation): void => {
+      const meant = revocation.kind === "token" ? sessions.all() : sessions.ofUser(revocation.user_id)
+      for (const session of meant) if (covers(revocation, session.caller.identity)) session.revoked()
+    }
+
+    const subscriber: Subscriber = {
+      deliver: ({ payload }) => {
+        // Written by `revoke`, here or on another node, and by nobody else.
+        const revocation = JSON.parse(payload) as Revocation
+        tokens.heard(revocation)
+        close(revocation)
+      },
+      inDoubt: () => {
+        tokens.inDoubt()
+        mayHaveMissed.openUnsafe()
+      }
+    }
+    yield* Effect.acquireRelease(
+      Effect.sync(() => hub.subscribe(TOPIC, subscriber)),
+      () => Effect.sync(() => hub.unsubscribe(TOPIC, subscriber))
+    )
+
+    const ask = (session: Session) =>
+      tokens.check(session.caller.identity).pipe(
+        Effect.catchTag("TokenRejected", () => Effect.sync(() => session.revoked())),
+        Effect.retry(retry),
+        Effect.orDie
+      )
+
+    const askAll = Effect.suspend(() => {
+      mayHaveMissed.closeUnsafe()
+      return Effect.forEach(Array.from(sessions.all()), ask, { concurrency: CONCURRENCY, discard: true })
+    })
+
+    return Revocations.of({
+      revoke: Effect.fn("Revocations.revoke")(function* (revocation) {
+        yield* tokens.revoke(revocation)
+        broker.publish({
+          topic: TOPIC,
+          event: EVENT,
+          payload: JSON.stringify(revocation),
+          seq: null,
+          except: null
+        })
+      }),
+      run: Effect.forever(Effect.andThen(mayHaveMissed.await, askAll))
+    })
+  })
+)
