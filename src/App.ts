@@ -40,8 +40,8 @@ import * as Logging from "./layers/Logging.ts"
 import * as Migrations from "./layers/Migrations.ts"
 import * as MemoryBroker from "./layers/memory/MemoryBroker.ts"
 import * as MemoryConnectTickets from "./layers/memory/MemoryConnectTickets.ts"
-import * as PgAuditLog from "./layers/PgAuditLog.ts"
 import * as MemoryTokenRevocations from "./layers/memory/MemoryTokenRevocations.ts"
+import * as PgAuditLog from "./layers/PgAuditLog.ts"
 import * as PgConversationStore from "./layers/PgConversationStore.ts"
 import * as PgMessageStore from "./layers/PgMessageStore.ts"
 import * as PgMessageWriter from "./layers/PgMessageWriter.ts"
@@ -80,6 +80,11 @@ const storage = configured((config) => {
   )
 }).pipe(Layer.provideMerge(Layer.effectDiscard(Migrations.migrate)), Layer.provideMerge(database))
 
+/** The issuer of dev and test. */
+const ownIssuer = configured(({ dataDir, jwtAudience: audience, jwtIssuer: issuer }) =>
+  DevIssuer.layer({ dataDir, issuer, audience })
+)
+
 /**
  * Where no issuer is configured (dev and test only, or the configuration is refused) there is one of our own: then
  * the context also holds a DevIssuer, which `listen` looks for.
@@ -87,11 +92,15 @@ const storage = configured((config) => {
 const identity = configured(
   (
     config
-  ): Layer.Layer<TokenVerifier, JwksFileUnusable | DevIssuer.DevIssuerKeyUnusable, TokenRevocations> => {
-    const { dataDir, jwksFile, jwksUrl, jwtAudience: audience, jwtIssuer: issuer } = config
+  ): Layer.Layer<
+    TokenVerifier,
+    JwksFileUnusable | DevIssuer.DevIssuerKeyUnusable,
+    TokenRevocations | AppConfig
+  > => {
+    const { jwksFile, jwksUrl } = config
     const options = {
-      issuer,
-      audience,
+      issuer: config.jwtIssuer,
+      audience: config.jwtAudience,
       maxAge: config.jwtMaxAge,
       clockSkew: config.jwtClockSkew,
       requireNotBefore: config.jwtRequireNbf,
@@ -375,9 +384,14 @@ export const migrate = Migrations.migrate.pipe(
 /** A token of the dev issuer. */
 export const devToken = (request: DevTokenRequest) =>
   Effect.gen(function* () {
-    const issuer = yield* Effect.serviceOption(DevIssuerPort)
-    if (Option.isSome(issuer)) return yield* issuer.value.issue(request)
+    const { jwksFile, jwksUrl } = yield* AppConfig
+    if (jwksFile === undefined && jwksUrl === undefined) {
+      return yield* Effect.provide(
+        Effect.flatMap(DevIssuerPort, (issuer) => issuer.issue(request)),
+        ownIssuer
+      )
+    }
     return yield* new ConfigInvalid({
       message: "JWT_JWKS_URL or JWT_JWKS_FILE is set: tokens come from their issuer, not from this service"
     })
-  }).pipe(Effect.provide(identity), Effect.provide(configLayer))
+  }).pipe(Effect.provide(configLayer))

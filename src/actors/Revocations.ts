@@ -5,6 +5,8 @@
  */
 import { Context, Effect, Latch, Layer, Schedule } from "effect"
 import type { Overloaded, Unavailable } from "../domain/Errors.ts"
+import type { Identity } from "../domain/Identity.ts"
+import { type AuditEvent, AuditLog } from "../domain/ports/AuditLog.ts"
 import { Broker } from "../domain/ports/Broker.ts"
 import { TokenRevocations } from "../domain/ports/TokenRevocations.ts"
 import { covers, type Revocation } from "../domain/Revocation.ts"
@@ -23,11 +25,28 @@ const retry = Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced(
   Schedule.jittered
 )
 
+const onRecord = (revocation: Revocation): Pick<AuditEvent, "action" | "targets"> => {
+  switch (revocation.kind) {
+    case "token":
+      return { action: "token.revoked", targets: [{ type: "token", id: revocation.token_id }] }
+    case "device":
+      return {
+        action: "device.revoked",
+        targets: [
+          { type: "user", id: revocation.user_id },
+          { type: "device", id: revocation.device_id }
+        ]
+      }
+    case "user":
+      return { action: "token.revoked", targets: [{ type: "user", id: revocation.user_id }] }
+  }
+}
+
 export class Revocations extends Context.Service<
   Revocations,
   {
     /** When it answers, no node but one that is cut off believes such a token, and its sockets are being closed. */
-    readonly revoke: (revocation: Revocation) => Effect.Effect<void, Overloaded | Unavailable>
+    readonly revoke: (by: Identity, revocation: Revocation) => Effect.Effect<void, Overloaded | Unavailable>
     /** Looks for what was missed; the supervision tree runs it. */
     readonly run: Effect.Effect<never>
   }
@@ -40,6 +59,7 @@ export const layer = Layer.effect(
     const hub = yield* TopicHub
     const sessions = yield* Sessions
     const tokens = yield* TokenRevocations
+    const audit = yield* AuditLog
     const mayHaveMissed = Latch.makeUnsafe(false)
 
     const close = (revocation: Revocation): void => {
@@ -77,7 +97,7 @@ export const layer = Layer.effect(
     })
 
     return Revocations.of({
-      revoke: Effect.fn("Revocations.revoke")(function* (revocation) {
+      revoke: Effect.fn("Revocations.revoke")(function* (by, revocation) {
         yield* tokens.revoke(revocation)
         broker.publish({
           topic: TOPIC,
@@ -86,6 +106,7 @@ export const layer = Layer.effect(
           seq: null,
           except: null
         })
+        audit.note({ ...onRecord(revocation), actor: by.userId, outcome: "done" })
       }),
       run: Effect.forever(Effect.andThen(mayHaveMissed.await, askAll))
     })

@@ -3,6 +3,7 @@ import { Clock, Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { Revocations } from "../../actors/Revocations.ts"
 import type { Revocation } from "../../domain/Revocation.ts"
+import { CurrentIdentity } from "../rest/Authorization.ts"
 import { answerRefusals } from "../rest/Problem.ts"
 import { AdminApi } from "./AdminApi.ts"
 import { adminOnly } from "./AdminOnly.ts"
@@ -22,7 +23,7 @@ export const layer = HttpApiBuilder.group(
             : payload.device_id === undefined
               ? { kind: "user", user_id: payload.user_id, before }
               : { kind: "device", user_id: payload.user_id, device_id: payload.device_id, before }
-        yield* revocations.revoke(revocation)
+        yield* revocations.revoke(yield* CurrentIdentity, revocation)
         return { ...revocation, before: new Date(before).toISOString() }
       }, answerRefusals)
     })
