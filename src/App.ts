@@ -109,9 +109,7 @@ const identity = configured(
     }
     if (jwksUrl !== undefined) return JwtVerifier.layerUrl(jwksUrl, options)
     if (jwksFile !== undefined) return JwtVerifier.layerFile(jwksFile, options)
-    return JwtVerifier.layerDev(options).pipe(
-      Layer.provideMerge(DevIssuer.layer({ dataDir, issuer, audience }))
-    )
+    return JwtVerifier.layerDev(options).pipe(Layer.provideMerge(ownIssuer))
   }
 )
 
