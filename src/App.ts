@@ -45,6 +45,7 @@ import * as PgAuditLog from "./layers/PgAuditLog.ts"
 import * as PgConversationStore from "./layers/PgConversationStore.ts"
 import * as PgMessageStore from "./layers/PgMessageStore.ts"
 import * as PgMessageWriter from "./layers/PgMessageWriter.ts"
+import * as PgRetentionStore from "./layers/PgRetentionStore.ts"
 import * as PgWorkLeases from "./layers/PgWorkLeases.ts"
 import * as Redis from "./layers/Redis.ts"
 import * as RedisBroker from "./layers/RedisBroker.ts"
@@ -76,6 +77,7 @@ const storage = configured((config) => {
     PgMessageStore.layer({ maxPageBytes: config.maxPageBytes }),
     PgConversationStore.layer(limits),
     PgAuditLog.layer({ capacity: config.auditQueue, timeout: config.databaseTimeout }),
+    PgRetentionStore.layer,
     PgWorkLeases.layer({ duration: config.workLease })
   )
 }).pipe(Layer.provideMerge(Layer.effectDiscard(Migrations.migrate)), Layer.provideMerge(database))

@@ -174,7 +174,8 @@ class Conversation implements Subscriber {
       role: member.role,
       currentSeq: this.state.lastSeq,
       positions: positions(this.state),
-      lastHiddenSeq: member.lastHiddenSeq
+      lastHiddenSeq: member.lastHiddenSeq,
+      retention: retentionOf(this.state)
     }
   }
 
@@ -197,7 +198,7 @@ class Conversation implements Subscriber {
       metadata: message.metadata ?? {},
       clientRandom: message.client_random,
       sentAt: at,
-      expiresAt: message.expires_in === undefined ? null : at + message.expires_in * 1000,
+      expiresAt: expiryOf(this.state, message, at),
       attachments: message.attachments === undefined ? none : message.attachments.map(attachmentOf)
     }
     this.#services.writer.append(fresh, (result) => {
@@ -410,6 +411,15 @@ const attachmentOf = (attachment: NewAttachment) => ({
   mediaType: attachment.media_type,
   metadata: attachment.metadata ?? {}
 })
+
+const retentionOf = ({ settings }: State): number | null =>
+  settings.retention_seconds === null ? null : settings.retention_seconds * 1000
+
+/** What the sender says, or else the conversation. */
+const expiryOf = ({ settings }: State, message: SendMessage, at: number): number | null => {
+  const seconds = message.expires_in ?? settings.message_ttl_seconds
+  return seconds === null ? null : at + seconds * 1000
+}
 
 const position = (member: Member): ReadPosition => ({
   last_read_seq: member.lastReadSeq,

@@ -13,6 +13,7 @@ import { Broker } from "../domain/ports/Broker.ts"
 import { ConversationStore } from "../domain/ports/ConversationStore.ts"
 import { Media } from "../domain/ports/Media.ts"
 import { MessageStore, type Page } from "../domain/ports/MessageStore.ts"
+import type { MemberSnapshot } from "./ConversationCommands.ts"
 import * as Events from "./ConversationEvents.ts"
 import { ConversationRegistry } from "./ConversationRegistry.ts"
 import { type AskError, Conversations, type Snapshot } from "./Conversations.ts"
@@ -44,9 +45,9 @@ export const layer = Layer.effect(
     const upTo = (seq: number, items: ReadonlyArray<Message>) => items.filter((message) => message.seq <= seq)
 
     /** Messages as they are now: of those whose time is over, the tombstones. */
-    const present = (items: ReadonlyArray<Message>) =>
-      items.some((message) => message.expires_at !== null)
-        ? Effect.map(Clock.currentTimeMillis, (now) => items.map((message) => asOf(message, now)))
+    const present = (items: ReadonlyArray<Message>, { retention }: MemberSnapshot) =>
+      retention !== null || items.some((message) => message.expires_at !== null)
+        ? Effect.map(Clock.currentTimeMillis, (now) => items.map((message) => asOf(message, now, retention)))
         : Effect.succeed(items)
 
     const post: Conversations["Service"]["post"] = Effect.fnUntraced(function* (caller, id, message) {
@@ -107,7 +108,7 @@ export const layer = Layer.effect(
         const viewer = wanted.kind === "hide" ? undefined : viewerOf(caller.identity, snapshot)
         const found = yield* messages.get(messageId, viewer)
         const at = yield* Clock.currentTimeMillis
-        const target = found && asOf(found, at)
+        const target = found && asOf(found, at, snapshot.retention)
         const changed = registry.ask(id, "Change", { caller, target, change: admitted, at })
         return attachments.length === 0
           ? changed
@@ -186,20 +187,22 @@ export const layer = Layer.effect(
       removeMember: (caller, id, userId) => registry.ask(id, "RemoveMember", { by: caller.userId, userId }),
 
       history: Effect.fn("Conversations.history")(function* (caller, id, page) {
-        const viewer = viewerOf(caller, yield* snapshotOf(caller, id))
+        const snapshot = yield* snapshotOf(caller, id)
+        const viewer = viewerOf(caller, snapshot)
         const limit = page.limit ?? DEFAULT_PAGE
         const { hasMore, items } =
           page.after_seq === undefined
             ? yield* messages.before(id, page.before_seq, limit, viewer)
             : yield* messages.after(id, page.after_seq, limit, viewer)
-        return { items: yield* present(items), has_more: hasMore }
+        return { items: yield* present(items, snapshot), has_more: hasMore }
       }),
 
       message: Effect.fn("Conversations.message")(function* (caller, id, messageId) {
-        const viewer = viewerOf(caller, yield* snapshotOf(caller, id))
+        const snapshot = yield* snapshotOf(caller, id)
+        const viewer = viewerOf(caller, snapshot)
         const message = yield* messages.get(messageId, viewer)
         if (message?.conversation_id !== id) return yield* new NotFound({ what: "message" })
-        return asOf(message, yield* Clock.currentTimeMillis)
+        return asOf(message, yield* Clock.currentTimeMillis, snapshot.retention)
       }),
 
       linkMedia: Effect.fn("Conversations.linkMedia")(function* (messageId, attachment) {
@@ -217,9 +220,10 @@ export const layer = Layer.effect(
       }),
 
       pins: Effect.fn("Conversations.pins")(function* (caller, id) {
-        const pins = yield* messages.pins(id, viewerOf(caller, yield* snapshotOf(caller, id)))
+        const snapshot = yield* snapshotOf(caller, id)
+        const pins = yield* messages.pins(id, viewerOf(caller, snapshot))
         const now = yield* Clock.currentTimeMillis
-        return pins.filter((pin) => !isOver(pin.message, now))
+        return pins.filter((pin) => !isOver(pin.message, now, snapshot.retention))
       }),
 
       join: Effect.fnUntraced(function* (caller, id, lastSeq): Effect.fn.Return<Snapshot, AskError> {
@@ -244,7 +248,7 @@ export const layer = Layer.effect(
           role,
           current_seq: currentSeq,
           resumed,
-          messages: upTo(currentSeq, yield* present(items)),
+          messages: upTo(currentSeq, yield* present(items, snapshot)),
           has_more: hasMore,
           read_positions: positions,
           hidden_ids

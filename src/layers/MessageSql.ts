@@ -112,15 +112,19 @@ export const { after, attachments, before, catchUp, get, newest, pins } = pages(
 
 export const visible = pages(true)
 
+/** All messages that a condition names, without their content. */
+export const bare = (where: string, order: string): string =>
+  all(where, order).replace("message_type, content,", "message_type, NULL::bytea AS content,")
+
 /** $1 at, $2 rows. */
-export const expired = all(
+export const expired = bare(
   `id = ANY (ARRAY (
       SELECT m.id FROM messages m JOIN conversations c ON c.id = m.conversation_id
       WHERE m.expires_at <= $1 AND m.expires_at IS NOT NULL AND NOT m.is_deleted AND c.is_active
       ORDER BY m.expires_at LIMIT $2
     ))`,
   "p.expires_at, p.seq"
-).replace("type, content,", "type, NULL::bytea AS content,")
+)
 
 /** $1 user, $2 conversation, $3 from seq, $4 limit. */
 export const hiddenSince = `

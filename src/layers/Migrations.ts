@@ -22,6 +22,7 @@ import changeMessages from "../../migrations/0012_change_messages.ts"
 import attachments from "../../migrations/0013_attachments.ts"
 import auditLog from "../../migrations/0014_audit_log.ts"
 import expiry from "../../migrations/0015_expiry.ts"
+import retention from "../../migrations/0016_retention.ts"
 import { messageOf } from "./SqlFailure.ts"
 
 /** In code rather than read from a folder, so that it works wherever the package is installed. */
@@ -40,7 +41,8 @@ const steps = {
   "0012_change_messages": changeMessages,
   "0013_attachments": attachments,
   "0014_audit_log": auditLog,
-  "0015_expiry": expiry
+  "0015_expiry": expiry,
+  "0016_retention": retention
 }
 
 /** A step may take as long as it takes, unlike a query of the service. */

@@ -13,6 +13,7 @@ import { migrate } from "../../src/layers/Migrations.ts"
 import * as PgConversationStore from "../../src/layers/PgConversationStore.ts"
 import * as PgMessageStore from "../../src/layers/PgMessageStore.ts"
 import * as PgMessageWriter from "../../src/layers/PgMessageWriter.ts"
+import * as PgRetentionStore from "../../src/layers/PgRetentionStore.ts"
 import * as PgWorkLeases from "../../src/layers/PgWorkLeases.ts"
 import * as Poll from "../support/Poll.ts"
 import * as PostgresServer from "../support/PostgresServer.ts"
@@ -80,6 +81,7 @@ export const stores = Layer.mergeAll(
   PgMessageWriter.layer(limits),
   PgMessageStore.layer({ maxPageBytes }),
   PgConversationStore.layer(limits),
+  PgRetentionStore.layer,
   PgWorkLeases.layer({ duration: "15 seconds" })
 )
 

@@ -28,15 +28,22 @@ const message: Message = {
 
 describe("Expiry", () => {
   it("is over at its moment, not a millisecond before, and never without one", () => {
-    assert.isFalse(isOver(message, 999))
-    assert.isTrue(isOver(message, 1000))
-    assert.isFalse(isOver({ expires_at: null }, Number.MAX_SAFE_INTEGER))
+    assert.isFalse(isOver(message, 999, null))
+    assert.isTrue(isOver(message, 1000, null))
+    assert.isFalse(isOver({ ...message, expires_at: null }, Number.MAX_SAFE_INTEGER, null))
+  })
+
+  it("is over when its conversation keeps it no longer, if that is sooner", () => {
+    assert.isTrue(isOver(message, 500, 500))
+    assert.isFalse(isOver(message, 499, 500))
+    assert.isTrue(isOver(message, 1000, 5000))
+    assert.isTrue(isOver({ ...message, expires_at: null }, 5000, 5000))
   })
 
   it("shows of a message that is over what a deletion leaves, and of any other all", () => {
-    assert.strictEqual(asOf(message, 999), message)
+    assert.strictEqual(asOf(message, 999, null), message)
     const { content: _, ...kept } = message
-    assert.deepStrictEqual(asOf(message, 1000), {
+    assert.deepStrictEqual(asOf(message, 1000, null), {
       ...kept,
       content: null,
       metadata: {},

@@ -6,10 +6,12 @@ import { Unavailable } from "../../src/domain/Errors.ts"
 import type { ConversationId, MessageId } from "../../src/domain/Ids.ts"
 import type { Message } from "../../src/domain/Message.ts"
 import { MessageStore } from "../../src/domain/ports/MessageStore.ts"
+import { RetentionStore } from "../../src/domain/ports/RetentionStore.ts"
 import { WorkLeases } from "../../src/domain/ports/WorkLeases.ts"
 import * as Retention from "../../src/workers/Retention.ts"
 
 const BATCH = 3
+const conversationId = "conversation" as string as ConversationId
 
 /** A world in which messages expire at given moments, and who asks is written down. */
 class World {
@@ -19,6 +21,22 @@ class World {
   hasLease = true
   isDown = false
   looks = 0
+  /** A conversation that keeps its messages for a minute. */
+  readonly log: Array<Message> = []
+  retainedSeq = 0
+  retainAt = 0
+  retentionLooks = 0
+
+  sent(seq: number, at: number, isDeleted = false): void {
+    this.log.push({
+      id: `m${seq}` as MessageId,
+      conversation_id: conversationId,
+      seq,
+      sent_at: new Date(at).toISOString(),
+      expires_at: null,
+      is_deleted: isDeleted
+    } as Message)
+  }
 
   readonly layer = Retention.layer({ interval: "1 second", batch: BATCH }).pipe(
     Layer.provide([
@@ -39,10 +57,18 @@ class World {
       Layer.succeed(
         ConversationRegistry,
         ConversationRegistry.of({
-          ask: ((id: string, tag: string, { change }: { readonly change: { readonly kind: string } }) => {
+          ask: ((
+            conversation: string,
+            tag: string,
+            { change, target }: { readonly change: { readonly kind: string }; readonly target: Message }
+          ) => {
+            const id = conversation === conversationId ? target.id : conversation
             assert.deepStrictEqual([tag, change.kind], ["Apply", "delete"])
             if (this.broken.has(id)) return Effect.fail(new Unavailable({ what: "conversation" }))
             this.due.delete(id)
+            this.log.forEach((message, i) => {
+              if (message.id === id) this.log[i] = { ...message, is_deleted: true }
+            })
             this.deleted.push(id)
             return Effect.void
           }) as never,
@@ -50,6 +76,25 @@ class World {
           supervisor: undefined as never
         })
       ),
+      Layer.mock(RetentionStore)({
+        due: (at) =>
+          Effect.sync(() => {
+            this.retentionLooks++
+            return at < this.retainAt
+              ? []
+              : [{ conversationId, retention: 60_000, retainedSeq: this.retainedSeq }]
+          }),
+        after: (id, seq, limit) =>
+          Effect.sync(() => {
+            assert.strictEqual(id, conversationId)
+            return this.log.filter((message) => message.seq > seq).slice(0, limit)
+          }),
+        advance: (_due, retainedSeq, retainAt) =>
+          Effect.sync(() => {
+            this.retainedSeq = retainedSeq
+            this.retainAt = retainAt
+          })
+      }),
       Layer.succeed(
         WorkLeases,
         WorkLeases.of({ hold: () => Effect.sync(() => this.hasLease), release: () => Effect.void })
@@ -78,6 +123,42 @@ describe("Retention", () => {
         assert.deepStrictEqual(world.deleted, ["a"])
         yield* TestClock.adjust("1 minute")
         assert.deepStrictEqual(world.deleted, ["a", "b"])
+      })
+    )
+  )
+
+  it.effect(
+    "deletes what a conversation keeps no longer, in order, and looks again when the next is due",
+    () =>
+      running((world) =>
+        Effect.gen(function* () {
+          yield* TestClock.adjust("100 seconds")
+          for (let seq = 1; seq <= 7; seq++) world.sent(seq, seq * 1000, seq === 4)
+          world.sent(8, 95_000)
+          world.retainAt = 0
+          yield* TestClock.adjust("1 second")
+          assert.deepStrictEqual(world.deleted, ["m1", "m2", "m3", "m5", "m6", "m7"])
+          assert.deepStrictEqual([world.retainedSeq, world.retainAt], [7, 155_000])
+          yield* TestClock.adjust("53 seconds")
+          assert.strictEqual(world.deleted.length, 6)
+          yield* TestClock.adjust("1 second")
+          assert.strictEqual(world.deleted.at(-1), "m8")
+          assert.strictEqual(world.retainedSeq, 8)
+        })
+      )
+  )
+
+  it.effect("does not pass a message that could not be deleted", () =>
+    running((world) =>
+      Effect.gen(function* () {
+        for (let seq = 1; seq <= 2; seq++) world.sent(seq, -100_000)
+        world.broken.add("m1")
+        world.retainAt = 0
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual([world.deleted, world.retainedSeq], [["m2"], 0])
+        world.broken.clear()
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual([world.deleted, world.retainedSeq], [["m2", "m1"], 2])
       })
     )
   )
