@@ -279,7 +279,7 @@ const tree = Effect.gen(function* () {
     })
     const crashRoutes = config.env === "test" ? CrashRoutes.layer : Layer.empty
     const routes = Layer.mergeAll(RestApp.routes(), AsyncApi.layer, AdminRoutes.layer, devRoutes, crashRoutes)
-    const onRequest = yield* HttpEdge.listener(routes, { maxBodyBytes: config.maxBodyBytes })
+    const onRequest = yield* HttpEdge.listener(routes, config)
     const onLongPoll = yield* LongPollRoute.make(config)
     const onUpgrade = yield* SocketRoute.make(config)
     const onClientError = yield* ClientErrors.listener

@@ -2,7 +2,7 @@
  * Every environment variable this service reads, as data: name, type, default per `APP_ENV`, meaning.
  * `AppConfig` loads it; `docs/configuration.md` is printed from it, so the page cannot disagree with the code.
  */
-import { Config, Duration, Option, type Redacted, Schema } from "effect"
+import { Config, Duration, Option, type Redacted, Schema, SchemaTransformation } from "effect"
 
 export const AppEnv = ["dev", "test", "prod", "kube"] as const
 export type AppEnv = (typeof AppEnv)[number]
@@ -82,20 +82,39 @@ const optional = <A>(
 const secret = (name: string, doc: string): Setting<Redacted.Redacted | undefined> =>
   optional("URL (secret)", Config.Redacted, name, doc)
 
+const split = (value: string): ReadonlyArray<string> =>
+  value
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "")
+
 const list = (name: string, doc: string): Setting<ReadonlyArray<string>> => ({
   name,
   doc,
   type: "comma-separated",
-  config: () =>
-    Config.String(name).pipe(
-      Config.withDefault(""),
-      Config.map((value) =>
-        value
-          .split(",")
-          .map((item) => item.trim())
-          .filter((item) => item !== "")
-      )
-    ),
+  config: () => Config.String(name).pipe(Config.withDefault(""), Config.map(split)),
+  shown: () => "empty"
+})
+
+/** One address is the network of that address. */
+const withPrefix = (text: string): string =>
+  text.includes("/") ? text : `${text}/${text.includes(":") ? 128 : 32}`
+
+const Networks = Schema.String.pipe(
+  Schema.decodeTo(
+    Schema.Array(Schema.IpNetworkFromString),
+    SchemaTransformation.transform({
+      decode: (text: string): ReadonlyArray<string> => split(text).map(withPrefix),
+      encode: (networks: ReadonlyArray<string>) => networks.join(",")
+    })
+  )
+)
+
+const networks = (name: string, doc: string): Setting<typeof Networks.Type> => ({
+  name,
+  doc,
+  type: "comma-separated networks or addresses",
+  config: () => Config.schema(Networks, name).pipe(Config.withDefault([])),
   shown: () => "empty"
 })
 
@@ -199,7 +218,12 @@ export const settings = {
 
   allowedOrigins: list(
     "ALLOWED_ORIGINS",
-    "Origins a browser may connect from, such as `https://chat.example.com` or `//*.example.com`. Empty: the service's own."
+    "Origins a browser may connect from, and whose pages may read answers (CORS), such as `https://chat.example.com` or `//*.example.com`. Empty: the service's own."
+  ),
+
+  trustedProxies: networks(
+    "TRUSTED_PROXIES",
+    "Proxies of ours, such as `10.0.0.0/8, ::1`, whose `X-Forwarded-For` says where a request comes from. Empty: nobody's does."
   ),
 
   compress: flag(

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Layer } from "effect"
+import { IpNetwork } from "effect/net"
 import { AppConfig, layer } from "../../src/layers/AppConfig.ts"
 
 const load = (env: Record<string, string>) =>
@@ -51,6 +52,18 @@ describe("AppConfig", () => {
         const error = yield* Effect.flip(load({ APP_ENV: env }))
         assert.include(error.message, "JWT_JWKS_URL")
         assert.strictEqual((yield* load({ APP_ENV: env, JWT_JWKS_FILE: "/keys.json" })).env, env)
+      }
+    })
+  )
+
+  it.effect("reads networks and single addresses, and names the wrong one", () =>
+    Effect.gen(function* () {
+      const { trustedProxies } = yield* load({ TRUSTED_PROXIES: "10.0.0.0/8, ::1,192.0.2.1 ," })
+      assert.deepStrictEqual(trustedProxies.map(IpNetwork.format), ["10.0.0.0/8", "::1/128", "192.0.2.1/32"])
+      assert.deepStrictEqual((yield* load({})).trustedProxies, [])
+      for (const wrong of ["10.0.0.0/33", "10.0.0.1/8", "proxy.internal", "*"]) {
+        const error = yield* Effect.flip(load({ TRUSTED_PROXIES: `10.0.0.0/8, ${wrong}` }))
+        assert.match(error.message, /^TRUSTED_PROXIES\.1: /, wrong)
       }
     })
   )

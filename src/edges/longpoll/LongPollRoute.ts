@@ -12,6 +12,7 @@ import { UNDECODABLE } from "../../actors/Session.ts"
 import { Sessions } from "../../actors/Sessions.ts"
 import * as ConnectParams from "../../domain/protocol/ConnectParams.ts"
 import type { Frame } from "../../domain/protocol/Frame.ts"
+import * as ClientAddress from "../ClientAddress.ts"
 import {
   type Accepted,
   type ConnectOptions,
@@ -75,6 +76,7 @@ export const make = Effect.fnUntraced(function* (options: LongPollOptions) {
   const { isFull } = yield* Sessions
   const polled = yield* makePollSessions(Duration.times(window, 1.5))
   const run = yield* FiberSet.makeRuntime<never>()
+  const addressOf = ClientAddress.make(options.trustedProxies ?? [])
 
   const start = (accepted: Accepted, response: ServerResponse): Effect.Effect<void> => {
     const session = polled.open(accepted)
@@ -112,7 +114,8 @@ export const make = Effect.fnUntraced(function* (options: LongPollOptions) {
     if (isFull()) return refuse(response, OVERLOADED)
     const text = headerOf(request, "x-phoenix-authtoken") ?? tokens.application
     const token = text === undefined ? undefined : Redacted.make(text)
-    return Effect.flatMap(connect({ headers, params, token }), (decision) =>
+    const address = addressOf(request)
+    return Effect.flatMap(connect({ headers, params, address, token }), (decision) =>
       isAccepted(decision) ? start(decision, response) : refuse(response, decision)
     )
   }

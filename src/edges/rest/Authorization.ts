@@ -5,7 +5,10 @@
 import { Context, Effect, Layer } from "effect"
 import { HttpApiMiddleware, HttpApiSecurity } from "effect/http-api"
 import type { Caller, Identity } from "../../domain/Identity.ts"
+import { AuditLog } from "../../domain/ports/AuditLog.ts"
 import { TokenVerifier } from "../../domain/ports/TokenVerifier.ts"
+import { ClientAddress } from "../ClientAddress.ts"
+import { noteRefusedToken } from "../RefusedTokens.ts"
 import { problems, respond } from "./Problem.ts"
 
 export class CurrentIdentity extends Context.Service<CurrentIdentity, Identity>()(
@@ -27,10 +30,15 @@ export const layer = Layer.effect(
   Authorization,
   Effect.gen(function* () {
     const verifier = yield* TokenVerifier
+    const audit = yield* AuditLog
     return Authorization.of({
       bearer: (handler, { credential }) =>
         Effect.matchEffect(verifier.verify(credential), {
-          onFailure: respond,
+          onFailure: (refused) =>
+            Effect.flatMap(ClientAddress, (address) => {
+              noteRefusedToken(audit, refused, address)
+              return respond(refused)
+            }),
           onSuccess: (identity) => Effect.provideService(handler, CurrentIdentity, identity)
         })
     })

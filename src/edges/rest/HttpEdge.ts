@@ -4,8 +4,12 @@
  */
 import type { RequestListener } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import { ByteSize, type Cause, Clock, Context, Effect, Layer, Metric, type Scope } from "effect"
 import { HttpIncomingMessage, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import type { IpNetwork } from "effect/net"
+import * as ClientAddress from "../ClientAddress.ts"
+import * as Cors from "./Cors.ts"
 import { answerFailure, asProblem, isAbandoned } from "./Failures.ts"
 import * as RequestId from "./RequestId.ts"
 import * as Routes from "./Routes.ts"
@@ -14,6 +18,10 @@ import { withSecurityHeaders } from "./SecurityHeaders.ts"
 export interface HttpEdgeOptions {
   /** A larger request body is answered with 413, and not read further. */
   readonly maxBodyBytes: number
+  /** Origins whose pages may read our answers, as for sockets. Default: none but our own. */
+  readonly allowedOrigins?: ReadonlyArray<string>
+  /** Whose `X-Forwarded-For` is believed. Default: nobody's. */
+  readonly trustedProxies?: ReadonlyArray<IpNetwork.IpNetwork>
 }
 
 type Response = HttpServerResponse.HttpServerResponse
@@ -46,24 +54,33 @@ const observe = Effect.fnUntraced(function* (request: Request, response: Respons
 const around = (
   app: Effect.Effect<Response, unknown, Request | Scope.Scope>,
   allowed: Routes.AllowedMethods["Service"],
-  { maxBodyBytes }: HttpEdgeOptions
+  { allowedOrigins = [], maxBodyBytes, trustedProxies = [] }: HttpEdgeOptions
 ): Effect.Effect<Response, never, Request | Scope.Scope> => {
   const bodyLimit = ByteSize.bytes(maxBodyBytes)
+  const addressOf = ClientAddress.make(trustedProxies)
+  const cors = Cors.make(allowedOrigins)
   return Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest
     const startedAt = yield* Clock.currentTimeMillis
     const id = RequestId.choose(request.headers[RequestId.HEADER])
     const answer = (cause: Cause.Cause<unknown>) =>
       isAbandoned(cause) ? Effect.failCause(cause) : answerFailure(cause, { request, allowed, maxBodyBytes })
-    const response = yield* app.pipe(
+    const preflight = cors.preflight(request)
+    const address = addressOf(NodeHttpServerRequest.toIncomingMessage(request))
+    const response = yield* (preflight === undefined ? app : Effect.succeed(preflight)).pipe(
       Effect.flatMap(asProblem),
       Effect.catchCause(answer),
       Effect.tap((response) => observe(request, response, startedAt)),
       Effect.provideService(RequestId.RequestId, id),
+      Effect.provideService(ClientAddress.ClientAddress, address),
       Effect.provideService(HttpIncomingMessage.MaxBodySize, bodyLimit),
       Effect.annotateLogs("request_id", id)
     )
-    return HttpServerResponse.setHeader(withSecurityHeaders(response), RequestId.HEADER, id)
+    return HttpServerResponse.setHeader(
+      withSecurityHeaders(cors.allow(request, response)),
+      RequestId.HEADER,
+      id
+    )
   })
 }
 

@@ -4,8 +4,10 @@
  */
 import type { IncomingHttpHeaders } from "node:http"
 import { Effect, Redacted } from "effect"
+import type { IpNetwork } from "effect/net"
 import { TokenRejected } from "../../domain/Errors.ts"
 import type { Identity } from "../../domain/Identity.ts"
+import { AuditLog } from "../../domain/ports/AuditLog.ts"
 import { ConnectTickets } from "../../domain/ports/ConnectTickets.ts"
 import { TokenVerifier } from "../../domain/ports/TokenVerifier.ts"
 import { acceptsSubprotocols } from "../../domain/protocol/AuthToken.ts"
@@ -14,11 +16,14 @@ import type { Serializer } from "../../domain/protocol/Frame.ts"
 import * as Origin from "../../domain/protocol/Origin.ts"
 import { negotiate } from "../../domain/protocol/Version.ts"
 import { toWire } from "../../domain/Refusal.ts"
+import { noteRefusedToken } from "../RefusedTokens.ts"
 import { fromWire, type HttpRefusal } from "./Refuse.ts"
 
 export interface ConnectRequest {
   readonly headers: IncomingHttpHeaders
   readonly params: URLSearchParams
+  /** The client's. */
+  readonly address: string
   /** From wherever the transport carries it. Without one, the parameter `ticket` is looked at. */
   readonly token: Redacted.Redacted | undefined
 }
@@ -31,6 +36,8 @@ export interface Accepted {
 export interface ConnectOptions {
   /** Empty: only pages of the same host and port. */
   readonly allowedOrigins: ReadonlyArray<string>
+  /** Whose `X-Forwarded-For` is believed. Default: nobody's. */
+  readonly trustedProxies?: ReadonlyArray<IpNetwork.IpNetwork>
 }
 
 export const isAccepted = (decision: Accepted | HttpRefusal): decision is Accepted => "identity" in decision
@@ -47,7 +54,9 @@ export const refuseOrigin = (
 export const make = Effect.fnUntraced(function* (options: ConnectOptions) {
   const verifier = yield* TokenVerifier
   const tickets = yield* ConnectTickets
+  const audit = yield* AuditLog
   return Effect.fnUntraced(function* ({
+    address,
     headers,
     params,
     token
@@ -66,7 +75,10 @@ export const make = Effect.fnUntraced(function* (options: ConnectOptions) {
           : Effect.fail(new TokenRejected({ reason: "missing" }))
     return yield* Effect.match(verified, {
       onSuccess: (identity): Accepted | HttpRefusal => ({ identity, serializer }),
-      onFailure: (refused): Accepted | HttpRefusal => fromWire(toWire(refused))
+      onFailure: (refused): Accepted | HttpRefusal => {
+        noteRefusedToken(audit, refused, address)
+        return fromWire(toWire(refused))
+      }
     })
   })
 })

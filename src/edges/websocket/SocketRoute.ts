@@ -11,6 +11,7 @@ import { UNDECODABLE } from "../../actors/Session.ts"
 import { type SessionHandle, Sessions } from "../../actors/Sessions.ts"
 import * as AuthToken from "../../domain/protocol/AuthToken.ts"
 import * as ConnectParams from "../../domain/protocol/ConnectParams.ts"
+import * as ClientAddress from "../ClientAddress.ts"
 import { type Accepted, type ConnectOptions, isAccepted, make as makeConnect } from "./Connect.ts"
 import { type HttpRefusal, refuse } from "./Refuse.ts"
 import { webSocketTransport } from "./WebSocketTransport.ts"
@@ -43,6 +44,7 @@ export const make = Effect.fnUntraced(function* (options: SocketRouteOptions) {
   const connect = yield* makeConnect(options)
   const sessions = yield* Sessions
   const run = yield* FiberSet.makeRuntime<never>()
+  const addressOf = ClientAddress.make(options.trustedProxies ?? [])
   const wss = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -52,12 +54,12 @@ export const make = Effect.fnUntraced(function* (options: SocketRouteOptions) {
     handleProtocols: (offered) => (offered.has(AuthToken.SUBPROTOCOL) ? AuthToken.SUBPROTOCOL : false)
   })
 
-  const accept = (request: IncomingMessage): Effect.Effect<Accepted | HttpRefusal> => {
+  const accept = (request: IncomingMessage, address: string): Effect.Effect<Accepted | HttpRefusal> => {
     const { headers, url } = request
     const params = ConnectParams.parse(url)
     const token =
       AuthToken.fromSubprotocols(headers["sec-websocket-protocol"]) ?? AuthToken.fromParams(params)
-    return connect({ headers, params, token })
+    return connect({ headers, params, address, token })
   }
 
   const serve = (request: IncomingMessage, socket: Duplex, head: Buffer, accepted: Accepted): void => {
@@ -91,12 +93,14 @@ export const make = Effect.fnUntraced(function* (options: SocketRouteOptions) {
       return refuse(socket, requestId, NOT_AN_UPGRADE)
     }
     if (sessions.isFull()) return refuse(socket, requestId, OVERLOADED)
+    const address = addressOf(request)
     const decide = (decision: Accepted | HttpRefusal): Effect.Effect<void> => {
       if (!isAccepted(decision)) {
         const { reason, status } = decision
         refuse(socket, requestId, decision)
         return Effect.annotateLogs(Effect.logInfo("Socket refused"), {
           request_id: requestId,
+          address,
           status,
           reason
         })
@@ -110,7 +114,7 @@ export const make = Effect.fnUntraced(function* (options: SocketRouteOptions) {
       return Effect.void
     }
     run(
-      Effect.flatMap(accept(request), decide).pipe(
+      Effect.flatMap(accept(request, address), decide).pipe(
         Effect.catchCause((cause) => {
           if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
           refuse(socket, requestId, { status: 500, reason: "internal" })

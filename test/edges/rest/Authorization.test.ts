@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import { IpNetwork } from "effect/net"
 import { base64url, exportSPKI } from "jose"
 import { Unavailable } from "../../../src/domain/Errors.ts"
 import { TokenVerifier } from "../../../src/domain/ports/TokenVerifier.ts"
@@ -8,7 +9,7 @@ import { fromJwks } from "../../../src/layers/JwtKeys.ts"
 import { make } from "../../../src/layers/JwtVerifier.ts"
 import { makeIssuer } from "../../layers/JwtIssuer.ts"
 import { noRevocations } from "../../support/NoRevocations.ts"
-import { serve, uuidOf } from "./RestServer.ts"
+import { serve, start, uuidOf } from "./RestServer.ts"
 
 const issuer = await makeIssuer("ES256")
 const intruder = await makeIssuer("ES256", issuer.kid)
@@ -142,6 +143,26 @@ describe("Authorization", () => {
       assert.strictEqual(answer.status, 503)
       assert.deepInclude(answer.json, { reason: "unavailable" })
       assert.strictEqual(answer.headers["retry-after"], "1")
+    })
+  )
+
+  it.live("has refused tokens on record, with the address, and nothing of the token", () =>
+    Effect.gen(function* () {
+      const trustedProxies = [IpNetwork.fromStringUnsafe("127.0.0.0/8")]
+      const { audit, call } = yield* start({ verifier, trustedProxies })
+      const forged = yield* Effect.promise(() => intruder.sign(claims))
+      const headers = { "x-forwarded-for": "192.0.2.1, 198.51.100.7" }
+      yield* call(PATH, { as: forged, headers })
+      yield* call(PATH)
+      const entries = yield* audit.read({ limit: 10 })
+      assert.strictEqual(entries.length, 1, "no token at all is no event")
+      assert.deepInclude(entries[0], {
+        action: "token.refused",
+        outcome: "refused",
+        address: "198.51.100.7",
+        details: { reason: "signature" }
+      })
+      assert.notInclude(JSON.stringify(entries), forged.slice(0, 20))
     })
   )
 })

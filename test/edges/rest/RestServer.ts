@@ -15,12 +15,14 @@ import { Conversations } from "../../../src/actors/Conversations.ts"
 import { TokenRejected } from "../../../src/domain/Errors.ts"
 import type { Identity } from "../../../src/domain/Identity.ts"
 import { type ConversationId, DeviceId, type MessageId, UserId } from "../../../src/domain/Ids.ts"
+import { AuditLog } from "../../../src/domain/ports/AuditLog.ts"
 import type { DevIssuer } from "../../../src/domain/ports/DevIssuer.ts"
 import { Health, type HealthCheck } from "../../../src/domain/ports/Health.ts"
 import { TokenVerifier } from "../../../src/domain/ports/TokenVerifier.ts"
 import * as DevRoutes from "../../../src/edges/rest/DevRoutes.ts"
-import { listener } from "../../../src/edges/rest/HttpEdge.ts"
+import { type HttpEdgeOptions, listener } from "../../../src/edges/rest/HttpEdge.ts"
 import * as RestApp from "../../../src/edges/rest/RestApp.ts"
+import * as MemoryAuditLog from "../../../src/layers/memory/MemoryAuditLog.ts"
 import * as MemoryConnectTickets from "../../../src/layers/memory/MemoryConnectTickets.ts"
 
 /** The UUID of a name; the same name, the same UUID. */
@@ -111,11 +113,18 @@ export interface Services {
   readonly devIssuer?: Layer.Layer<DevIssuer>
   readonly webRoot?: string
   readonly maxBodyBytes?: number
+  readonly allowedOrigins?: HttpEdgeOptions["allowedOrigins"]
+  readonly trustedProxies?: HttpEdgeOptions["trustedProxies"]
 }
 
 const listen = Effect.fnUntraced(function* (services: Services) {
   const rest = RestApp.routes({ webRoot: services.webRoot })
-  const options = { maxBodyBytes: services.maxBodyBytes ?? 64 * 1024 }
+  const { allowedOrigins, trustedProxies } = services
+  const options = {
+    maxBodyBytes: services.maxBodyBytes ?? 64 * 1024,
+    ...(allowedOrigins === undefined ? {} : { allowedOrigins }),
+    ...(trustedProxies === undefined ? {} : { trustedProxies })
+  }
   return services.devIssuer === undefined
     ? yield* listener(rest, options)
     : yield* listener(Layer.merge(rest, Layer.provide(DevRoutes.layer, services.devIssuer)), options)
@@ -138,12 +147,15 @@ const listening = (onRequest: RequestListener) =>
 /** Serves as long as the scope is open. `stop` ends the edge behind the server, which goes on listening. */
 export const start = Effect.fnUntraced(function* (services: Services = {}) {
   const edge = yield* Scope.fork(yield* Effect.scope)
+  const recorded = yield* AuditLog.pipe(Effect.provide(MemoryAuditLog.layer))
+  const audit = Layer.succeed(AuditLog, recorded)
   const onRequest = yield* listen(services).pipe(
     Scope.provide(edge),
     Effect.provide([
       Layer.mock(Conversations, services.conversations ?? {}),
       services.verifier ?? namedTokens,
       MemoryConnectTickets.layer,
+      audit,
       Layer.succeed(Health, { checks: services.checks ?? [] })
     ]),
     // What is meant to fail here would fill the report.
@@ -153,6 +165,7 @@ export const start = Effect.fnUntraced(function* (services: Services = {}) {
   return {
     port,
     call: (path: string, call: Call = {}) => Effect.promise(() => send(port, path, call)),
+    audit: recorded,
     stop: Scope.close(edge, Exit.void)
   }
 })

@@ -1,6 +1,7 @@
 import { connect as connectTcp, type Socket } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber } from "effect"
+import { IpNetwork } from "effect/net"
 import { TestClock } from "effect/testing"
 import { Inbox } from "../../support/Inbox.ts"
 import * as Poll from "../../support/Poll.ts"
@@ -71,6 +72,23 @@ describe("SocketRoute", () => {
         assert.strictEqual(refused.body.reason, reason)
         assert.strictEqual(refused.headers["x-request-id"], refused.body.request_id)
         assert.match(String(refused.body.request_id), /^[0-9a-f-]{36}$/)
+      })
+    )
+
+    it.effect("and has refused tokens on record, with the address that our proxies saw", () =>
+      Effect.gen(function* () {
+        const server = yield* start({ trustedProxies: [IpNetwork.fromStringUnsafe("127.0.0.0/8")] })
+        const headers = { "x-forwarded-for": "192.0.2.1, 198.51.100.7" }
+        yield* Effect.flip(open(server, { query: "token=expired&vsn=2.0.0", headers }))
+        yield* Effect.flip(open(server, { query: "vsn=2.0.0", headers }))
+        yield* Effect.promise(() =>
+          fetch(`http://127.0.0.1:${server.port}/socket/longpoll?token=expired&vsn=2.0.0`, { headers })
+        )
+        const entries = yield* server.audit.read({ limit: 10 })
+        assert.deepStrictEqual(
+          entries.map(({ action, address, details }) => ({ action, address, details })),
+          Array(2).fill({ action: "token.refused", address: "198.51.100.7", details: { reason: "expired" } })
+        )
       })
     )
 

@@ -15,9 +15,11 @@ import { Users } from "../../../src/actors/Users.ts"
 import { TokenRejected } from "../../../src/domain/Errors.ts"
 import type { Identity } from "../../../src/domain/Identity.ts"
 import { DeviceId, UserId } from "../../../src/domain/Ids.ts"
+import { AuditLog } from "../../../src/domain/ports/AuditLog.ts"
 import { TokenVerifier } from "../../../src/domain/ports/TokenVerifier.ts"
 import * as LongPollRoute from "../../../src/edges/longpoll/LongPollRoute.ts"
 import * as SocketRoute from "../../../src/edges/websocket/SocketRoute.ts"
+import * as MemoryAuditLog from "../../../src/layers/memory/MemoryAuditLog.ts"
 import * as MemoryBroker from "../../../src/layers/memory/MemoryBroker.ts"
 import * as MemoryConnectTickets from "../../../src/layers/memory/MemoryConnectTickets.ts"
 import * as MemoryTokenRevocations from "../../../src/layers/memory/MemoryTokenRevocations.ts"
@@ -78,6 +80,7 @@ export interface SocketServer {
   readonly control: Control
   readonly sessions: Sessions.Sessions["Service"]
   readonly hub: TopicHub.TopicHub["Service"]
+  readonly audit: AuditLog["Service"]
   /** The method of each plain request, once its handler has returned. */
   readonly requests: Inbox<string>
   /** Accepts no more connections and closes all there are, as a shutdown does. */
@@ -107,6 +110,7 @@ export const start = Effect.fnUntraced(function* (options: ServerOptions = {}) {
     Layer.merge(namedTokens(options.verifying ?? Effect.void)),
     Layer.provideMerge(MemoryTokenRevocations.layer({ lifetime: Duration.hours(1) })),
     Layer.merge(MemoryConnectTickets.layer),
+    Layer.provideMerge(MemoryAuditLog.layer),
     Layer.merge(Layer.succeed(References.MinimumLogLevel, "None"))
   )
   return yield* Effect.gen(function* () {
@@ -147,6 +151,7 @@ export const start = Effect.fnUntraced(function* (options: ServerOptions = {}) {
       sessions,
       requests,
       hub,
+      audit: yield* AuditLog,
       drain: Scope.close(accepting, Exit.void)
     } satisfies SocketServer
   }).pipe(Effect.provide(yield* Layer.build(services)))
