@@ -38,15 +38,16 @@ const areas = [
   {
     name: "edges",
     files: /^src\/edges\//,
-    imports: ["domain", "processes", "supervision", "actors", "supervisors"]
+    imports: ["domain", "processes", "supervision", "actors", "supervisors", "contracts"]
   },
   {
     name: "workers",
     files: /^src\/workers\//,
     imports: ["domain", "processes", "supervision", "actors"]
   },
-  { name: "layers", files: /^src\/layers\//, imports: ["domain", "migrations"] },
+  { name: "layers", files: /^src\/layers\//, imports: ["domain", "migrations", "contracts"] },
   { name: "migrations", files: /^migrations\//, imports: [] },
+  { name: "contracts", files: /^proto\//, imports: [] },
   {
     name: "composition",
     files: /^src\/(cli\/)?[^/]+\.ts$/,
@@ -153,7 +154,7 @@ const cyclesIn = (graph) => {
 
 const problems = []
 const graph = new Map()
-for (const file of globSync(["src/**/*.ts", "migrations/**/*.ts"], { cwd: root }).sort()) {
+for (const file of globSync(["src/**/*.ts", "migrations/**/*.ts", "proto/**/*.ts"], { cwd: root }).sort()) {
   const area = areaOf(file)
   if (area === undefined) {
     problems.push(`${file} is in no area; add its folder to the table in scripts/check-imports.mjs`)
