@@ -158,7 +158,14 @@ const ensureNode = () => {
 const programs = {
   redisServer: { what: "redis-server", debian: "redis-server", suites: "those on a real Redis" },
   postgresBin: { what: "a Postgres server", debian: "postgresql", suites: "those on a real Postgres" },
-  chromium: { what: "Chromium", debian: "chromium", suites: "those in a browser" }
+  chromium: { what: "Chromium", debian: "chromium", suites: "those in a browser" },
+  openssl: { what: "openssl", debian: "openssl", suites: "those over TLS" },
+  protoc: { what: "protoc", debian: "protobuf-compiler", suites: "those of a gRPC peer in Python" },
+  grpcPython: {
+    what: "Python with grpcio",
+    debian: "python3-grpcio",
+    suites: "those of a gRPC peer in Python"
+  }
 }
 
 const missingPrograms = () => {

@@ -1,8 +1,8 @@
 /**
- * Where the programs are that the tests drive: redis-server, a Postgres server, Chromium. Owns the search, shared by
+ * Where the programs are that the tests drive: redis-server, a Postgres server, Chromium, Python's gRPC. Owns the search, shared by
  * the bootstrap script (which installs what is missing) and by test/support (which starts them).
  */
-import { accessSync, constants, readdirSync, realpathSync } from "node:fs"
+import { accessSync, constants, existsSync, readdirSync, realpathSync } from "node:fs"
 import { delimiter, dirname, join } from "node:path"
 
 const isExecutable = (path) => {
@@ -43,10 +43,21 @@ const postgresBin = (env) => {
   return [env.POSTGRES_BIN, ...resolved, ...debianPostgres()].find(isPostgres)
 }
 
+/** The Python of Debian, which has its packages apart from any other Python. */
+const grpcPython = (env) => {
+  const modules = ["grpc", "google/protobuf"].map((name) => `/usr/lib/python3/dist-packages/${name}`)
+  return (
+    env.GRPC_PYTHON ?? (modules.every((path) => existsSync(path)) ? firstOf(["/usr/bin/python3"]) : undefined)
+  )
+}
+
 /** The paths of what is there; what is not is undefined. */
 export const findTools = (env = process.env) => ({
   redisServer: firstOf([env.REDIS_SERVER, onPath("redis-server", env), onPath("valkey-server", env)]),
   postgresBin: postgresBin(env),
+  openssl: onPath("openssl", env),
+  protoc: onPath("protoc", env),
+  grpcPython: grpcPython(env),
   chromium: firstOf([
     env.CHROMIUM,
     ...["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"].map((name) =>

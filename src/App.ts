@@ -5,6 +5,7 @@
 import { Duration, Effect, Layer, Option, type Scope } from "effect"
 import * as ConversationRegistry from "./actors/ConversationRegistry.ts"
 import * as LocalConversations from "./actors/LocalConversations.ts"
+import * as PeerConversations from "./actors/PeerConversations.ts"
 import * as PlacedConversations from "./actors/PlacedConversations.ts"
 import * as PresenceTracker from "./actors/PresenceTracker.ts"
 import * as Revocations from "./actors/Revocations.ts"
@@ -22,6 +23,7 @@ import type { TokenVerifier } from "./domain/ports/TokenVerifier.ts"
 import * as AdminRoutes from "./edges/admin/AdminRoutes.ts"
 import * as CrashRoutes from "./edges/admin/CrashRoutes.ts"
 import * as Endpoint from "./edges/Endpoint.ts"
+import * as GrpcServer from "./edges/grpc/GrpcServer.ts"
 import * as LongPollRoute from "./edges/longpoll/LongPollRoute.ts"
 import * as ClientErrors from "./edges/rest/ClientErrors.ts"
 import * as DevRoutes from "./edges/rest/DevRoutes.ts"
@@ -203,6 +205,7 @@ const realtime = configured((config) =>
 ).pipe(
   Layer.provideMerge(configured(({ maxWatched }) => Users.layer({ maxFollowed: maxWatched }))),
   Layer.provideMerge(PresenceTracker.layer),
+  Layer.provideMerge(PeerConversations.layer),
   Layer.provideMerge(conversations),
   Layer.provideMerge(identity),
   Layer.provideMerge(shared)
@@ -268,8 +271,24 @@ const tree = Effect.gen(function* () {
   const placement = yield* Effect.serviceOption(PlacedConversations.PlacementLoop)
   const drainTimeout = Duration.sum(config.drainTimeout, Duration.seconds(10))
 
-  // A free port is chosen once: a restarted Endpoint comes back where its clients look for it.
+  // A free port is chosen once: a restarted server comes back where its clients look for it.
   let port = config.port
+  let grpcPort = config.grpcPort
+
+  const listenGrpc = Effect.gen(function* () {
+    const listening = yield* GrpcServer.listen({
+      host: config.host,
+      port: grpcPort,
+      sharedPort: config.sharedPort,
+      tls: { cert: config.grpcTlsCert, key: config.grpcTlsKey, ca: config.grpcTlsCa },
+      timeout: config.grpcTimeout,
+      maxCalls: config.maxGrpcCalls,
+      maxMessageBytes: config.maxGrpcMessageBytes,
+      reflection: config.grpcReflection
+    })
+    grpcPort = listening.port
+    return listening
+  })
 
   const listen = Effect.gen(function* () {
     const devIssuer = yield* Effect.serviceOption(DevIssuerPort)
@@ -297,7 +316,7 @@ const tree = Effect.gen(function* () {
     return listening
   })
   const announce = ({ port }: Endpoint.Listening) =>
-    Effect.logInfo(`listening http=${port} url=http://${config.host}:${port}`)
+    Effect.logInfo(`listening http=${port} grpc=${grpcPort} url=http://${config.host}:${port}`)
 
   const redisSupervisor = Option.map(redis, ({ main, pubsub, queue, session }) =>
     ChildSpec.supervisor({
@@ -311,7 +330,10 @@ const tree = Effect.gen(function* () {
     })
   )
 
-  const spec: Supervisor.SupervisorSpec<unknown, Exclude<Effect.Services<typeof listen>, Scope.Scope>> = {
+  const spec: Supervisor.SupervisorSpec<
+    unknown,
+    Exclude<Effect.Services<typeof listen | typeof listenGrpc>, Scope.Scope>
+  > = {
     id: "Application",
     strategy: "rest_for_one",
     intensity,
@@ -356,6 +378,19 @@ const tree = Effect.gen(function* () {
         strategy: "one_for_one",
         intensity,
         children: [ChildSpec.worker({ id: "Retention", run: retention.run })]
+      }),
+      ChildSpec.supervisor({
+        id: "Grpc",
+        strategy: "one_for_one",
+        intensity,
+        children: [
+          ChildSpec.workerWith({
+            id: "MessagingService",
+            init: listenGrpc,
+            run: (listening: GrpcServer.GrpcListening) => listening.watchHealth,
+            shutdown: drainTimeout
+          })
+        ]
       }),
       ChildSpec.workerWith({
         id: "Endpoint",

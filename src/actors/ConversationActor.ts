@@ -14,6 +14,7 @@ import { type ChangeLimits, judge } from "../domain/Changes.ts"
 import type { NewAttachment, SendMessage, Sent } from "../domain/Commands.ts"
 import {
   advance,
+  type ConversationView,
   type Member,
   memberOf,
   memberView,
@@ -31,8 +32,8 @@ import {
 } from "../domain/Errors.ts"
 import type { Caller } from "../domain/Identity.ts"
 import type { ConversationId, MessageId, SessionId, UserId } from "../domain/Ids.ts"
-import type { Message } from "../domain/Message.ts"
-import { authorize, authorizeOver } from "../domain/Policy.ts"
+import type { Message, Metadata } from "../domain/Message.ts"
+import { authorize, authorizeOver, authorizePeer, authorizePeerOver } from "../domain/Policy.ts"
 import { Broker, type Publication } from "../domain/ports/Broker.ts"
 import { ConversationStore } from "../domain/ports/ConversationStore.ts"
 import {
@@ -165,6 +166,8 @@ class Conversation implements Subscriber {
         return this.#removeMember(command)
       case "Update":
         return this.#update(command)
+      case "Merge":
+        return this.#setMetadata({ ...this.state.metadata, ...command.metadata }, command.at, command.reply)
     }
   }
 
@@ -324,12 +327,21 @@ class Conversation implements Subscriber {
     this.#publish(Events.typing(this.state.id, userId, "stop", except))
   }
 
+  #mayAdd({
+    authority,
+    by,
+    role
+  }: Extract<Command, { readonly _tag: "AddMembers" }>): Result.Result<unknown, NotMember | Forbidden> {
+    if (authority === "peer") return authorizePeer(this.state, "add_member")
+    const allowed = authorize(this.state, by, "add_member")
+    if (role === "member" || Result.isFailure(allowed)) return allowed
+    return authorize(this.state, by, "grant_role")
+  }
+
   #addMembers(command: Extract<Command, { readonly _tag: "AddMembers" }>): Effect.Effect<void> | void {
     const { at, by, reply, role, userIds } = command
-    const allowed = authorize(this.state, by, "add_member")
+    const allowed = this.#mayAdd(command)
     if (Result.isFailure(allowed)) return void reply.fail(allowed.failure)
-    const granted = role === "member" ? allowed : authorize(this.state, by, "grant_role")
-    if (Result.isFailure(granted)) return void reply.fail(granted.failure)
     const { id } = this.state
     return this.#services.store.addMembers(id, userIds, role, at).pipe(
       Effect.match({
@@ -347,11 +359,13 @@ class Conversation implements Subscriber {
   }
 
   #removeMember(command: Extract<Command, { readonly _tag: "RemoveMember" }>): Effect.Effect<void> | void {
-    const { by, reply, userId } = command
+    const { authority, by, reply, userId } = command
     const allowed =
-      by === userId
-        ? authorize(this.state, by, "leave")
-        : authorizeOver(this.state, by, "remove_member", userId)
+      authority === "peer"
+        ? authorizePeerOver(this.state, "remove_member", userId)
+        : by === userId
+          ? authorize(this.state, by, "leave")
+          : authorizeOver(this.state, by, "remove_member", userId)
     if (Result.isFailure(allowed)) return void reply.fail(allowed.failure)
     const { id } = this.state
     return this.#services.store.removeMember(id, userId).pipe(
@@ -372,6 +386,14 @@ class Conversation implements Subscriber {
     const { at, by, metadata, reply } = command
     const allowed = authorize(this.state, by, "update")
     if (Result.isFailure(allowed)) return void reply.fail(allowed.failure)
+    return this.#setMetadata(metadata, at, reply)
+  }
+
+  #setMetadata(
+    metadata: Metadata,
+    at: number,
+    reply: ReplyTo<ConversationView, NotFound | Unavailable>
+  ): Effect.Effect<void> {
     return this.#services.store.update(this.state.id, metadata, at).pipe(
       Effect.match({
         onFailure: (error) => void reply.fail(error),

@@ -25,6 +25,9 @@ export interface MemberSnapshot {
   readonly retention: number | null
 }
 
+/** By whose right a change of members is asked for: a member's, as far as their role goes, or a peer service's. */
+export type Authority = "member" | "peer"
+
 export type Command =
   | {
       readonly _tag: "Post"
@@ -77,6 +80,7 @@ export type Command =
   | {
       readonly _tag: "AddMembers"
       readonly by: UserId
+      readonly authority: Authority
       readonly userIds: ReadonlyArray<UserId>
       readonly role: Role
       readonly at: number
@@ -85,6 +89,7 @@ export type Command =
   | {
       readonly _tag: "RemoveMember"
       readonly by: UserId
+      readonly authority: Authority
       readonly userId: UserId
       readonly reply: ReplyTo<void, NotMember | Forbidden | NotFound | Unavailable>
     }
@@ -94,4 +99,11 @@ export type Command =
       readonly metadata: Metadata
       readonly at: number
       readonly reply: ReplyTo<ConversationView, NotMember | Forbidden | NotFound | Unavailable>
+    }
+  | {
+      /** A peer service's: what is in the metadata and not named here stays. */
+      readonly _tag: "Merge"
+      readonly metadata: Metadata
+      readonly at: number
+      readonly reply: ReplyTo<ConversationView, NotMember | NotFound | Unavailable>
     }

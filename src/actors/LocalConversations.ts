@@ -2,7 +2,8 @@
 import { Clock, Effect, FiberSet, Layer } from "effect"
 import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import type { Change } from "../domain/Changes.ts"
-import { DEFAULT_PAGE, MAX_MEMBERS, type NewAttachment } from "../domain/Commands.ts"
+import { DEFAULT_PAGE, type NewAttachment } from "../domain/Commands.ts"
+import { MAX_MEMBERS } from "../domain/Conversation.ts"
 import { InvalidInput, NotFound, NotMember } from "../domain/Errors.ts"
 import { asOf, isOver } from "../domain/Expiry.ts"
 import type { Caller, Identity } from "../domain/Identity.ts"
@@ -178,13 +179,15 @@ export const layer = Layer.effect(
         const at = yield* Clock.currentTimeMillis
         return yield* registry.ask(id, "AddMembers", {
           by: caller.userId,
+          authority: "member",
           userIds: Array.from(new Set(input.user_ids)),
           role: input.role ?? "member",
           at
         })
       }),
 
-      removeMember: (caller, id, userId) => registry.ask(id, "RemoveMember", { by: caller.userId, userId }),
+      removeMember: (caller, id, userId) =>
+        registry.ask(id, "RemoveMember", { by: caller.userId, authority: "member", userId }),
 
       history: Effect.fn("Conversations.history")(function* (caller, id, page) {
         const snapshot = yield* snapshotOf(caller, id)

@@ -30,7 +30,8 @@ const known: Readonly<Record<QuestionTag, true>> = {
   Typing: true,
   AddMembers: true,
   RemoveMember: true,
-  Update: true
+  Update: true,
+  Merge: true
 }
 
 interface Question<T extends QuestionTag> {

@@ -167,7 +167,10 @@ const examine = Effect.gen(function* () {
       Effect.scoped(database(config)),
       Effect.map(Effect.scoped(redis(config)), (finding) => [{ check: "redis", ...finding }]),
       Effect.map(keys(config), (finding) => [{ check: "token keys", ...finding }]),
-      Effect.map(port("PORT", config.host, config.port), (finding) => [{ check: "port", ...finding }])
+      Effect.map(port("PORT", config.host, config.port), (finding) => [{ check: "port", ...finding }]),
+      Effect.map(port("GRPC_PORT", config.host, config.grpcPort), (finding) => [
+        { check: "gRPC port", ...finding }
+      ])
     ],
     { concurrency: "unbounded" }
   )

@@ -1,5 +1,5 @@
 /**
- * Several processes of the service on one host, one for each core, that share its port: each is a node of a cluster, and
+ * Several processes of the service on one host, one for each core, that share its ports: each is a node of a cluster, and
  * a supervisor starts again what dies. Nothing passes through this process: the kernel spreads the connections.
  */
 import { createServer } from "node:net"
@@ -37,8 +37,13 @@ const config = configLayer.pipe(
 /** Runs `count` workers until it is interrupted; each drains before it ends. */
 export const launch = Effect.fnUntraced(
   function* (count: number) {
-    const { host, port } = yield* AppConfig
-    const env = { ...clustered, PORT: String(port === 0 ? yield* freePort(host) : port) }
+    const { grpcPort, host, port } = yield* AppConfig
+    const shared = (port: number) => (port === 0 ? freePort(host) : Effect.succeed(port))
+    const env = {
+      ...clustered,
+      PORT: String(yield* shared(port)),
+      GRPC_PORT: String(yield* shared(grpcPort))
+    }
     const worker = Effect.gen(function* () {
       const running = yield* ChildProcess.make(process.execPath, [entry, "start", "--leashed"], {
         env,

@@ -8,8 +8,6 @@ import { MAX_EXPIRES_IN } from "./Expiry.ts"
 import { MediaId, MessageId, UserId } from "./Ids.ts"
 import { ClientRandom, MediaType, Metadata, Position } from "./Message.ts"
 
-/** Members of one conversation at the most. */
-export const MAX_MEMBERS = 10_000
 /** Ids in one request at the most. */
 export const MAX_IDS_PER_REQUEST = 1_000
 /** Messages in one page at the most, and by default. */

@@ -8,6 +8,9 @@ import { NotMember } from "./Errors.ts"
 import { ConversationId, UserId } from "./Ids.ts"
 import { Metadata, Position, Timestamp } from "./Message.ts"
 
+/** Members of one conversation at the most. */
+export const MAX_MEMBERS = 10_000
+
 export const ConversationType = Schema.Literals(["direct", "group"])
 export type ConversationType = typeof ConversationType.Type
 

@@ -3,7 +3,7 @@
  * it; docs/permissions.md is printed from it. Pure.
  */
 import { Result } from "effect"
-import type { ConversationType, Member, Role, State } from "./Conversation.ts"
+import { type ConversationType, MAX_MEMBERS, type Member, type Role, type State } from "./Conversation.ts"
 import type { Audience, ConversationSettings } from "./ConversationSettings.ts"
 import { Forbidden, NotFound, NotMember } from "./Errors.ts"
 import type { UserId } from "./Ids.ts"
@@ -118,6 +118,33 @@ export const authorizeOver = (
   return table[action].overLower && rank[target.role] >= rank[allowed.success.role]
     ? Result.fail(new Forbidden({ rule: "role:lower_only" }))
     : Result.succeed(target)
+}
+
+/**
+ * Whether a peer service may do `action` now. It needs no role, since it speaks for what was decided elsewhere; but it
+ * cannot do what nobody can.
+ */
+export const authorizePeer = (state: State, action: Action): Result.Result<void, NotMember | Forbidden> => {
+  if (!state.isActive) return Result.fail(new NotMember())
+  if (state.type === "direct" && table[action].direct === "nobody") {
+    return Result.fail(new Forbidden({ rule: `direct:${action}` }))
+  }
+  if (action === "add_member" && state.members.size >= MAX_MEMBERS) {
+    return Result.fail(new Forbidden({ rule: "members:full" }))
+  }
+  return Result.succeed(undefined)
+}
+
+/** Whether a peer service may do `action` to a member; answers that one. */
+export const authorizePeerOver = (
+  state: State,
+  action: Action,
+  targetId: UserId
+): Result.Result<Member, NotMember | Forbidden | NotFound> => {
+  const target = state.members.get(targetId)
+  return Result.flatMap(authorizePeer(state, action), () =>
+    target === undefined ? Result.fail(new NotFound({ what: "member" })) : Result.succeed(target)
+  )
 }
 
 const describe = (rule: Rule["direct"] | Rule["group"]): string => {

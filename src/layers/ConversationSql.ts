@@ -60,6 +60,25 @@ export const list = `
     ) AS unread_count
   FROM page p ORDER BY p.updated_at DESC, p.id DESC`
 
+/** $1 conversation, $2 whether to count the messages, $3 whose unread ones to count, or null; $4 at. */
+export const stats = `
+  SELECT (CASE WHEN $2 THEN (
+      SELECT count(*) FROM messages a
+      WHERE a.conversation_id = c.id AND NOT a.is_deleted AND (a.expires_at IS NULL OR a.expires_at > $4)
+    ) END)::float8 AS messages,
+    (CASE WHEN m.id IS NOT NULL THEN (
+      SELECT count(*) FROM (
+        SELECT FROM messages u
+        WHERE u.conversation_id = c.id AND u.seq > greatest(m.last_read_seq, m.joined_seq)
+          AND u.sender_id <> $3 AND NOT u.is_deleted AND (u.expires_at IS NULL OR u.expires_at > $4)
+        LIMIT ${maxUnread}
+      ) unread
+    ) END)::float8 AS unread,
+    floor(extract(epoch FROM c.updated_at) * 1000)::float8 AS last_activity
+  FROM conversations c
+  LEFT JOIN conversation_members m ON m.conversation_id = c.id AND m.user_id = $3 AND m.is_active
+  WHERE c.id = $1 AND c.is_active`
+
 export const idsOf = `
   SELECT m.user_id, array_agg(m.conversation_id ORDER BY c.updated_at DESC) AS ids
   FROM conversation_members m JOIN conversations c ON c.id = m.conversation_id

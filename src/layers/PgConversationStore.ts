@@ -9,7 +9,7 @@ import * as SecureRandom from "effect/crypto/SecureRandom"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { ConversationType, Member, Role } from "../domain/Conversation.ts"
 import { defaultSettings, type UpdateSettings } from "../domain/ConversationSettings.ts"
-import { Conflict, NotFound, type Unavailable } from "../domain/Errors.ts"
+import { Conflict, NotFound, NotMember, type Unavailable } from "../domain/Errors.ts"
 import type { ConversationId, UserId } from "../domain/Ids.ts"
 import type { Metadata } from "../domain/Message.ts"
 import {
@@ -60,6 +60,12 @@ interface SummaryRow extends ConversationRow {
   readonly unread_count: number
   /** Unix µs. */
   readonly activity: number
+}
+
+interface StatsRow {
+  readonly messages: number | null
+  readonly unread: number | null
+  readonly last_activity: number
 }
 
 const memberOf = (row: MemberRow): Member => ({
@@ -207,6 +213,25 @@ const make = Effect.fnUntraced(function* (options: Watermarks.WatermarkOptions) 
     }
   })
 
+  const stats: ConversationStore["Service"]["stats"] = Effect.fnUntraced(function* (
+    id,
+    { countMessages, unreadOf }
+  ) {
+    const [row] = yield* query<StatsRow>("stats", statements.stats, [
+      id,
+      countMessages,
+      PgTypes.uuid(unreadOf ?? null),
+      PgTypes.timestamptz(yield* Clock.currentTimeMillis)
+    ])
+    if (row === undefined) return yield* new NotFound({ what: "conversation" })
+    if (unreadOf !== undefined && row.unread === null) return yield* new NotMember()
+    return {
+      messages: row.messages ?? undefined,
+      unread: row.unread ?? undefined,
+      lastActivity: row.last_activity
+    }
+  })
+
   // Thousands of users who connect within a moment ask together, in a few queries.
   const resolver = RequestResolver.make<IdsOf>((entries) =>
     Effect.map(
@@ -257,6 +282,7 @@ const make = Effect.fnUntraced(function* (options: Watermarks.WatermarkOptions) 
     load,
     lastSeq: (id) => Effect.request(LastSeq({ id }), lastSeqs),
     listOf,
+    stats,
     idsOf: (userId) => Effect.request(IdsOf({ userId }), resolver),
     addMembers,
     removeMember,

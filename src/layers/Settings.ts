@@ -124,8 +124,9 @@ export const settings = {
   sharedPort: flag(
     "SHARED_PORT",
     false,
-    "Whether other processes of this host may listen on `PORT` as well (`SO_REUSEPORT`), as those of `start --workers` do."
+    "Whether other processes of this host may listen on `PORT` and `GRPC_PORT` as well (`SO_REUSEPORT`), as those of `start --workers` do."
   ),
+  grpcPort: port("GRPC_PORT", 9090, "Port of gRPC, for peer services."),
   dataDir: text("DATA_DIR", ".data", "Where the embedded database and the dev issuer's key live."),
   databaseUrl: secret("DATABASE_URL", "A Postgres server. Unset: the embedded database."),
   databaseConnections: int("DATABASE_CONNECTIONS", 8, "Connections to a Postgres server at the most."),
@@ -214,6 +215,40 @@ export const settings = {
     ["open", "closed"],
     { local: "open", deployed: "closed" },
     "Whether tokens are believed (`open`) or answered `unavailable` (`closed`) when Redis cannot be asked."
+  ),
+
+  grpcTlsCert: optional(
+    "path",
+    Config.String,
+    "GRPC_TLS_CERT",
+    "Certificate chain (PEM) of the gRPC server. Unset: no TLS."
+  ),
+  grpcTlsKey: optional("path", Config.String, "GRPC_TLS_KEY", "Its private key (PEM)."),
+  grpcTlsCa: optional(
+    "path",
+    Config.String,
+    "GRPC_TLS_CA",
+    "Authorities (PEM) of peers' certificates. With it every peer must show one, which then stands for a token."
+  ),
+  grpcTimeout: duration(
+    "GRPC_TIMEOUT",
+    "10 seconds",
+    "A gRPC call is answered by then, if its own deadline is not sooner."
+  ),
+  maxGrpcCalls: int(
+    "MAX_GRPC_CALLS",
+    1_000,
+    "gRPC calls under way; past it they answer `RESOURCE_EXHAUSTED`."
+  ),
+  maxGrpcMessageBytes: int(
+    "MAX_GRPC_MESSAGE_BYTES",
+    4 * 1024 * 1024,
+    "One gRPC request; a larger one answers `RESOURCE_EXHAUSTED`."
+  ),
+  grpcReflection: flag(
+    "GRPC_REFLECTION",
+    { local: true, deployed: false },
+    "Whether the gRPC reflection service is there, for tools such as grpcurl."
   ),
 
   allowedOrigins: list(

@@ -2,7 +2,7 @@
 import type { Effect, Result } from "effect"
 import { Context } from "effect"
 import type { ConversationType, ConversationView, Member, Role, State } from "../Conversation.ts"
-import type { Conflict, NotFound, Overloaded, Unavailable } from "../Errors.ts"
+import type { Conflict, NotFound, NotMember, Overloaded, Unavailable } from "../Errors.ts"
 import type { ConversationId, UserId } from "../Ids.ts"
 import type { Metadata } from "../Message.ts"
 
@@ -40,6 +40,15 @@ export interface ConversationPage {
   readonly nextCursor: string | null
 }
 
+export interface ConversationStats {
+  /** Messages that are not deleted; `undefined` when they were not to be counted. */
+  readonly messages: number | undefined
+  /** Of the user that was named: messages after their read watermark, up to 1000. */
+  readonly unread: number | undefined
+  /** Unix ms. */
+  readonly lastActivity: number
+}
+
 export class ConversationStore extends Context.Service<
   ConversationStore,
   {
@@ -58,6 +67,11 @@ export class ConversationStore extends Context.Service<
       userId: UserId,
       options: { readonly cursor: string | undefined; readonly limit: number }
     ) => Effect.Effect<ConversationPage, Conflict | Unavailable>
+    /** Counting messages takes as long as the conversation is: for those who ask rarely. */
+    readonly stats: (
+      id: ConversationId,
+      wanted: { readonly countMessages: boolean; readonly unreadOf: UserId | undefined }
+    ) => Effect.Effect<ConversationStats, NotFound | NotMember | Unavailable>
     /** Ids of all conversations this user is in, for live previews. Batched across callers. */
     readonly idsOf: (userId: UserId) => Effect.Effect<ReadonlyArray<ConversationId>, Unavailable>
     /** Adds or re-activates members; answers those who were not members before. */

@@ -1,0 +1,154 @@
+/**
+ * The application service that peer services enter by, beside `Conversations`, which is for users: both go to the same
+ * actors. A peer acts by its own authority, not by a member's role; what it tells of is applied once, however often it
+ * is told. Who the peer is has been verified by the edge.
+ */
+import { Clock, Context, Effect, Layer } from "effect"
+import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
+import {
+  type Conflict,
+  type Forbidden,
+  InvalidInput,
+  NotFound,
+  type NotMember,
+  type Overloaded,
+  type Unavailable
+} from "../domain/Errors.ts"
+import type { ConversationId } from "../domain/Ids.ts"
+import type {
+  ConversationEvent,
+  ConversationStats,
+  GroupCreation,
+  MemberAdded,
+  MemberRemoved,
+  SettingsChanged,
+  StatsMetric
+} from "../domain/PeerCommands.ts"
+import { Broker } from "../domain/ports/Broker.ts"
+import { ConversationStore } from "../domain/ports/ConversationStore.ts"
+import * as Events from "./ConversationEvents.ts"
+import { ConversationRegistry } from "./ConversationRegistry.ts"
+
+export type PeerError = NotFound | Overloaded | Unavailable
+
+export class PeerConversations extends Context.Service<
+  PeerConversations,
+  {
+    /** Whether it changed anything: false for what had been so already. */
+    readonly apply: (event: ConversationEvent) => Effect.Effect<boolean, Forbidden | PeerError>
+    readonly createGroup: (
+      group: GroupCreation
+    ) => Effect.Effect<
+      { readonly id: ConversationId; readonly created: boolean },
+      Conflict | InvalidInput | PeerError
+    >
+    /** Only what is asked for; all when nothing is named, of a user only where one is. */
+    readonly stats: (
+      request: ConversationStats
+    ) => Effect.Effect<
+      Readonly<Partial<Record<StatsMetric, number>>>,
+      InvalidInput | NotFound | NotMember | Unavailable
+    >
+  }
+>()("messaging-service/actors/PeerConversations") {}
+
+const noUser = new InvalidInput({
+  issues: [{ path: "user_id", message: "unread_count is a user's: say whose" }]
+})
+
+/** To a member these are one; a peer may know that there is no such conversation. */
+const notFound = () => Effect.fail(new NotFound({ what: "conversation" }))
+
+export const layer = Layer.effect(
+  PeerConversations,
+  Effect.gen(function* () {
+    const registry = yield* ConversationRegistry
+    const store = yield* ConversationStore
+    const broker = yield* Broker
+
+    const addMember = Effect.fnUntraced(function* (event: MemberAdded) {
+      const { metadata, user_id: userId } = event
+      const added = yield* registry.ask(event.conversation_id, "AddMembers", {
+        by: metadata.added_by ?? userId,
+        authority: "peer",
+        userIds: [userId],
+        role: metadata.role ?? "member",
+        at: yield* Clock.currentTimeMillis
+      })
+      return added.length > 0
+    })
+
+    const removeMember = ({ conversation_id, metadata, user_id: userId }: MemberRemoved) =>
+      registry
+        .ask(conversation_id, "RemoveMember", {
+          by: metadata.removed_by ?? userId,
+          authority: "peer",
+          userId
+        })
+        .pipe(
+          Effect.as(true),
+          Effect.catchTag("NotFound", (error) =>
+            error.what === "member" ? Effect.succeed(false) : Effect.fail(error)
+          )
+        )
+
+    const changeSettings = Effect.fnUntraced(function* ({ conversation_id, metadata }: SettingsChanged) {
+      const at = yield* Clock.currentTimeMillis
+      yield* registry.ask(conversation_id, "Merge", { metadata, at })
+      return true
+    })
+
+    const applied = (event: ConversationEvent) => {
+      switch (event.event_type) {
+        case "member_added":
+          return addMember(event)
+        case "member_removed":
+          return removeMember(event)
+        case "settings_changed":
+          return changeSettings(event)
+      }
+    }
+
+    return PeerConversations.of({
+      apply: (event) => applied(event).pipe(Effect.catchTag("NotMember", notFound)),
+
+      createGroup: Effect.fn("PeerConversations.createGroup")(function* (group) {
+        const creator = group.creator_id
+        const memberIds = Array.from(new Set([creator, ...group.member_ids]))
+        const { created, id } = yield* store.create({
+          id: uuidV7Unsafe() as ConversationId,
+          type: "group",
+          creator,
+          memberIds,
+          metadata: { ...group.settings, ...(group.group_name === "" ? {} : { name: group.group_name }) },
+          externalGroupId: group.group_id,
+          createdAt: yield* Clock.currentTimeMillis
+        })
+        if (created) {
+          const { conversation } = yield* registry
+            .ask(id, "Snapshot", { userId: creator })
+            .pipe(Effect.catchTag("NotMember", notFound))
+          for (const userId of memberIds) broker.publish(Events.conversationCreated(userId, conversation))
+        }
+        return { id, created }
+      }),
+
+      stats: Effect.fn("PeerConversations.stats")(function* (request) {
+        const { metrics } = request
+        const userId = request.user_id === "" ? undefined : request.user_id
+        if (userId === undefined && metrics.includes("unread_count")) return yield* noUser
+        const wants = (metric: StatsMetric) =>
+          metrics.length === 0 ? metric !== "unread_count" || userId !== undefined : metrics.includes(metric)
+        const found = yield* store.stats(request.conversation_id, {
+          countMessages: wants("message_count"),
+          unreadOf: wants("unread_count") ? userId : undefined
+        })
+        return {
+          ...(found.messages === undefined ? {} : { message_count: found.messages }),
+          ...(found.unread === undefined ? {} : { unread_count: found.unread }),
+          ...(wants("last_activity") ? { last_activity: found.lastActivity } : {})
+        }
+      })
+    })
+  })
+)
