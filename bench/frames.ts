@@ -22,6 +22,7 @@ import * as PresenceTracker from "../src/actors/PresenceTracker.ts"
 import * as Sessions from "../src/actors/Sessions.ts"
 import { encoded } from "../src/actors/SharedFrame.ts"
 import * as TopicHub from "../src/actors/TopicHub.ts"
+import { UserSync } from "../src/actors/UserSync.ts"
 import { Users } from "../src/actors/Users.ts"
 import { SendMessage } from "../src/domain/Commands.ts"
 import { decoder } from "../src/domain/Decode.ts"
@@ -106,8 +107,16 @@ const conversations = Layer.mock(Conversations, {
 const users = Layer.succeed(Users, {
   opened: () => {},
   closed: () => {},
+  following: () => Effect.void,
   online: () => 0,
   supervisor: ChildSpec.worker({ id: "Users", run: Effect.never })
+})
+
+const nothingMissed = Layer.succeed(UserSync, {
+  plan: () => Effect.succeed({ _tag: "CatchUp", token: 1, cursor: "1-0", news: [], truncated: [] }),
+  page: () => Effect.succeed({ messages: [], isLast: true }),
+  ack: () => Effect.void,
+  liveCursor: Effect.succeed("0-0")
 })
 
 const services = Sessions.layer({
@@ -119,6 +128,7 @@ const services = Sessions.layer({
   outbox: { soft: 1e9, hard: 1e9 }
 }).pipe(
   Layer.provide(users),
+  Layer.provide(nothingMissed),
   Layer.provide(PresenceTracker.layer),
   Layer.provide(conversations),
   Layer.provideMerge(TopicHub.layer),

@@ -5,6 +5,7 @@
 import { Duration, Effect, Layer, Option, type Scope } from "effect"
 import * as ConversationRegistry from "./actors/ConversationRegistry.ts"
 import * as LocalConversations from "./actors/LocalConversations.ts"
+import * as OfflineDispatch from "./actors/OfflineDispatch.ts"
 import * as PeerConversations from "./actors/PeerConversations.ts"
 import * as PlacedConversations from "./actors/PlacedConversations.ts"
 import * as PresenceTracker from "./actors/PresenceTracker.ts"
@@ -12,12 +13,14 @@ import * as Revocations from "./actors/Revocations.ts"
 import * as Sessions from "./actors/Sessions.ts"
 import * as TopicHub from "./actors/TopicHub.ts"
 import * as TopicRepair from "./actors/TopicRepair.ts"
+import * as UserSync from "./actors/UserSync.ts"
 import * as Users from "./actors/Users.ts"
 import type { Broker } from "./domain/ports/Broker.ts"
 import type { ConnectTickets } from "./domain/ports/ConnectTickets.ts"
 import type { ConversationStore } from "./domain/ports/ConversationStore.ts"
 import { DevIssuer as DevIssuerPort, type DevTokenRequest } from "./domain/ports/DevIssuer.ts"
 import { type Finding, Health } from "./domain/ports/Health.ts"
+import type { MessageQueueCache } from "./domain/ports/MessageQueueCache.ts"
 import type { TokenRevocations } from "./domain/ports/TokenRevocations.ts"
 import type { TokenVerifier } from "./domain/ports/TokenVerifier.ts"
 import * as AdminRoutes from "./edges/admin/AdminRoutes.ts"
@@ -42,16 +45,19 @@ import * as Logging from "./layers/Logging.ts"
 import * as Migrations from "./layers/Migrations.ts"
 import * as MemoryBroker from "./layers/memory/MemoryBroker.ts"
 import * as MemoryConnectTickets from "./layers/memory/MemoryConnectTickets.ts"
+import * as MemoryMessageQueueCache from "./layers/memory/MemoryMessageQueueCache.ts"
 import * as MemoryTokenRevocations from "./layers/memory/MemoryTokenRevocations.ts"
 import * as PgAuditLog from "./layers/PgAuditLog.ts"
 import * as PgConversationStore from "./layers/PgConversationStore.ts"
 import * as PgMessageStore from "./layers/PgMessageStore.ts"
 import * as PgMessageWriter from "./layers/PgMessageWriter.ts"
 import * as PgRetentionStore from "./layers/PgRetentionStore.ts"
+import * as PgSyncStore from "./layers/PgSyncStore.ts"
 import * as PgWorkLeases from "./layers/PgWorkLeases.ts"
 import * as Redis from "./layers/Redis.ts"
 import * as RedisBroker from "./layers/RedisBroker.ts"
 import * as RedisConnectTickets from "./layers/RedisConnectTickets.ts"
+import * as RedisMessageQueueCache from "./layers/RedisMessageQueueCache.ts"
 import * as RedisTokenRevocations from "./layers/RedisTokenRevocations.ts"
 import * as SizeAdmission from "./layers/SizeAdmission.ts"
 import * as ChildSpec from "./supervisors/ChildSpec.ts"
@@ -80,6 +86,7 @@ const storage = configured((config) => {
     PgConversationStore.layer(limits),
     PgAuditLog.layer({ capacity: config.auditQueue, timeout: config.databaseTimeout }),
     PgRetentionStore.layer,
+    PgSyncStore.layer,
     PgWorkLeases.layer({ duration: config.workLease })
   )
 }).pipe(Layer.provideMerge(Layer.effectDiscard(Migrations.migrate)), Layer.provideMerge(database))
@@ -124,17 +131,23 @@ const shared = configured(
   (
     config
   ): Layer.Layer<
-    TopicHub.TopicHub | Broker | ConnectTickets | TokenRevocations,
+    TopicHub.TopicHub | Broker | ConnectTickets | TokenRevocations | MessageQueueCache,
     Redis.RedisUnusable,
     ConversationStore
   > => {
     // Until no token that was issued before can be believed, whichever clock is wrong.
     const lifetime = Duration.sum(config.jwtMaxAge, Duration.times(config.jwtClockSkew, 2))
+    const queue = {
+      maxLength: config.maxQueue,
+      maxDevices: config.maxDevices,
+      lifetime: Duration.toMillis(config.queueLifetime)
+    }
     if (config.redisUrl === undefined) {
       return TopicHub.layer.pipe(
         Layer.provideMerge(MemoryBroker.layer),
         Layer.merge(MemoryConnectTickets.layer),
-        Layer.merge(MemoryTokenRevocations.layer({ lifetime }))
+        Layer.merge(MemoryTokenRevocations.layer({ lifetime })),
+        Layer.merge(MemoryMessageQueueCache.layer(queue))
       )
     }
     return TopicRepair.layer.pipe(
@@ -148,6 +161,7 @@ const shared = configured(
           whenDown: config.revocationsWhenDown
         })
       ),
+      Layer.merge(RedisMessageQueueCache.layer(queue)),
       Layer.provideMerge(
         Redis.layer({
           url: config.redisUrl,
@@ -184,8 +198,13 @@ const conversationRegistry = configured((config) => {
   return PlacedConversations.layer.pipe(Layer.provide(here), Layer.provide(placement))
 })
 
+const offline = configured((config) =>
+  OfflineDispatch.layer({ capacity: config.maxConversations, entriesPerSecond: config.queueRate })
+)
+
 const conversations = LocalConversations.layer.pipe(
   Layer.provideMerge(conversationRegistry),
+  Layer.provideMerge(offline),
   Layer.provide(admission),
   Layer.provide(AnyMedia.layer)
 )
@@ -206,6 +225,9 @@ const realtime = configured((config) =>
   Layer.provideMerge(configured(({ maxWatched }) => Users.layer({ maxFollowed: maxWatched }))),
   Layer.provideMerge(PresenceTracker.layer),
   Layer.provideMerge(PeerConversations.layer),
+  Layer.provide(
+    configured(({ maxPending, maxWatched }) => UserSync.layer({ maxPending, maxConversations: maxWatched }))
+  ),
   Layer.provideMerge(conversations),
   Layer.provideMerge(identity),
   Layer.provideMerge(shared)
@@ -265,6 +287,7 @@ const tree = Effect.gen(function* () {
   const users = yield* Users.Users
   const sessions = yield* Sessions.Sessions
   const revocations = yield* Revocations.Revocations
+  const offline = yield* OfflineDispatch.OfflineDispatch
   const redis = yield* Effect.serviceOption(Redis.Redis)
   const retention = yield* Retention.Retention
   const repair = yield* Effect.serviceOption(TopicRepair.TopicRepair)
@@ -377,7 +400,10 @@ const tree = Effect.gen(function* () {
         id: "Workers",
         strategy: "one_for_one",
         intensity,
-        children: [ChildSpec.worker({ id: "Retention", run: retention.run })]
+        children: [
+          ChildSpec.worker({ id: "OfflineDispatch", run: offline.run }),
+          ChildSpec.worker({ id: "Retention", run: retention.run })
+        ]
       }),
       ChildSpec.supervisor({
         id: "Grpc",

@@ -6,6 +6,7 @@ import type { Effect } from "effect"
 import type { Caller } from "../domain/Identity.ts"
 import type { SessionId } from "../domain/Ids.ts"
 import type { Status } from "../domain/Presence.ts"
+import type { Publication } from "../domain/ports/Broker.ts"
 import type { Ref, Serializer } from "../domain/protocol/Frame.ts"
 import type { EncodedFrame } from "./SharedFrame.ts"
 
@@ -15,6 +16,8 @@ export interface ChannelHost {
   readonly serializer: Serializer
   /** Hands a finished frame to the socket's outbox; ephemeral ones may be dropped under pressure (false). */
   readonly send: (frame: EncodedFrame, ephemeral: boolean) => boolean
+  /** Waits until the socket has taken most of what was sent: the pace of everything that can wait. */
+  readonly room: Effect.Effect<void>
   /** Ends the channel with `phx_error`: its client rejoins. */
   readonly crash: (channel: Channel) => void
   /** The device's presence, the same on all its topics. */
@@ -36,6 +39,8 @@ export interface Channel {
   readonly handleIn: (event: string, payload: unknown, ref: Ref) => Effect.Effect<void> | undefined
   /** The device's status has changed. */
   readonly presenceChanged: () => void
+  /** A publication of a conversation that this socket has not joined. */
+  readonly preview?: (publication: Publication) => void
   /** The peer fell behind, lost ephemeral frames, and has now read all the others: the time to repair. */
   readonly caughtUp?: () => void
   /** Leaves the topic: no frame is sent for it afterwards. Idempotent. */

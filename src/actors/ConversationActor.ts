@@ -48,6 +48,7 @@ import type { Behaviour, Self } from "./Behaviour.ts"
 import type { Command, MemberSnapshot } from "./ConversationCommands.ts"
 import * as Events from "./ConversationEvents.ts"
 import { isAbnormal } from "./ExitReason.ts"
+import { OfflineDispatch } from "./OfflineDispatch.ts"
 import type { ReplyTo } from "./ReplyTo.ts"
 import { type Subscriber, TopicHub } from "./TopicHub.ts"
 
@@ -60,6 +61,7 @@ interface Services {
   readonly broker: Broker["Service"]
   readonly limits: ChangeLimits
   readonly hub: TopicHub["Service"]
+  readonly offline: OfflineDispatch["Service"]
 }
 
 /** Changes of the state that a publication tells of and this actor may not have made. */
@@ -211,6 +213,7 @@ class Conversation implements Subscriber {
         this.#committed(seq)
         this.#stopTyping(userId, null)
         this.#publish(Events.newMessage(Events.fresh(fresh, result.success)))
+        this.#services.offline.committed(this.state, seq)
       }
       reply.succeed({ message_id: id, seq, sent_at: new Date(sentAt).toISOString(), duplicate })
     })
@@ -256,6 +259,7 @@ class Conversation implements Subscriber {
   #told(target: Message, change: NewChange, what: Events.PublicChange, outcome: ChangeOutcome): void {
     this.#committed(outcome.versionSeq)
     this.#publish(Events.messageChanged(target, change, what, outcome))
+    this.#services.offline.committed(this.state, outcome.versionSeq)
   }
 
   #changed(caller: Caller, target: Message, change: NewChange, outcome: ChangeOutcome): void {
@@ -458,7 +462,8 @@ export const make = Effect.fnUntraced(function* (limits: ChangeLimits) {
     store: yield* ConversationStore,
     writer: yield* MessageWriter,
     broker: yield* Broker,
-    hub: yield* TopicHub
+    hub: yield* TopicHub,
+    offline: yield* OfflineDispatch
   }
   return (id: ConversationId): Behaviour<Command, Conversation, NotMember | Unavailable> => ({
     init: (self) =>

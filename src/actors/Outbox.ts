@@ -59,6 +59,8 @@ export class Outbox {
   #waiting = 0
   #closed = false
   #caughtUp: (() => void) | undefined
+  /** Called, once each, when there is room for more than what is due by itself. */
+  #onRoom: Array<() => void> = []
   /** Whether frames were dropped since the peer last had everything. */
   #behind = false
   /** Ephemeral frames dropped because this peer reads too slowly. */
@@ -70,6 +72,7 @@ export class Outbox {
     transport.onDrained(() => {
       this.#isCongested = false
       this.#checkCaughtUp()
+      this.#checkRoom()
     })
   }
 
@@ -101,6 +104,15 @@ export class Outbox {
     return true
   }
 
+  /**
+   * Calls back, perhaps at once, when little enough waits that a page of old messages may follow: half of what costs
+   * ephemeral frames. Never, once it is closed.
+   */
+  whenRoom(then: () => void): void {
+    this.#onRoom.push(then)
+    this.#checkRoom()
+  }
+
   flush(): void {
     if (this.#closed || this.#pending.length === 0) return
     const frames = this.#pending
@@ -109,6 +121,7 @@ export class Outbox {
     this.#isCongested = !this.#transport.write(frames)
     // A small backlog may be taken at once, without the transport ever saying "drained".
     this.#checkCaughtUp()
+    this.#checkRoom()
   }
 
   /** Writes what is due, then closes the transport. Later pushes are ignored. */
@@ -117,11 +130,17 @@ export class Outbox {
     if (code !== TRY_AGAIN_LATER) this.flush()
     this.#closed = true
     this.#pending = []
+    this.#onRoom = []
     this.#transport.close(code, reason)
   }
 
   #buffered(): number {
     return this.#isCongested ? this.#transport.buffered() : 0
+  }
+
+  #checkRoom(): void {
+    if (this.#onRoom.length === 0 || this.#waiting + this.#buffered() > this.#limits.soft / 2) return
+    for (const then of this.#onRoom.splice(0)) then()
   }
 
   #checkCaughtUp(): void {

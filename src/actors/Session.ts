@@ -8,6 +8,7 @@ import { InvalidInput, type Refusal } from "../domain/Errors.ts"
 import type { Identity } from "../domain/Identity.ts"
 import type { SessionId } from "../domain/Ids.ts"
 import type { Status } from "../domain/Presence.ts"
+import type { Publication } from "../domain/ports/Broker.ts"
 import { EMPTY, type Frame, hasBinaryPayload, type Ref, type Serializer } from "../domain/protocol/Frame.ts"
 import * as Topic from "../domain/Topic.ts"
 import type { Channel, ChannelHost, Joined } from "./Channel.ts"
@@ -102,6 +103,10 @@ export class Session implements ChannelHost {
     return this.outbox.push(frame, ephemeral)
   }
 
+  readonly room: Effect.Effect<void> = Effect.callback((resume) =>
+    this.outbox.whenRoom(() => resume(Effect.void))
+  )
+
   fork(effect: Effect.Effect<void>): void {
     this.#inFlight++
     this.#fork(effect).addObserver(this.#landed)
@@ -142,9 +147,9 @@ export class Session implements ChannelHost {
     return this.#channels.has(topic)
   }
 
-  /** The join_ref of a joined topic, `undefined` when it is not joined. */
-  joinRefOf(topic: string): Ref | undefined {
-    return this.#channels.get(topic)?.joinRef
+  /** Hands the publication of another topic to the channel of this one. */
+  preview(topic: string, publication: Publication): void {
+    this.#channels.get(topic)?.preview?.(publication)
   }
 
   /** What the frame does; `undefined` when it is done already. */

@@ -14,13 +14,16 @@ import { ConversationStore } from "../domain/ports/ConversationStore.ts"
 import * as Topic from "../domain/Topic.ts"
 import type { Behaviour, Self } from "./Behaviour.ts"
 import { isAbnormal } from "./ExitReason.ts"
+import type { ReplyTo } from "./ReplyTo.ts"
 import type { Session } from "./Session.ts"
-import { encoded, type SharedFrame } from "./SharedFrame.ts"
+import type { SharedFrame } from "./SharedFrame.ts"
 import { type Subscriber, TopicHub } from "./TopicHub.ts"
 
 export type UserMessage =
   | { readonly _tag: "SessionOpened"; readonly session: Session }
   | { readonly _tag: "SessionClosed"; readonly session: Session }
+  /** Answered when the user's conversations are followed for the first time. */
+  | { readonly _tag: "Following"; readonly reply: ReplyTo<void, never> }
   | { readonly _tag: "Follow"; readonly conversationId: ConversationId }
   | { readonly _tag: "Unfollow"; readonly conversationId: ConversationId }
 
@@ -48,6 +51,10 @@ class User implements Subscriber {
   /** Open when storage is to be asked again; at the beginning it is. */
   readonly #mayDiffer = Latch.makeUnsafe(true)
 
+  #isFollowing = false
+  /** Whoever waits until the conversations are followed. */
+  #waiting: Array<ReplyTo<void, never>> = []
+
   constructor(userId: UserId, services: Services, maxFollowed: number, self: Self<UserMessage>) {
     this.#userId = userId
     this.#topic = Topic.ofUser(userId)
@@ -61,10 +68,7 @@ class User implements Subscriber {
     if (publication.topic === this.#topic) return this.#own(publication)
     if (publication.event !== "new_message") return
     for (const session of this.#sessions) {
-      if (!this.#needsPreview(session, publication.topic)) continue
-      const joinRef = session.joinRefOf(this.#topic) ?? null
-      const text = session.serializer.push(joinRef, null, this.#topic, "new_message", publication.payload)
-      session.send(encoded(text), false)
+      if (this.#needsPreview(session, publication.topic)) session.preview(this.#topic, publication)
     }
   }
 
@@ -100,6 +104,12 @@ class User implements Subscriber {
         this.#sessions.delete(message.session)
         if (this.#sessions.size === 0) this.#self.stop()
         else this.#reconsiderAll()
+        return
+      case "Following":
+        if (this.#isFollowing) message.reply.succeed(undefined)
+        else this.#waiting.push(message.reply)
+        // The session that asked may have gone.
+        if (this.#sessions.size === 0) this.#self.stop()
         return
       case "Follow":
         return this.#follow(message.conversationId)
@@ -162,6 +172,8 @@ class User implements Subscriber {
       const topics = new Set(ids.map(Topic.ofConversation))
       for (const topic of known) if (!topics.has(topic)) this.#unfollow(topic)
       for (const id of ids) this.#follow(id)
+      this.#isFollowing = true
+      for (const reply of this.#waiting.splice(0)) reply.succeed(undefined)
     })
   })
 

@@ -1,28 +1,45 @@
 /**
  * The channel `user:{id}` of one socket: one's own events, whichever conversations this socket has joined. The
  * UserActor decides what is delivered here; this is the door to the socket.
+ *
+ * A join is followed by what the device missed (`CatchUp`). Previews are subscribed to before that is looked up, so
+ * nothing falls between.
  */
-import { Clock, Effect, Result } from "effect"
-import { JoinUser, UpdatePresence } from "../domain/Commands.ts"
+import { Clock, Effect, type Fiber, FiberSet, Result } from "effect"
+import { Acknowledge, JoinUser, UpdatePresence } from "../domain/Commands.ts"
 import { decoder } from "../domain/Decode.ts"
-import { Forbidden, type Refusal } from "../domain/Errors.ts"
+import { Forbidden, type InvalidInput, type Refusal } from "../domain/Errors.ts"
 import type { UserId } from "../domain/Ids.ts"
 import type { Publication } from "../domain/ports/Broker.ts"
 import type { Ref } from "../domain/protocol/Frame.ts"
 import { EMPTY } from "../domain/protocol/Frame.ts"
+import { CatchUp } from "./CatchUp.ts"
 import type { Channel, ChannelHost, Joined } from "./Channel.ts"
 import { ChannelPresence, DIFF_EVENT } from "./ChannelPresence.ts"
 import { refuse, reply, unknownEvent } from "./ChannelReply.ts"
+import { Conversations } from "./Conversations.ts"
 import { PresenceTracker } from "./PresenceTracker.ts"
-import type { SharedFrame } from "./SharedFrame.ts"
+import { encoded, type SharedFrame } from "./SharedFrame.ts"
 import { TopicHub } from "./TopicHub.ts"
+import { UserSync } from "./UserSync.ts"
+import { Users } from "./Users.ts"
 
 const decodeJoin = decoder(JoinUser)
 const decodePresence = decoder(UpdatePresence)
+const decodeAck = decoder(Acknowledge)
 
 interface Services {
   readonly hub: TopicHub["Service"]
   readonly presence: PresenceTracker["Service"]
+  readonly conversations: Conversations["Service"]
+  readonly sync: UserSync["Service"]
+  readonly users: Users["Service"]
+  readonly run: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+}
+
+interface Joining {
+  readonly wantsPresence: boolean
+  readonly cursor: string | undefined
 }
 
 class UserChannel implements Channel {
@@ -32,13 +49,25 @@ class UserChannel implements Channel {
   readonly #services: Services
   /** `undefined` for a client that wants no presence. */
   readonly #presence: ChannelPresence | undefined
+  readonly #catchUp: CatchUp
+  #catchingUp: Fiber.Fiber<void> | undefined
 
-  constructor(host: ChannelHost, services: Services, topic: string, joinRef: Ref, wantsPresence: boolean) {
+  constructor(host: ChannelHost, services: Services, topic: string, joinRef: Ref, joining: Joining) {
     this.#host = host
     this.#services = services
     this.topic = topic
     this.joinRef = joinRef
-    if (wantsPresence) this.#presence = new ChannelPresence(host, services.presence, topic, joinRef)
+    if (joining.wantsPresence) this.#presence = new ChannelPresence(host, services.presence, topic, joinRef)
+    this.#catchUp = new CatchUp(services, host, joining.cursor, (event, payload) =>
+      this.#push(event, JSON.stringify(payload))
+    )
+  }
+
+  #push(event: string, payload: string): void {
+    this.#host.send(
+      encoded(this.#host.serializer.push(this.joinRef, null, this.topic, event, payload)),
+      false
+    )
   }
 
   deliver(publication: Publication, frame: SharedFrame): void {
@@ -48,9 +77,15 @@ class UserChannel implements Channel {
     else this.#host.send(own, false)
   }
 
+  preview(publication: Publication): void {
+    this.#catchUp.previewed(publication)
+    this.#push("new_message", publication.payload)
+  }
+
   opened(): void {
     this.#services.hub.subscribe(this.topic, this)
     this.#presence?.open()
+    this.#catchingUp = this.#services.run(this.#catchUp.run)
   }
 
   presenceChanged(): void {
@@ -62,31 +97,51 @@ class UserChannel implements Channel {
   }
 
   close(): void {
+    this.#catchingUp?.interruptUnsafe()
     this.#services.hub.unsubscribe(this.topic, this)
     this.#presence?.close()
   }
 
   handleIn(event: string, payload: unknown, ref: Ref): Effect.Effect<void> {
-    return Effect.sync(() => {
-      switch (event) {
-        case "ping":
-          return reply(this.#host, this, ref, EMPTY)
-        case "update_presence": {
-          const decoded = decodePresence(payload)
-          if (Result.isFailure(decoded)) return refuse(this.#host, this, ref, decoded.failure)
-          this.#host.setStatus(decoded.success.status)
-          return reply(this.#host, this, ref, EMPTY)
-        }
-        default:
-          return unknownEvent(this.#host, this, ref, event)
-      }
+    switch (event) {
+      case "ping":
+        return Effect.map(this.#catchUp.cursor, (cursor) =>
+          reply(this.#host, this, ref, cursor === undefined ? EMPTY : JSON.stringify({ cursor }))
+        )
+      case "ack":
+        return this.#answer(ref, decodeAck(payload), ({ cursor }) => this.#catchUp.ack(cursor))
+      case "update_presence":
+        return this.#answer(ref, decodePresence(payload), ({ status }) =>
+          Effect.sync(() => this.#host.setStatus(status))
+        )
+      default:
+        return Effect.sync(() => unknownEvent(this.#host, this, ref, event))
+    }
+  }
+
+  #answer<I, A>(
+    ref: Ref,
+    input: Result.Result<I, InvalidInput>,
+    run: (input: I) => Effect.Effect<A, Refusal>
+  ): Effect.Effect<void> {
+    if (Result.isFailure(input)) return Effect.sync(() => refuse(this.#host, this, ref, input.failure))
+    return Effect.match(run(input.success), {
+      onSuccess: (response) => reply(this.#host, this, ref, JSON.stringify(response ?? {})),
+      onFailure: (refusal) => refuse(this.#host, this, ref, refusal)
     })
   }
 }
 
 /** How sockets join `user:{id}`: only one's own. */
 export const make = Effect.gen(function* () {
-  const services: Services = { hub: yield* TopicHub, presence: yield* PresenceTracker }
+  const services: Services = {
+    hub: yield* TopicHub,
+    presence: yield* PresenceTracker,
+    conversations: yield* Conversations,
+    sync: yield* UserSync,
+    users: yield* Users,
+    run: yield* FiberSet.makeRuntime<never>()
+  }
   return Effect.fnUntraced(function* (
     host: ChannelHost,
     userId: UserId,
@@ -94,9 +149,10 @@ export const make = Effect.gen(function* () {
     joinRef: Ref,
     payload: unknown
   ): Effect.fn.Return<Joined, Refusal> {
-    const { presence = true } = yield* Effect.fromResult(decodeJoin(payload ?? {}))
+    const { cursor, presence = true } = yield* Effect.fromResult(decodeJoin(payload ?? {}))
     const { identity, sessionId } = host.caller
     if (identity.userId !== userId) return yield* new Forbidden({ rule: "topic:own_user_only" })
+    yield* services.users.following(userId)
     const now = yield* Clock.currentTimeMillis
     const response = JSON.stringify({
       status: "connected",
@@ -105,6 +161,7 @@ export const make = Effect.gen(function* () {
       session_id: sessionId,
       server_time: new Date(now).toISOString()
     })
-    return { channel: new UserChannel(host, services, topic, joinRef, presence), response }
+    const joining = { wantsPresence: presence, cursor: cursor ?? undefined }
+    return { channel: new UserChannel(host, services, topic, joinRef, joining), response }
   })
 })

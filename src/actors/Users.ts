@@ -3,17 +3,23 @@
  * sessions themselves do not wait for it.
  */
 import { Context, Effect, FiberSet, Layer } from "effect"
+import type { UserId } from "../domain/Ids.ts"
 import type { ChildSpec } from "../supervisors/ChildSpec.ts"
 import type { Process } from "./Process.ts"
 import * as Registry from "./Registry.ts"
 import type { Session } from "./Session.ts"
 import { make as makeBehaviour } from "./UserActor.ts"
 
+/** Past it a join is answered all the same: what is missed until then, the next sync finds. */
+const FOLLOW_TIMEOUT = "2 seconds"
+
 export class Users extends Context.Service<
   Users,
   {
     readonly opened: (session: Session) => void
     readonly closed: (session: Session) => void
+    /** Waits until messages to the user's conversations come as previews; not for long, should storage not answer. */
+    readonly following: (userId: UserId) => Effect.Effect<void>
     readonly online: () => number
     /** The supervisor of all user actors, a child of the tree. */
     readonly supervisor: ChildSpec<Process>
@@ -44,6 +50,10 @@ export const layer = (options: { readonly maxFollowed: number }) =>
         closed: (session) => {
           registry.lookup(session.caller.identity.userId)?.castUnsafe({ _tag: "SessionClosed", session })
         },
+        following: (userId) =>
+          registry
+            .call(userId, (reply) => ({ _tag: "Following", reply }), { timeout: FOLLOW_TIMEOUT })
+            .pipe(Effect.ignore),
         online: registry.size,
         supervisor: registry.childSpec
       })

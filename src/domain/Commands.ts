@@ -84,8 +84,17 @@ export const JoinConversation = Schema.Struct({
 /** `update_presence`: of this device, on all its topics. */
 export const UpdatePresence = Schema.Struct({ status: Schema.Literals(["online", "away"]) })
 
-/** Join of `user:{id}`. */
-export const JoinUser = Schema.Struct({ presence: Schema.optionalKey(Schema.Boolean) })
+/** Where a device stands in its user's queue, as it was told. Opaque; as long as one of ours can be. */
+const QueueCursor = Schema.String.pipe(Schema.check(Schema.isMinLength(1), Schema.isMaxLength(4096)))
+
+/** Join of `user:{id}`; without a cursor the device goes on from what it acknowledged last. */
+export const JoinUser = Schema.Struct({
+  cursor: Schema.optionalKey(Schema.NullOr(QueueCursor)),
+  presence: Schema.optionalKey(Schema.Boolean)
+})
+
+/** `ack`: this device has everything up to here. */
+export const Acknowledge = Schema.Struct({ cursor: QueueCursor })
 
 export const CreateConversation = Schema.Struct({
   type: ConversationType,

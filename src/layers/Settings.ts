@@ -311,6 +311,24 @@ export const settings = {
     "Conversations of one user watched for previews, the most recently active first."
   ),
 
+  maxQueue: int("MAX_QUEUE", 5_000, "Conversations with news in one user's offline queue."),
+  maxDevices: int("MAX_DEVICES", 10, "Devices of one user that the offline queue remembers."),
+  maxPending: int(
+    "MAX_PENDING",
+    1_000,
+    "Messages of one conversation that a device is told when it comes back; older ones are in the history."
+  ),
+  queueLifetime: duration(
+    "QUEUE_LIFETIME",
+    "30 days",
+    "How long a user's offline queue is kept after their last device left."
+  ),
+  queueRate: int(
+    "MAX_QUEUE_RATE",
+    1_000,
+    "References per second that one conversation adds to its members' offline queues."
+  ),
+
   socketIdleTimeout: duration(
     "SOCKET_IDLE_TIMEOUT",
     "60 seconds",

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
 import type { ChannelHost } from "../../src/actors/Channel.ts"
 import { ChannelPresence } from "../../src/actors/ChannelPresence.ts"
 import type { PresenceTracker } from "../../src/actors/PresenceTracker.ts"
@@ -23,6 +24,7 @@ const make = () => {
       sent.push(frame.text)
       return true
     },
+    room: Effect.void,
     status: () => socket.status,
     setStatus: () => {},
     crash: () => {},

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { ConversationRegistry, layer } from "../../src/actors/ConversationRegistry.ts"
+import { OfflineDispatch } from "../../src/actors/OfflineDispatch.ts"
 import * as TopicHub from "../../src/actors/TopicHub.ts"
 import type { Member, State } from "../../src/domain/Conversation.ts"
 import { defaultSettings } from "../../src/domain/ConversationSettings.ts"
@@ -69,7 +70,11 @@ const registry = layer({
   askTimeout: "5 seconds",
   editWindow: "1 day",
   deleteWindow: "1 day"
-}).pipe(Layer.provide([store, writer]), Layer.provideMerge(TopicHub.layer), Layer.provide(MemoryBroker.layer))
+}).pipe(
+  Layer.provide([store, writer, Layer.mock(OfflineDispatch)({ committed: unexpected, depth: () => 0 })]),
+  Layer.provideMerge(TopicHub.layer),
+  Layer.provide(MemoryBroker.layer)
+)
 
 /** The registry under a supervisor that gives up at the first crash of its child. */
 const running = Effect.gen(function* () {

@@ -5,10 +5,20 @@
 import { Schema } from "effect"
 import { AddAttachment, DeleteMessage, EditMessage, OneMessage, ReactToMessage } from "../ChangeRequests.ts"
 import { Changed } from "../Changes.ts"
-import { History, JoinConversation, JoinUser, SendMessage, Sent, UpdatePresence, UpTo } from "../Commands.ts"
+import {
+  Acknowledge,
+  History,
+  JoinConversation,
+  JoinUser,
+  SendMessage,
+  Sent,
+  UpdatePresence,
+  UpTo
+} from "../Commands.ts"
 import { ConversationView, ReadPosition, Role } from "../Conversation.ts"
 import { ConversationId, MessageId, UserId } from "../Ids.ts"
 import { Attachment, Message, Position, Seq, Timestamp } from "../Message.ts"
+import { Unread } from "../ports/SyncStore.ts"
 
 type AnySchema = Schema.Constraint
 
@@ -205,7 +215,17 @@ export const userEvents: ChannelEvents = {
   summary: "One's own events. Nobody else's.",
   requests: {
     phx_join: { summary: "Joins.", payload: JoinUser, reply: UserJoined },
-    ping: { summary: "Answers.", payload: Nothing, reply: Nothing },
+    ping: {
+      summary:
+        "Answers where this connection stands in the user's queue, once it has been told what it missed.",
+      payload: Nothing,
+      reply: Schema.Struct({ cursor: Schema.optionalKey(Schema.String) })
+    },
+    ack: {
+      summary: "This device has everything up to the cursor; what came before it is not told to it again.",
+      payload: Acknowledge,
+      reply: Acknowledge
+    },
     update_presence: {
       summary: "Of this device, on all topics it has joined.",
       payload: UpdatePresence,
@@ -214,6 +234,23 @@ export const userEvents: ChannelEvents = {
     phx_leave: { summary: "Leaves.", payload: Nothing, reply: Nothing }
   },
   notices: {
+    pending_message: { summary: "The device was away when it was sent or changed.", payload: Message },
+    sync_complete: {
+      summary: "The device has been told what it missed.",
+      payload: Schema.Struct({
+        pending_count: Schema.Int,
+        cursor: Schema.String,
+        truncated: Schema.Array(ConversationId)
+      })
+    },
+    sync_reset: {
+      summary: "What the device missed cannot be told any more: reload.",
+      payload: Schema.Struct({
+        reason: Schema.Literals(["lost", "trimmed", "unavailable"]),
+        cursor: Schema.optionalKey(Schema.String),
+        unread: Schema.optionalKey(Unread)
+      })
+    },
     new_message: { summary: "In a conversation that this connection has not joined.", payload: Message },
     conversation_created: { summary: "The user is a member from its beginning.", payload: ConversationView },
     message_hidden: {

@@ -78,6 +78,13 @@ const change = (kind: Events.PublicChange) => {
 }
 
 /** What the service tells, one of each. */
+/** What the user channel tells by itself. */
+const own = (event: string, payload: unknown) => ({
+  topic: `user:${alice}`,
+  event,
+  payload: JSON.stringify(payload)
+})
+
 const told = [
   Events.newMessage(message),
   change({ kind: "edit", content: "Hello", metadata: null, expected: null }),
@@ -97,7 +104,19 @@ const told = [
   Events.memberRemoved(topic(1), id, alice, alice),
   Events.conversationUpdated(topic(1), view),
   Events.conversationCreated(alice, view),
-  Events.messageHidden(alice, id, message.id, null)
+  Events.messageHidden(alice, id, message.id, null),
+  own("pending_message", message),
+  own("sync_complete", { pending_count: 1, cursor: "1-0", truncated: [id] }),
+  own("sync_reset", {
+    reason: "lost",
+    cursor: "1-0",
+    unread: {
+      total: 1,
+      conversations: [{ conversation_id: id, last_seq: 2, last_read_seq: 1, unread_count: 1 }],
+      has_more: false
+    }
+  }),
+  own("sync_reset", { reason: "unavailable" })
 ]
 
 describe("AsyncApi", () => {

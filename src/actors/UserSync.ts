@@ -1,0 +1,190 @@
+/**
+ * What a device is told when it comes back: which conversations have news for it, from which number on. The queue says
+ * so precisely; what it may have missed (a node that fell before it queued, an outage of Redis) is found in Postgres,
+ * by time. Messages are then read page by page, in their present state.
+ *
+ * Pure of sockets: `UserChannel` does the telling.
+ */
+import { Clock, Context, Effect, Layer } from "effect"
+import { InvalidInput, Unavailable } from "../domain/Errors.ts"
+import type { Identity } from "../domain/Identity.ts"
+import type { ConversationId } from "../domain/Ids.ts"
+import type { Message } from "../domain/Message.ts"
+import { MessageQueueCache, type OpenQueue } from "../domain/ports/MessageQueueCache.ts"
+import { MessageStore } from "../domain/ports/MessageStore.ts"
+import { type Backlog, SyncStore, type Unread } from "../domain/ports/SyncStore.ts"
+import * as SyncCursor from "../domain/SyncCursor.ts"
+
+export interface UserSyncOptions {
+  /** Messages of one conversation in one sync at the most: the newest. Older ones are in the history. */
+  readonly maxPending: number
+  /** Conversations in one sync at the most: the most recently active ones. */
+  readonly maxConversations: number
+}
+
+/** How far the clocks of Redis, Postgres and the nodes may be apart, in milliseconds. */
+const CLOCK_MARGIN = 10_000
+/** What a live device was told this long ago has reached it, whatever had to be repaired on the way. */
+const LIVE_MARGIN = 35_000
+/** Messages read at once. */
+const PAGE = 100
+
+/** News of one conversation: everything after `after`, up to `upTo`. */
+export interface ConversationNews {
+  readonly conversationId: ConversationId
+  readonly after: number
+  readonly upTo: number
+}
+
+export type ResetReason = "lost" | "trimmed" | "unavailable"
+
+/** Under which an acknowledgement counts; `undefined` while the queue could not be opened. */
+type Token = number | undefined
+
+export type Plan =
+  | {
+      readonly _tag: "CatchUp"
+      readonly token: Token
+      /** Acknowledges all of it. */
+      readonly cursor: string
+      readonly news: ReadonlyArray<ConversationNews>
+      /** Conversations of which older news were left out. */
+      readonly truncated: ReadonlyArray<ConversationId>
+    }
+  | {
+      readonly _tag: "Reset"
+      readonly token: Token
+      readonly cursor: string
+      readonly reason: ResetReason
+      readonly unread: Unread
+    }
+
+export class UserSync extends Context.Service<
+  UserSync,
+  {
+    readonly plan: (identity: Identity, cursor: string | undefined) => Effect.Effect<Plan, Unavailable>
+    /** A page of the news: those after `after`. */
+    readonly page: (
+      identity: Identity,
+      news: ConversationNews,
+      after: number
+    ) => Effect.Effect<{ readonly messages: ReadonlyArray<Message>; readonly isLast: boolean }, Unavailable>
+    /** `InvalidInput`: not one of our cursors. A sync that was replaced by a later one acknowledges nothing. */
+    readonly ack: (
+      identity: Identity,
+      token: Token,
+      cursor: string
+    ) => Effect.Effect<void, InvalidInput | Unavailable>
+    /** A cursor for a device that is live, and has been told everything up to it. */
+    readonly liveCursor: Effect.Effect<string>
+  }
+>()("messaging-service/actors/UserSync") {}
+
+const badCursor = new InvalidInput({
+  issues: [{ path: "cursor", message: "This cursor is not one of ours" }]
+})
+
+export const layer = (options: UserSyncOptions) =>
+  Layer.effect(
+    UserSync,
+    Effect.gen(function* () {
+      const queue = yield* MessageQueueCache
+      const store = yield* SyncStore
+      const messages = yield* MessageStore
+
+      /** Without a queue there is Postgres, and the time. */
+      const openWithout = (cursor: string | undefined) =>
+        Effect.map(Clock.currentTimeMillis, (now): Omit<OpenQueue, "token"> & { readonly token: Token } => {
+          const end = SyncCursor.positionAt(now - CLOCK_MARGIN)
+          const status = cursor === undefined ? "new" : "resumed"
+          return { status, after: cursor ?? end, end, token: undefined, mark: "", entries: [] }
+        })
+
+      /** Where the device stands in a conversation, which is the number before the first that it has to be told. */
+      const standsAt = (
+        row: Backlog,
+        queued: number | undefined,
+        seen: number | undefined,
+        isNew: boolean
+      ): number => {
+        if (isNew) return row.deliveredSeq
+        if (queued !== undefined) return Math.max(queued - 1, seen ?? 0)
+        return seen ?? (row.changedFrom === undefined ? row.lastSeq : row.changedFrom - 1)
+      }
+
+      const plan: UserSync["Service"]["plan"] = Effect.fn("UserSync.plan")(function* (
+        { deviceId, userId },
+        text
+      ) {
+        const cursor = text === undefined ? undefined : SyncCursor.decode(text)
+        // What is no cursor of ours is as good as one that nobody remembers.
+        const asked = text === undefined ? undefined : (cursor?.id ?? SyncCursor.START)
+        const opened = yield* Effect.catch(queue.open(userId, deviceId, asked), () => openWithout(cursor?.id))
+        const { after, end, entries, mark, status, token } = opened
+        if (status === "lost" || status === "trimmed" || (text !== undefined && cursor === undefined)) {
+          const unread = yield* store.unread(userId)
+          const reason = status === "trimmed" ? status : "lost"
+          return {
+            _tag: "Reset",
+            token,
+            reason,
+            unread,
+            cursor: SyncCursor.encode({ id: end, seen: new Map() })
+          }
+        }
+
+        const queued = new Map<ConversationId, number>()
+        for (const { conversationId, fromSeq } of entries) {
+          queued.set(conversationId, Math.min(fromSeq, queued.get(conversationId) ?? fromSeq))
+        }
+        const isNew = status === "new"
+        const known = (cursor ?? SyncCursor.decode(mark))?.seen
+        const rows = yield* store.backlog(userId, {
+          since: isNew ? undefined : SyncCursor.millisOf(after) - CLOCK_MARGIN,
+          named: Array.from(queued.keys()),
+          limit: options.maxConversations
+        })
+        const truncated: Array<ConversationId> = []
+        const seen = new Map<ConversationId, number>()
+        const news: Array<ConversationNews> = []
+        for (const row of rows) {
+          const { conversationId, joinedSeq, lastSeq } = row
+          if (seen.size < SyncCursor.MAX_SEEN) seen.set(conversationId, lastSeq)
+          const from = standsAt(row, queued.get(conversationId), known?.get(conversationId), isNew)
+          const stands = Math.max(from, joinedSeq)
+          if (stands >= lastSeq) continue
+          const earliest = lastSeq - options.maxPending
+          if (stands < earliest) truncated.push(conversationId)
+          news.push({ conversationId, after: Math.max(stands, earliest), upTo: lastSeq })
+        }
+        return { _tag: "CatchUp", token, cursor: SyncCursor.encode({ id: end, seen }), news, truncated }
+      })
+
+      return UserSync.of({
+        plan,
+
+        page: ({ userId }, { conversationId, upTo }, after) =>
+          Effect.map(messages.catchUp(conversationId, after, PAGE, userId), ({ hasMore, items }) => {
+            const page = items.filter((message) => message.version_seq <= upTo)
+            return { messages: page, isLast: !hasMore || page.length < items.length }
+          }),
+
+        ack: Effect.fn("UserSync.ack")(function* ({ deviceId, userId }, token, text) {
+          const cursor = SyncCursor.decode(text)
+          if (cursor === undefined) return yield* badCursor
+          // The client keeps its cursor, and names it when it comes back.
+          if (token === undefined) return yield* new Unavailable({ what: "queue" })
+          const now = yield* Clock.currentTimeMillis
+          const bound = SyncCursor.positionAt(now + CLOCK_MARGIN)
+          if (SyncCursor.isAfter(cursor.id, bound)) return yield* badCursor
+          yield* Effect.catchTag(
+            queue.ack(userId, deviceId, token, cursor.id, text),
+            "Conflict",
+            () => Effect.void
+          )
+        }),
+
+        liveCursor: Effect.map(Clock.currentTimeMillis, (now) => SyncCursor.positionAt(now - LIVE_MARGIN))
+      })
+    })
+  )

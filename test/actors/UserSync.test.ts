@@ -1,0 +1,164 @@
+/** What a device is told, decided from what the queue and the database say. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import * as UserSync from "../../src/actors/UserSync.ts"
+import { Unavailable } from "../../src/domain/Errors.ts"
+import type { DeviceId } from "../../src/domain/Ids.ts"
+import { MessageQueueCache, type OpenQueue } from "../../src/domain/ports/MessageQueueCache.ts"
+import { MessageStore } from "../../src/domain/ports/MessageStore.ts"
+import { type Backlog, SyncStore } from "../../src/domain/ports/SyncStore.ts"
+import * as SyncCursor from "../../src/domain/SyncCursor.ts"
+import { conversationId, userId } from "../contract/Fixtures.ts"
+
+const identity = {
+  userId: userId(),
+  deviceId: "phone" as DeviceId,
+  tokenId: "t",
+  trust: "normal",
+  scopes: [],
+  issuedAt: 0,
+  expiresAt: 1
+} as const
+
+const [a, b] = [conversationId(), conversationId()]
+
+const row = (fields: Partial<Backlog>): Backlog => ({
+  conversationId: a,
+  lastSeq: 10,
+  joinedSeq: 0,
+  deliveredSeq: 0,
+  changedFrom: undefined,
+  ...fields
+})
+
+const queue = (fields: Partial<OpenQueue>): OpenQueue => ({
+  status: "resumed",
+  after: "50000-0",
+  end: "60000-0",
+  token: 1,
+  mark: "",
+  entries: [],
+  ...fields
+})
+
+interface Given {
+  /** `undefined`: the queue cannot be reached. */
+  readonly opened: OpenQueue | undefined
+  readonly rows?: ReadonlyArray<Backlog>
+  readonly cursor?: string
+  readonly maxPending?: number
+}
+
+const planned = Effect.fnUntraced(function* ({ cursor, maxPending = 100, opened, rows = [] }: Given) {
+  const asked: Array<{ readonly since: number | undefined; readonly named: ReadonlyArray<string> }> = []
+  const ports = Layer.mergeAll(
+    Layer.mock(MessageQueueCache)({
+      open: () =>
+        opened === undefined ? Effect.fail(new Unavailable({ what: "queue" })) : Effect.succeed(opened)
+    }),
+    Layer.mock(SyncStore)({
+      backlog: (_userId, options) => {
+        asked.push(options)
+        return Effect.succeed(rows)
+      },
+      unread: () => Effect.succeed({ total: 3, conversations: [], has_more: false })
+    }),
+    Layer.mock(MessageStore)({})
+  )
+  const plan = yield* Effect.flatMap(UserSync.UserSync, (sync) => sync.plan(identity, cursor)).pipe(
+    Effect.provide(UserSync.layer({ maxPending, maxConversations: 100 }).pipe(Layer.provide(ports)))
+  )
+  return { plan, asked }
+})
+
+const newsOf = (plan: UserSync.Plan) =>
+  plan._tag === "CatchUp" ? plan.news.map(({ after, upTo }) => [after, upTo]) : plan.reason
+
+describe("What a device is told", () => {
+  it.effect("begins where the queue says, though nothing was active since", () =>
+    Effect.gen(function* () {
+      const entries = [
+        { id: "50001-0", conversationId: a, fromSeq: 8 },
+        { id: "50002-0", conversationId: a, fromSeq: 9 }
+      ]
+      const { asked, plan } = yield* planned({ opened: queue({ entries }), rows: [row({})] })
+      assert.deepStrictEqual(newsOf(plan), [[7, 10]])
+      assert.deepStrictEqual(asked, [{ since: 40_000, named: [a], limit: 100 }] as never)
+    })
+  )
+
+  it.effect("holds what the queue has not, by the time of its changes", () =>
+    Effect.gen(function* () {
+      const { plan } = yield* planned({
+        opened: queue({}),
+        rows: [row({ changedFrom: 6 }), row({ conversationId: b, changedFrom: undefined })]
+      })
+      assert.deepStrictEqual(newsOf(plan), [[5, 10]])
+    })
+  )
+
+  it.effect("leaves out what the cursor says was told, or the mark that was kept with it", () =>
+    Effect.gen(function* () {
+      const cursor = SyncCursor.encode({ id: "50000-0", seen: new Map([[a, 9]]) })
+      const rows = [row({ changedFrom: 6 })]
+      assert.deepStrictEqual(newsOf((yield* planned({ opened: queue({}), rows, cursor })).plan), [[9, 10]])
+      assert.deepStrictEqual(newsOf((yield* planned({ opened: queue({ mark: cursor }), rows })).plan), [
+        [9, 10]
+      ])
+      const entries = [{ id: "50001-0", conversationId: a, fromSeq: 8 }]
+      assert.deepStrictEqual(newsOf((yield* planned({ opened: queue({ entries }), rows, cursor })).plan), [
+        [9, 10]
+      ])
+    })
+  )
+
+  it.effect("is, for a device never seen, what nobody has acknowledged since the user joined", () =>
+    Effect.gen(function* () {
+      const { asked, plan } = yield* planned({
+        opened: queue({ status: "new" }),
+        rows: [row({ deliveredSeq: 4 }), row({ conversationId: b, joinedSeq: 7 })]
+      })
+      assert.deepStrictEqual(newsOf(plan), [
+        [4, 10],
+        [7, 10]
+      ])
+      assert.isUndefined(asked[0]?.since)
+    })
+  )
+
+  it.effect("is the newest where there is too much, and says of which conversation", () =>
+    Effect.gen(function* () {
+      const { plan } = yield* planned({ opened: queue({ status: "new" }), rows: [row({})], maxPending: 3 })
+      assert.deepStrictEqual(newsOf(plan), [[7, 10]])
+      assert.deepStrictEqual(plan._tag === "CatchUp" && plan.truncated, [a])
+    })
+  )
+
+  it.effect("is to reset, with what is unread, when the queue has lost it or the cursor is none", () =>
+    Effect.gen(function* () {
+      for (const [status, cursor, reason] of [
+        ["lost", "1-0", "lost"],
+        ["trimmed", "1-0", "trimmed"],
+        ["resumed", "nonsense", "lost"]
+      ] as const) {
+        const { plan } = yield* planned({ opened: queue({ status }), cursor })
+        assert.deepInclude(plan, { _tag: "Reset", reason, cursor: "60000-0" })
+      }
+    })
+  )
+
+  it.effect("comes from the database alone while the queue is away", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(100_000)
+      const { asked, plan } = yield* planned({
+        opened: undefined,
+        rows: [row({ changedFrom: 6 })],
+        cursor: "50000-3"
+      })
+      assert.deepStrictEqual(newsOf(plan), [[5, 10]])
+      assert.strictEqual(asked[0]?.since, 40_000)
+      assert.isTrue(plan._tag === "CatchUp" && plan.cursor.startsWith("90000-0."))
+    })
+  )
+})

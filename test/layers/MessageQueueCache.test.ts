@@ -1,0 +1,73 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Duration, Effect, Layer, Logger, Redacted } from "effect"
+import { TestClock } from "effect/testing"
+import type { DeviceId } from "../../src/domain/Ids.ts"
+import { MessageQueueCache } from "../../src/domain/ports/MessageQueueCache.ts"
+import * as MemoryMessageQueueCache from "../../src/layers/memory/MemoryMessageQueueCache.ts"
+import * as Redis from "../../src/layers/Redis.ts"
+import * as RedisMessageQueueCache from "../../src/layers/RedisMessageQueueCache.ts"
+import { conversationId, userId } from "../contract/Fixtures.ts"
+import { contract, options } from "../contract/MessageQueueCache.ts"
+import * as Poll from "../support/Poll.ts"
+import * as RedisServer from "../support/RedisServer.ts"
+
+/** A Redis with its queue pool running. */
+const redis = Layer.unwrap(
+  Effect.map(RedisServer.RedisServer, ({ url }) =>
+    Redis.layer({
+      url: Redacted.make(url),
+      connections: 2,
+      connectTimeout: Duration.seconds(1),
+      commandTimeout: Duration.seconds(1)
+    })
+  )
+).pipe(
+  Layer.tap((context) => {
+    const { queue } = Context.get(context, Redis.Redis)
+    return Effect.andThen(
+      Effect.forkScoped(queue.run),
+      Poll.until(() => queue.connected() === queue.size)
+    )
+  }),
+  Layer.provideMerge(RedisServer.layer()),
+  Layer.provide(Logger.layer([]))
+)
+
+contract("memory", MemoryMessageQueueCache.layer(options))
+contract("Redis", RedisMessageQueueCache.layer(options).pipe(Layer.provide(redis)))
+
+const phone = "phone" as DeviceId
+
+describe("A queue in memory", () => {
+  it.effect("goes when no device of its user came for its lifetime", () =>
+    Effect.gen(function* () {
+      const queue = yield* MessageQueueCache
+      const user = userId()
+      const { end } = yield* queue.open(user, phone, undefined)
+      yield* TestClock.adjust(options.lifetime)
+      assert.strictEqual((yield* queue.open(user, phone, end)).status, "lost")
+    }).pipe(Effect.provide(MemoryMessageQueueCache.layer(options)))
+  )
+})
+
+describe("A queue in Redis", () => {
+  it.live("has a lifetime on every key, and is lost with Redis", () =>
+    Effect.gen(function* () {
+      const queue = yield* MessageQueueCache
+      const server = yield* RedisServer.RedisServer
+      const { queue: pool } = yield* Redis.Redis
+      const user = userId()
+      const { end } = yield* queue.open(user, phone, undefined)
+      yield* queue.append([{ userId: user, conversationId: conversationId(), fromSeq: 1 }])
+      const keys = (yield* pool.send("KEYS", "*")) as ReadonlyArray<string>
+      assert.strictEqual(keys.length, 2)
+      for (const key of keys) {
+        const left = Number(yield* pool.send("PTTL", key))
+        assert.isTrue(left > 0 && left <= options.lifetime, key)
+      }
+      yield* server.restart({ empty: true })
+      yield* Poll.until(() => pool.connected() === pool.size)
+      assert.strictEqual((yield* queue.open(user, phone, end)).status, "lost")
+    }).pipe(Effect.provide(RedisMessageQueueCache.layer(options).pipe(Layer.provideMerge(redis))))
+  )
+})
