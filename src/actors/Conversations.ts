@@ -31,7 +31,13 @@ import type { ConversationId, MessageId, UserId } from "../domain/Ids.ts"
 import type { Message, Metadata } from "../domain/Message.ts"
 import type { AdmissionRefusal } from "../domain/ports/Admission.ts"
 import type { ConversationPage } from "../domain/ports/ConversationStore.ts"
-import type { AttachmentPlace, Page, Pin, PlacedAttachment } from "../domain/ports/MessageStore.ts"
+import type {
+  AttachmentPlace,
+  Page,
+  Pin,
+  PlacedAttachment,
+  SearchPage
+} from "../domain/ports/MessageStore.ts"
 
 /** Any ask of a conversation may be answered by these. */
 export type AskError = NotMember | Overloaded | Unavailable
@@ -137,6 +143,12 @@ export class Conversations extends Context.Service<
       id: ConversationId,
       page: History
     ) => Effect.Effect<MessagePage, AskError>
+    /** In one conversation, or in all of one's own. */
+    readonly search: (
+      caller: Identity,
+      id: ConversationId | undefined,
+      wanted: { readonly text: string; readonly cursor: string | undefined; readonly limit: number }
+    ) => Effect.Effect<SearchPage, InvalidInput | AskError>
     readonly message: (
       caller: Identity,
       id: ConversationId,

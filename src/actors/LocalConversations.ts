@@ -28,6 +28,8 @@ type Edit = Extract<Change, { readonly kind: "edit" }>
 
 const invalid = (path: string, message: string) => new InvalidInput({ issues: [{ path, message }] })
 
+const foreignCursor = invalid("cursor", "This cursor is not one of ours")
+
 export const layer = Layer.effect(
   Conversations,
   Effect.gen(function* () {
@@ -156,11 +158,7 @@ export const layer = Layer.effect(
       list: (caller, options) =>
         store
           .listOf(caller.userId, options)
-          .pipe(
-            Effect.catchTag("Conflict", () =>
-              Effect.fail(invalid("cursor", "This cursor is not one of ours"))
-            )
-          ),
+          .pipe(Effect.catchTag("Conflict", () => Effect.fail(foreignCursor))),
 
       show: (caller, id) => Effect.map(snapshotOf(caller, id), (snapshot) => snapshot.conversation),
 
@@ -198,6 +196,14 @@ export const layer = Layer.effect(
             ? yield* messages.before(id, page.before_seq, limit, viewer)
             : yield* messages.after(id, page.after_seq, limit, viewer)
         return { items: yield* present(items, snapshot), has_more: hasMore }
+      }),
+
+      search: Effect.fn("Conversations.search")(function* (caller, id, wanted) {
+        if (id !== undefined) yield* snapshotOf(caller, id)
+        const at = yield* Clock.currentTimeMillis
+        return yield* messages
+          .search({ userId: caller.userId, conversationId: id, at, ...wanted })
+          .pipe(Effect.catchTag("Conflict", () => Effect.fail(foreignCursor)))
       }),
 
       message: Effect.fn("Conversations.message")(function* (caller, id, messageId) {

@@ -5,13 +5,13 @@ import { NewAttachment } from "./Commands.ts"
 import { decoder } from "./Decode.ts"
 import type { InvalidInput } from "./Errors.ts"
 import { MessageId } from "./Ids.ts"
-import { Metadata, Seq } from "./Message.ts"
+import { MessageMetadata, Seq } from "./Message.ts"
 
 /** With `version_seq`, only that version is edited. */
 export const EditMessage = Schema.Struct({
   message_id: MessageId,
   content: Schema.String,
-  metadata: Schema.optionalKey(Metadata),
+  metadata: Schema.optionalKey(MessageMetadata),
   version_seq: Schema.optionalKey(Seq)
 })
 

@@ -6,7 +6,7 @@ import { Schema } from "effect"
 import { ConversationType } from "./Conversation.ts"
 import { MAX_EXPIRES_IN } from "./Expiry.ts"
 import { MediaId, MessageId, UserId } from "./Ids.ts"
-import { ClientRandom, MediaType, Metadata, Position } from "./Message.ts"
+import { ClientRandom, MediaType, MessageMetadata, Metadata, Position } from "./Message.ts"
 
 /** Ids in one request at the most. */
 export const MAX_IDS_PER_REQUEST = 1_000
@@ -40,7 +40,7 @@ export const SendMessage = Schema.Struct({
   content: Schema.String,
   client_random: ClientRandom,
   message_type: Schema.optionalKey(Schema.Literals(["text", "media"])),
-  metadata: Schema.optionalKey(Metadata),
+  metadata: Schema.optionalKey(MessageMetadata),
   reply_to_id: Schema.optionalKey(Schema.NullOr(MessageId)),
   attachments: Schema.optionalKey(
     Schema.Array(NewAttachment).pipe(Schema.check(Schema.isMaxLength(MAX_ATTACHMENTS)))
@@ -63,6 +63,9 @@ export type Sent = typeof Sent.Type
 
 /** Up to which seq the caller has read, or received. */
 export const UpTo = Schema.Struct({ seq: Position })
+
+/** Characters of what is searched for. */
+export const MAX_SEARCH = 256
 
 export const PageSize = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: MAX_PAGE })))
 

@@ -4,7 +4,7 @@
  */
 import { Schema } from "effect"
 import { refusal } from "./BoundedJson.ts"
-import { ConversationId, MediaId, MessageId, UserId } from "./Ids.ts"
+import { ConversationId, isCanonicalUuid, MediaId, MessageId, UserId } from "./Ids.ts"
 
 /** The number of a durable event in its conversation: 1, 2, 3, … without gaps. */
 export const Seq = Schema.Int.pipe(Schema.check(Schema.isGreaterThanOrEqualTo(1)))
@@ -25,6 +25,25 @@ export const Metadata = Schema.Record(Schema.String, Schema.Json).pipe(
   Schema.check(Schema.makeFilter((metadata) => refusal(metadata), { expected: "JSON that can be stored" }))
 )
 export type Metadata = typeof Metadata.Type
+
+/** Users that one message mentions at the most. */
+export const MAX_MENTIONS = 100
+
+const isMention = (id: Schema.Json): boolean => typeof id === "string" && isCanonicalUuid(id.toLowerCase())
+
+/** Of a message: `mentions` are user ids. Those of members are counted as unread mentions. */
+export const MessageMetadata = Metadata.pipe(
+  Schema.check(
+    Schema.makeFilter(
+      ({ mentions }) =>
+        mentions === undefined ||
+        (Array.isArray(mentions) && mentions.length <= MAX_MENTIONS && mentions.every(isMention)) || {
+          path: ["mentions"],
+          issue: `Expected an array of at most ${MAX_MENTIONS} user ids`
+        }
+    )
+  )
+)
 
 export const Reaction = Schema.Struct({ reaction: Schema.String, user_ids: Schema.Array(UserId) })
 export type Reaction = typeof Reaction.Type

@@ -57,7 +57,15 @@ export const list = `
           AND (u.expires_at IS NULL OR u.expires_at > $5)
         LIMIT ${maxUnread}
       ) unread
-    ) AS unread_count
+    ) AS unread_count,
+    (
+      SELECT count(*)::int FROM (
+        SELECT FROM message_mentions n JOIN messages u ON u.id = n.message_id
+        WHERE n.user_id = $1 AND n.conversation_id = p.id AND n.seq > p.seen_seq
+          AND (u.expires_at IS NULL OR u.expires_at > $5)
+        LIMIT ${maxUnread}
+      ) mentioned
+    ) AS unread_mentions
   FROM page p ORDER BY p.updated_at DESC, p.id DESC`
 
 /** $1 conversation, $2 whether to count the messages, $3 whose unread ones to count, or null; $4 at. */

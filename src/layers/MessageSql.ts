@@ -50,9 +50,15 @@ const all = (
 /**
  * A page of what an index names, in its order: `limit` messages, or fewer where they reach `maxBytes` (both are
  * parameters). One row more is looked at, for `found` to tell whether there is more. Content that lies outside its
- * row is not read for its length.
+ * row is not read for its length. `shown` is the order of the answer.
  */
-const bounded = (where: string, order: string, limit: string, maxBytes: string): string =>
+const bounded = (
+  where: string,
+  order: string,
+  limit: string,
+  maxBytes: string,
+  shown = `p.${order.replace(" DESC", "")}`
+): string =>
   gathered(
     `found AS MATERIALIZED (SELECT ${columns} FROM messages WHERE ${where} ORDER BY ${order} LIMIT ${limit}::int + 1),
   measured AS (
@@ -61,12 +67,12 @@ const bounded = (where: string, order: string, limit: string, maxBytes: string):
         SELECT coalesce(sum(pg_column_size(a.metadata)), 0) FROM message_attachments a WHERE a.message_id = f.id
       )
     ) OVER w AS bytes
-    FROM found f WINDOW w AS (ORDER BY f.${order})
+    FROM found f WINDOW w AS (ORDER BY ${order})
   ),
   page AS MATERIALIZED (
     SELECT * FROM measured WHERE place <= ${limit} AND (place = 1 OR bytes <= ${maxBytes}::float8)
   )`,
-    `p.${order.replace(" DESC", "")}`,
+    shown,
     { columns: ", p.found", join: "" }
   )
 
@@ -124,6 +130,34 @@ export const expired = bare(
       ORDER BY m.expires_at LIMIT $2
     ))`,
   "p.expires_at, p.seq"
+)
+
+/**
+ * $1 user, $2 limit, $3 bytes, $4 text, $5 conversation or null, $6 at, $7 µs and $8 id where the last page ended, or null.
+ * The index is asked for the words and the conversations at once; whose they are is then checked of each message.
+ */
+export const search = bounded(
+  `search @@ (
+      SELECT websearch_to_tsquery('messaging', $4) && string_agg('''conversation:' || c.id || '''', ' | ')::tsquery
+      FROM conversation_members m JOIN conversations c ON c.id = m.conversation_id
+      WHERE m.user_id = $1 AND m.is_active AND c.is_active AND ($5::uuid IS NULL OR c.id = $5)
+        AND numnode(websearch_to_tsquery('messaging', $4)) > 0
+    )
+    AND EXISTS (
+      SELECT FROM conversation_members m
+      WHERE m.conversation_id = messages.conversation_id AND m.user_id = $1 AND m.is_active
+    )
+    AND NOT EXISTS (SELECT FROM hidden_messages h WHERE h.user_id = $1 AND h.message_id = messages.id)
+    AND (expires_at IS NULL OR expires_at > $6)
+    AND NOT EXISTS (
+      SELECT FROM conversation_settings s WHERE s.conversation_id = messages.conversation_id
+        AND sent_at + (s.settings ->> 'retention_seconds')::float8 * interval '1 second' <= $6
+    )
+    AND ($7::float8 IS NULL OR (sent_at, id) < ('epoch'::timestamptz + $7 * interval '1 microsecond', $8::uuid))`,
+  "sent_at DESC, id DESC",
+  "$2",
+  "$3",
+  "p.sent_at DESC, p.id DESC"
 )
 
 /** $1 user, $2 conversation, $3 from seq, $4 limit. */

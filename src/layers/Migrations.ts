@@ -23,6 +23,8 @@ import attachments from "../../migrations/0013_attachments.ts"
 import auditLog from "../../migrations/0014_audit_log.ts"
 import expiry from "../../migrations/0015_expiry.ts"
 import retention from "../../migrations/0016_retention.ts"
+import mentions from "../../migrations/0017_mentions.ts"
+import search from "../../migrations/0018_search.ts"
 import { messageOf } from "./SqlFailure.ts"
 
 /** In code rather than read from a folder, so that it works wherever the package is installed. */
@@ -42,7 +44,9 @@ const steps = {
   "0013_attachments": attachments,
   "0014_audit_log": auditLog,
   "0015_expiry": expiry,
-  "0016_retention": retention
+  "0016_retention": retention,
+  "0017_mentions": mentions,
+  "0018_search": search
 }
 
 /** A step may take as long as it takes, unlike a query of the service. */

@@ -58,6 +58,7 @@ interface SummaryRow extends ConversationRow {
   readonly role: Role
   readonly last_read_seq: number
   readonly unread_count: number
+  readonly unread_mentions: number
   /** Unix µs. */
   readonly activity: number
 }
@@ -92,7 +93,8 @@ const summaryOf = (row: SummaryRow): ConversationSummary => ({
   },
   role: row.role,
   lastReadSeq: row.last_read_seq,
-  unreadCount: row.unread_count
+  unreadCount: row.unread_count,
+  unreadMentions: row.unread_mentions
 })
 
 /** Rows get their ids here: version 7, so that they are made in the order of their index. */

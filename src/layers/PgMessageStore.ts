@@ -6,9 +6,11 @@
 import { PgTypes } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
+import { Conflict } from "../domain/Errors.ts"
 import type { MediaId, MessageId, UserId } from "../domain/Ids.ts"
 import type { MediaType, Message, Metadata } from "../domain/Message.ts"
 import { MessageStore, type Page, type PlacedAttachment } from "../domain/ports/MessageStore.ts"
+import * as ConversationCursor from "./ConversationCursor.ts"
 import { Database } from "./Database.ts"
 import { messageOf, type Row } from "./MessageRow.ts"
 import * as statements from "./MessageSql.ts"
@@ -97,6 +99,26 @@ const make = Effect.fnUntraced(function* ({ maxPageBytes }: MessageStoreOptions)
         }))
       )
     },
+    search: Effect.fnUntraced(function* ({ at, conversationId, cursor, limit, text, userId }) {
+      const after = cursor === undefined ? undefined : ConversationCursor.decode(cursor)
+      if (cursor !== undefined && after === undefined) return yield* new Conflict({ what: "cursor" })
+      const { hasMore, items } = yield* read("MessageStore.search", statements.search, [
+        userId,
+        limit,
+        maxPageBytes,
+        text,
+        PgTypes.uuid(conversationId ?? null),
+        PgTypes.timestamptz(at),
+        PgTypes.float8(after?.updatedAt ?? null),
+        PgTypes.uuid(after?.id ?? null)
+      ])
+      const last = items.at(-1)
+      const nextCursor =
+        hasMore && last !== undefined
+          ? ConversationCursor.encode({ updatedAt: Date.parse(last.sent_at) * 1000, id: last.id })
+          : null
+      return { items, nextCursor }
+    }),
     expired: (at, limit) =>
       Effect.map(
         database.run(

@@ -5,7 +5,17 @@ import { defaultSettings } from "../../src/domain/ConversationSettings.ts"
 import type { ConversationId, UserId } from "../../src/domain/Ids.ts"
 import { type Advance, ConversationStore } from "../../src/domain/ports/ConversationStore.ts"
 import type { MessageWriter } from "../../src/domain/ports/MessageWriter.ts"
-import { append, appendAll, conversationId, group, message, someTime, userId } from "./Fixtures.ts"
+import {
+  append,
+  appendAll,
+  change,
+  conversationId,
+  group,
+  message,
+  newChange,
+  someTime,
+  userId
+} from "./Fixtures.ts"
 
 const create = (fields: Parameters<typeof group>[0]) =>
   Effect.flatMap(ConversationStore, (store) => store.create(group(fields)))
@@ -289,6 +299,41 @@ export const conversationStoreContract = <E>(
           )
           yield* advanceAll([{ conversationId: id, userId: bob, readSeq: 3, deliveredSeq: 3 }])
           assert.deepStrictEqual(yield* unread(bob), [3, 1])
+        })
+      )
+
+      it.effect("counts unread mentions of members, through edits and deletions, and nobody's own", () =>
+        Effect.gen(function* () {
+          const [ann, bob, eve] = [userId(), userId(), userId()]
+          const { id } = yield* create({ creator: ann, memberIds: [ann, bob] })
+          const { id: elsewhere } = yield* create({ creator: eve, memberIds: [eve] })
+          const mentions = (user: UserId) =>
+            Effect.map(list(user, 1), (page) => page.items[0]?.unreadMentions)
+          const mention = (...users: ReadonlyArray<string>) => ({ metadata: { mentions: users } })
+          const send = (fields: object) => append({ conversationId: id, senderId: ann, ...fields })
+          const first = yield* send(mention(bob.toUpperCase(), bob, ann, eve))
+          const second = yield* send({})
+          yield* send({ metadata: { mentions: "nobody" } })
+          yield* send({ ...mention(bob), expiresAt: someTime })
+          assert.deepStrictEqual(
+            [yield* mentions(bob), yield* mentions(ann), yield* mentions(eve)],
+            [1, 0, 0]
+          )
+          const edit = {
+            kind: "edit",
+            content: "now",
+            metadata: mention(bob).metadata,
+            expected: null
+          } as const
+          yield* change(newChange(id, second.id, edit))
+          assert.strictEqual(yield* mentions(bob), 2)
+          yield* change(newChange(id, first.id, { kind: "delete" }))
+          assert.strictEqual(yield* mentions(bob), 1)
+          yield* advanceAll([
+            { conversationId: id, userId: bob, readSeq: second.seq, deliveredSeq: second.seq }
+          ])
+          assert.strictEqual(yield* mentions(bob), 0)
+          assert.notStrictEqual(elsewhere, id)
         })
       )
 

@@ -1,20 +1,30 @@
 /** What every `MessageStore` promises about messages that a `MessageWriter` stored. */
-import { assert, layer } from "@effect/vitest"
+import { assert, describe, layer } from "@effect/vitest"
 import { Effect, type Layer } from "effect"
+import type { ConversationId, UserId } from "../../src/domain/Ids.ts"
 import type { Message } from "../../src/domain/Message.ts"
-import type { ConversationStore } from "../../src/domain/ports/ConversationStore.ts"
-import { MessageStore, type Page, type PlacedAttachment } from "../../src/domain/ports/MessageStore.ts"
-import type { MessageWriter } from "../../src/domain/ports/MessageWriter.ts"
+import { ConversationStore } from "../../src/domain/ports/ConversationStore.ts"
+import {
+  MessageStore,
+  type Page,
+  type PlacedAttachment,
+  type SearchPage
+} from "../../src/domain/ports/MessageStore.ts"
+import type { MessageWriter, NewMessage } from "../../src/domain/ports/MessageWriter.ts"
 import { maxPageBytes } from "./Databases.ts"
 import {
   append,
   appendAll,
   attachment,
+  change,
   conversationId,
+  group,
   message,
   messageId,
+  newChange,
   newConversation,
-  someTime
+  someTime,
+  userId
 } from "./Fixtures.ts"
 
 /** A conversation of `count` messages, beside another one. */
@@ -118,6 +128,137 @@ export const messageStoreContract = <E>(
         )
       })
     )
+
+    describe("search", () => {
+      const ask = { conversationId: undefined, cursor: undefined, limit: 10, at: someTime }
+
+      const contents = (found: SearchPage) => found.items.map((item) => item.content)
+
+      /** A group of Ann's and one of Bob's, with a message each of these contents. */
+      const setting = Effect.fnUntraced(function* (...texts: ReadonlyArray<string>) {
+        const store = yield* ConversationStore
+        const [ann, bob] = [userId(), userId()]
+        const mine = (yield* store.create(group({ creator: ann, memberIds: [ann, bob] }))).id
+        const theirs = (yield* store.create(group({ creator: bob }))).id
+        for (const [i, content] of texts.entries()) {
+          yield* append({ conversationId: mine, senderId: bob, content, sentAt: someTime + i })
+          yield* append({ conversationId: theirs, senderId: bob, content, sentAt: someTime + i })
+        }
+        return { ann, bob, mine, theirs, search: (yield* MessageStore).search }
+      })
+
+      it.effect(
+        "finds words in any case, several of them, side by side, either and without, the latest first",
+        () =>
+          Effect.gen(function* () {
+            const { ann, search } = yield* setting(
+              "The quick fox",
+              "A fox so quick",
+              "Slow fox",
+              "größer, 日本 x@y.org"
+            )
+            const find = (text: string) => Effect.map(search({ ...ask, userId: ann, text }), contents)
+            assert.deepStrictEqual(yield* find("FOX"), ["Slow fox", "A fox so quick", "The quick fox"])
+            assert.deepStrictEqual(yield* find("fox quick"), ["A fox so quick", "The quick fox"])
+            assert.deepStrictEqual(yield* find('"quick fox"'), ["The quick fox"])
+            assert.deepStrictEqual(yield* find("slow or so"), ["Slow fox", "A fox so quick"])
+            assert.deepStrictEqual(yield* find("fox -quick"), ["Slow fox"])
+            assert.lengthOf(yield* find("GRÖSSER or größer"), 1)
+            assert.lengthOf(yield* find("日本"), 1)
+            for (const nothing of ["fo", "...", "'", "z:* & !", "''conversation''"]) {
+              assert.deepStrictEqual(yield* find(nothing), [], nothing)
+            }
+          })
+      )
+
+      it.effect("looks only where the user is a member now, in one conversation or in all", () =>
+        Effect.gen(function* () {
+          const { ann, bob, mine, search, theirs } = yield* setting("needle")
+          const in_ = (user: UserId, conversationId?: ConversationId) =>
+            Effect.map(search({ ...ask, userId: user, conversationId, text: "needle" }), ({ items }) =>
+              items.map((item) => item.conversation_id)
+            )
+          assert.deepStrictEqual(yield* in_(ann), [mine])
+          assert.deepStrictEqual(yield* in_(ann, theirs), [])
+          assert.sameMembers(yield* in_(bob), [mine, theirs])
+          assert.deepStrictEqual(yield* in_(bob, theirs), [theirs])
+          yield* (yield* ConversationStore).removeMember(mine, ann)
+          assert.deepStrictEqual(yield* in_(ann), [])
+          assert.deepStrictEqual(yield* in_(userId()), [])
+          // The word by which a conversation is found opens nobody else's.
+          const found = yield* search({ ...ask, userId: ann, text: `"conversation:${theirs}"` })
+          assert.deepStrictEqual(found.items, [])
+        })
+      )
+
+      it.effect("does not find what is deleted, hidden, over, encoded or a system's, and finds edits", () =>
+        Effect.gen(function* () {
+          const { ann, mine, search } = yield* setting()
+          const send = (fields: Partial<NewMessage>) =>
+            append({ conversationId: mine, content: "needle", ...fields })
+          const [deleted, hidden, edited] = [
+            yield* send({}),
+            yield* send({}),
+            yield* send({ content: "hay" })
+          ]
+          yield* send({ metadata: { encoding: "base64" } })
+          yield* send({ messageType: "system" })
+          yield* send({ content: "needle with \0 in it" })
+          yield* send({ expiresAt: someTime })
+          const kept = yield* send({ expiresAt: someTime + 1 })
+          yield* change(newChange(mine, deleted.id, { kind: "delete" }))
+          yield* change(newChange(mine, hidden.id, { kind: "hide" }, { userId: ann }))
+          yield* change(
+            newChange(mine, edited.id, { kind: "edit", content: "a needle", metadata: null, expected: null })
+          )
+          const found = yield* search({ ...ask, userId: ann, text: "needle" })
+          assert.sameMembers(
+            found.items.map((item) => item.id),
+            [edited.id, kept.id]
+          )
+        })
+      )
+
+      it.effect("pages to the end, each once, also where moments are the same", () =>
+        Effect.gen(function* () {
+          const { ann, mine, search } = yield* setting()
+          const ids: Array<string> = []
+          for (let n = 0; n < 7; n++) {
+            const sentAt = someTime + Math.floor(n / 3)
+            ids.unshift((yield* append({ conversationId: mine, content: "needle", sentAt })).id)
+          }
+          const seen: Array<string> = []
+          let cursor: string | undefined
+          do {
+            const page: SearchPage = yield* search({ ...ask, userId: ann, text: "needle", cursor, limit: 2 })
+            seen.push(...page.items.map((item) => item.id))
+            cursor = page.nextCursor ?? undefined
+          } while (cursor !== undefined)
+          assert.deepStrictEqual(seen, ids)
+          const foreign = search({ ...ask, userId: ann, text: "needle", cursor: "x" })
+          assert.strictEqual((yield* Effect.flip(foreign))._tag, "Conflict")
+        })
+      )
+
+      it.effect("takes text of any length and kind", () =>
+        Effect.gen(function* () {
+          const { ann, mine, search } = yield* setting()
+          const urls = Array.from({ length: 20_000 }, (_, n) => `https://host${n}.org/päth/${n}?q=${n}`).join(
+            " "
+          )
+          for (const content of [
+            urls,
+            "word ".repeat(300_000),
+            `${"x".repeat(5_000_000)} needle`,
+            "\u{1f600}"
+          ]) {
+            yield* append({ conversationId: mine, content })
+          }
+          const found = yield* search({ ...ask, userId: ann, text: "host17.org" })
+          assert.lengthOf(found.items, 1)
+        })
+      )
+    })
 
     it.effect("knows nothing of an unknown conversation", () =>
       Effect.gen(function* () {

@@ -41,6 +41,7 @@ const expected = [
   "delivery_statuses",
   "hidden_messages",
   "message_attachments",
+  "message_mentions",
   "message_reactions",
   "messages",
   "pinned_messages",

@@ -32,6 +32,8 @@ export interface ConversationSummary {
   readonly lastReadSeq: number
   /** Messages after the member's read watermark, not counting their own. */
   readonly unreadCount: number
+  /** Those of them that mention the member. */
+  readonly unreadMentions: number
 }
 
 export interface ConversationPage {

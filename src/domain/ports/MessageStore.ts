@@ -7,7 +7,7 @@
  */
 import type { Effect } from "effect"
 import { Context } from "effect"
-import type { Unavailable } from "../Errors.ts"
+import type { Conflict, Unavailable } from "../Errors.ts"
 import type { ConversationId, MessageId, UserId } from "../Ids.ts"
 import type { Attachment, Message } from "../Message.ts"
 
@@ -34,6 +34,24 @@ export interface PlacedAttachment {
   readonly senderId: UserId
   /** Unix ms. */
   readonly sentAt: number
+}
+
+export interface Search {
+  readonly userId: UserId
+  /** One conversation, or all of the user's. */
+  readonly conversationId: ConversationId | undefined
+  /** As people write it: words, "words side by side", or, -without. */
+  readonly text: string
+  readonly cursor: string | undefined
+  readonly limit: number
+  /** Unix ms. */
+  readonly at: number
+}
+
+export interface SearchPage {
+  readonly items: ReadonlyArray<Message>
+  /** Opaque; `null` at the end. */
+  readonly nextCursor: string | null
 }
 
 /** Before which attachment a page begins. */
@@ -69,6 +87,12 @@ export class MessageStore extends Context.Service<
     readonly get: (id: MessageId, viewer?: UserId) => Effect.Effect<Message | undefined, Unavailable>
     /** Newest pin first. */
     readonly pins: (id: ConversationId, viewer?: UserId) => Effect.Effect<ReadonlyArray<Pin>, Unavailable>
+    /**
+     * The messages in which the search's words occur, the latest first: of conversations that the user is a member
+     * of, without what they have deleted for themselves and what is over at `at`. `Conflict` on a cursor that is not
+     * ours.
+     */
+    readonly search: (search: Search) => Effect.Effect<SearchPage, Conflict | Unavailable>
     /**
      * Messages whose time is over at `at` and that are not deleted yet, in any conversation, the first to expire
      * first. Without their content.

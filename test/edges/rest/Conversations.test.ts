@@ -123,14 +123,14 @@ describe("GET /conversations", () => {
     Effect.gen(function* () {
       const { calls, record } = recorder()
       const page = {
-        items: [{ conversation, role: "owner" as const, lastReadSeq: 3, unreadCount: 4 }],
+        items: [{ conversation, role: "owner" as const, lastReadSeq: 3, unreadCount: 4, unreadMentions: 1 }],
         nextCursor: "further"
       }
       const call = yield* serve({ conversations: { list: record(page) } })
       const answer = yield* call("/api/v1/conversations?cursor=here&limit=10&unknown=1", { as: "alice" })
       assert.strictEqual(answer.status, 200)
       assert.deepStrictEqual(answer.json, {
-        items: [{ ...conversation, role: "owner", last_read_seq: 3, unread_count: 4 }],
+        items: [{ ...conversation, role: "owner", last_read_seq: 3, unread_count: 4, unread_mentions: 1 }],
         next_cursor: "further"
       })
       assert.deepStrictEqual(calls[0], [identityOf("alice"), { cursor: "here", limit: 10 }])

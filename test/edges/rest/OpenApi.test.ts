@@ -51,6 +51,8 @@ describe("The OpenAPI document", () => {
         `${one}/messages/{message_id}/pin`,
         `${one}/messages/{message_id}/attachments`,
         `${one}/attachments`,
+        `${one}/messages/search`,
+        "/api/v1/messages/search",
         `${one}/pinned-messages`,
         "/api/v1/socket-tickets",
         "/health",

@@ -13,7 +13,8 @@ export const ConversationItem = Schema.Struct({
   ...ConversationView.fields,
   role: Role,
   last_read_seq: Position,
-  unread_count: Schema.Int
+  unread_count: Schema.Int,
+  unread_mentions: Schema.Int
 }).annotate({ identifier: "ConversationItem" })
 export type ConversationItem = typeof ConversationItem.Type
 

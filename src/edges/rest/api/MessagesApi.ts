@@ -2,12 +2,12 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { DeleteScope } from "../../../domain/ChangeRequests.ts"
-import { PageSize, SendMessage } from "../../../domain/Commands.ts"
+import { MAX_SEARCH, PageSize, SendMessage } from "../../../domain/Commands.ts"
 import { ReadPosition } from "../../../domain/Conversation.ts"
 import { ConversationId, MessageId } from "../../../domain/Ids.ts"
-import { ClientRandom, Message, Metadata, Position } from "../../../domain/Message.ts"
+import { ClientRandom, Message, MessageMetadata, Position } from "../../../domain/Message.ts"
 import { problems } from "../Problem.ts"
-import { Cursor, page } from "./Paging.ts"
+import { Cursor, page, pageQuery } from "./Paging.ts"
 
 const params = { conversation_id: ConversationId }
 export const oneMessage = { ...params, message_id: MessageId }
@@ -20,7 +20,7 @@ const SendMessageBody = Schema.Struct({
 
 const EditMessageBody = Schema.Struct({
   content: Schema.String,
-  metadata: Schema.optionalKey(Metadata)
+  metadata: Schema.optionalKey(MessageMetadata)
 }).annotate({ identifier: "EditMessageBody" })
 
 /** An entity tag is the message's `version_seq`, quoted. */
@@ -42,6 +42,14 @@ export const HistoryQuery = Schema.Struct({
   before_seq: Schema.optionalKey(Position),
   limit: Schema.optionalKey(PageSize)
 }).pipe(Schema.check(exclusive))
+
+const searchQuery = {
+  q: Schema.String.pipe(Schema.check(Schema.isMinLength(1), Schema.isMaxLength(MAX_SEARCH))),
+  ...pageQuery
+}
+
+const searchDescription = `The messages with all these words, the latest first. "Quoted words" stand side by side, \`or\` is either,
+\`-word\` is without. Encrypted and encoded content is not searched; nor is what one has deleted for oneself.`
 
 export class MessagesApi extends HttpApiGroup.make("messages")
   .add(
@@ -69,6 +77,21 @@ export class MessagesApi extends HttpApiGroup.make("messages")
         description:
           "The newest page without a position. Items are in ascending `seq`. `next_cursor` leads on in the same direction: to older messages, or with `after_seq` to newer ones."
       })
+    ),
+    HttpApiEndpoint.get("search", "/conversations/:conversation_id/messages/search", {
+      params,
+      query: searchQuery,
+      success: page(Message),
+      error: problems(403, 429, 503)
+    }).annotateMerge(
+      OpenApi.annotations({ summary: "Search a conversation", description: searchDescription })
+    ),
+    HttpApiEndpoint.get("searchAll", "/messages/search", {
+      query: searchQuery,
+      success: page(Message),
+      error: problems(429, 503)
+    }).annotateMerge(
+      OpenApi.annotations({ summary: "Search all of one's conversations", description: searchDescription })
     ),
     HttpApiEndpoint.get("show", "/conversations/:conversation_id/messages/:message_id", {
       params: oneMessage,

@@ -15,7 +15,8 @@ const toItem = (summary: ConversationSummary): ConversationItem => ({
   ...summary.conversation,
   role: summary.role,
   last_read_seq: summary.lastReadSeq,
-  unread_count: summary.unreadCount
+  unread_count: summary.unreadCount,
+  unread_mentions: summary.unreadMentions
 })
 
 export const layer = HttpApiBuilder.group(

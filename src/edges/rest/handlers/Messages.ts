@@ -3,7 +3,9 @@ import { Effect } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { Conversations } from "../../../actors/Conversations.ts"
+import { DEFAULT_PAGE } from "../../../domain/Commands.ts"
 import { InvalidInput } from "../../../domain/Errors.ts"
+import type { ConversationId } from "../../../domain/Ids.ts"
 import { Api } from "../Api.ts"
 import { CurrentIdentity, currentCaller } from "../Authorization.ts"
 import { nextCursor, toHistory } from "../HistoryCursor.ts"
@@ -31,6 +33,18 @@ export const layer = HttpApiBuilder.group(
       return message.seq
     })
 
+    const search = Effect.fnUntraced(function* (
+      query: { readonly q: string; readonly cursor?: string; readonly limit?: number },
+      id?: ConversationId
+    ) {
+      const { items, nextCursor } = yield* conversations.search(yield* CurrentIdentity, id, {
+        text: query.q,
+        cursor: query.cursor,
+        limit: query.limit ?? DEFAULT_PAGE
+      })
+      return HttpServerResponse.jsonUnsafe({ items, next_cursor: nextCursor })
+    })
+
     return handlers.handleAll({
       send: Effect.fn("Rest.messages.send")(function* ({ headers, params, payload }) {
         const key = headers["idempotency-key"]
@@ -51,6 +65,14 @@ export const layer = HttpApiBuilder.group(
         const page = yield* conversations.history(yield* CurrentIdentity, params.conversation_id, asked)
         // Printed as it is: checking fifty messages once more would add two thirds to the cost of the request.
         return HttpServerResponse.jsonUnsafe({ items: page.items, next_cursor: nextCursor(asked, page) })
+      }, answerRefusals),
+
+      search: Effect.fn("Rest.messages.search")(function* ({ params, query }) {
+        return yield* search(query, params.conversation_id)
+      }, answerRefusals),
+
+      searchAll: Effect.fn("Rest.messages.searchAll")(function* ({ query }) {
+        return yield* search(query)
       }, answerRefusals),
 
       show: Effect.fn("Rest.messages.show")(function* ({ params }) {
