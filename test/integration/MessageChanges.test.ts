@@ -91,6 +91,7 @@ layer(App.layer, { excludeTestServices: true, timeout: "60 seconds" })("Changes 
         assert.deepStrictEqual(edited, {
           ...(sent as Message),
           version_seq: 3,
+          edit_count: 1,
           content: "hello",
           edited_at: (edited as Message).edited_at,
           reactions: [{ reaction: "👍", user_ids: [ann.user_id] }]

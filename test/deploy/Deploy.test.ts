@@ -1,0 +1,47 @@
+/** The deployment files against the code: a variable that the service does not read, or a file that is not there. */
+import { existsSync, globSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { settings } from "../../src/layers/Settings.ts"
+
+const root = join(import.meta.dirname, "../..")
+const read = (path: string) => readFileSync(join(root, path), "utf8")
+
+/** Of the images beside ours, and of the runtime. */
+const foreign = /^(POSTGRES|GF)_|^NODE_ENV$/
+
+const own = new Set(["APP_ENV", ...Object.values(settings).map(({ name }) => name)])
+
+describe("The deployment files", () => {
+  it("set only variables that the service reads", () => {
+    const files = globSync("deploy/**/*.{yaml,yml}", { cwd: root }).filter(
+      (path) => !path.includes("grafana/")
+    )
+    const texts = [...files, "deploy/Dockerfile"].map(read)
+    const named = texts.flatMap((text) =>
+      [...text.matchAll(/\b([A-Z][A-Z_]{3,})(?==|:(?: |$))|name: ([A-Z][A-Z_]{3,})\b/gm)].map(
+        ([, key, name]) => key ?? name!
+      )
+    )
+    assert.include(named, "NODE_HOST")
+    assert.include(named, "JWT_JWKS_URL")
+    assert.deepStrictEqual(
+      named.filter((name) => !own.has(name) && !foreign.test(name)),
+      []
+    )
+  })
+
+  it("copy into the image what is there, and all that the package says it consists of", () => {
+    const copied = [...read("deploy/Dockerfile").matchAll(/^COPY (?!--)(\S+)/gm)].map(([, path]) => path!)
+    for (const path of copied) assert.isTrue(existsSync(join(root, path)), path)
+    const { files }: { readonly files: ReadonlyArray<string> } = JSON.parse(read("package.json"))
+    assert.includeMembers(copied, [...files])
+  })
+
+  it("run the node that the repository pins", () => {
+    const pinned: string = JSON.parse(read("package.json")).devDependencies.node
+    for (const [, major] of read("deploy/Dockerfile").matchAll(/^FROM node:(\d+)/gm)) {
+      assert.strictEqual(major, pinned.split(".")[0])
+    }
+  })
+})
