@@ -29,6 +29,7 @@ import { decoder } from "../src/domain/Decode.ts"
 import type { Identity } from "../src/domain/Identity.ts"
 import type { ConversationId, DeviceId, MessageId, UserId } from "../src/domain/Ids.ts"
 import type { Message } from "../src/domain/Message.ts"
+import { TokenVerifier } from "../src/domain/ports/TokenVerifier.ts"
 import { v2 } from "../src/domain/protocol/V2.ts"
 import * as MemoryBroker from "../src/layers/memory/MemoryBroker.ts"
 import * as MemoryTokenRevocations from "../src/layers/memory/MemoryTokenRevocations.ts"
@@ -124,6 +125,8 @@ const services = Sessions.layer({
   maxChannels: 10,
   maxWaiting: 256,
   idleTimeout: Duration.hours(1),
+  tokenWarning: Duration.minutes(2),
+  tokenGrace: Duration.minutes(1),
   drainTimeout: Duration.seconds(1),
   outbox: { soft: 1e9, hard: 1e9 }
 }).pipe(
@@ -133,7 +136,8 @@ const services = Sessions.layer({
   Layer.provide(conversations),
   Layer.provideMerge(TopicHub.layer),
   Layer.provide(MemoryBroker.layer),
-  Layer.provide(MemoryTokenRevocations.layer({ lifetime: Duration.hours(1) }))
+  Layer.provide(MemoryTokenRevocations.layer({ lifetime: Duration.hours(1) })),
+  Layer.provide(Layer.mock(TokenVerifier, {}))
 )
 
 /** A socket that counts the frames it gets, bytes and all, and says when it has them. */

@@ -217,6 +217,8 @@ const realtime = configured((config) =>
       maxChannels: config.maxChannels,
       maxWaiting: config.maxSessionMailbox,
       idleTimeout: config.socketIdleTimeout,
+      tokenWarning: config.tokenWarning,
+      tokenGrace: config.jwtClockSkew,
       drainTimeout: config.drainTimeout,
       outbox: { soft: config.maxOutboxSoft, hard: config.maxOutbox }
     })

@@ -3,7 +3,7 @@
  * socket; the channel knows its events. A defect in a channel ends that channel (`phx_error`), not the session.
  */
 import type { Effect } from "effect"
-import type { Caller } from "../domain/Identity.ts"
+import type { Caller, Identity } from "../domain/Identity.ts"
 import type { SessionId } from "../domain/Ids.ts"
 import type { Status } from "../domain/Presence.ts"
 import type { Publication } from "../domain/ports/Broker.ts"
@@ -20,6 +20,8 @@ export interface ChannelHost {
   readonly room: Effect.Effect<void>
   /** Ends the channel with `phx_error`: its client rejoins. */
   readonly crash: (channel: Channel) => void
+  /** The same user on the same device, with another token. */
+  readonly goOnAs: (identity: Identity) => void
   /** The device's presence, the same on all its topics. */
   readonly status: () => Status
   readonly setStatus: (status: Status) => void

@@ -15,6 +15,7 @@ import type { Channel, ChannelHost, Joined } from "./Channel.ts"
 import { refusalResponse } from "./ChannelReply.ts"
 import type { Outbox } from "./Outbox.ts"
 import { type EncodedFrame, encoded } from "./SharedFrame.ts"
+import { expiringPayload } from "./TokenRefresh.ts"
 
 const reason = (text: string): string => JSON.stringify({ reason: text })
 const UNMATCHED = reason("unmatched topic")
@@ -72,7 +73,7 @@ export class Closing implements Frame {
 export const UNDECODABLE = new Closing(1011, "undecodable frame")
 
 export class Session implements ChannelHost {
-  readonly caller: { readonly identity: Identity; readonly sessionId: SessionId }
+  #caller: { readonly identity: Identity; readonly sessionId: SessionId }
   readonly serializer: Serializer
   readonly outbox: Outbox
   readonly #fork: SessionOptions["fork"]
@@ -88,7 +89,7 @@ export class Session implements ChannelHost {
   readonly #onSettled: Array<() => void> = []
 
   constructor(options: SessionOptions) {
-    this.caller = { identity: options.identity, sessionId: options.id }
+    this.#caller = { identity: options.identity, sessionId: options.id }
     this.serializer = options.serializer
     this.outbox = options.outbox
     this.#fork = options.fork
@@ -97,6 +98,14 @@ export class Session implements ChannelHost {
     options.outbox.onCaughtUp(() => {
       for (const channel of this.#channels.values()) channel.caughtUp?.()
     })
+  }
+
+  get caller(): { readonly identity: Identity; readonly sessionId: SessionId } {
+    return this.#caller
+  }
+
+  goOnAs(identity: Identity): void {
+    this.#caller = { ...this.#caller, identity }
   }
 
   send(frame: EncodedFrame, ephemeral: boolean): boolean {
@@ -196,6 +205,19 @@ export class Session implements ChannelHost {
   /** The token of this connection is worth nothing any more. What its client has sent is not done. */
   revoked(): void {
     this.outbox.close(POLICY_VIOLATION, "token_revoked")
+  }
+
+  /** Its token expired, and no newer one came. */
+  expired(): void {
+    this.outbox.close(POLICY_VIOLATION, "token_expired")
+  }
+
+  /** Says on the user's own topic that the token expires soon; false while that is not joined. */
+  expiring(seconds: number): boolean {
+    const channel = this.#channels.get(Topic.ofUser(this.caller.identity.userId))
+    if (channel === undefined) return false
+    this.#push(channel, null, "token_expiring", expiringPayload(seconds))
+    return true
   }
 
   get hasEnded(): boolean {

@@ -25,6 +25,10 @@ export interface SessionsOptions {
   /** Frames waiting in one session, past which its transport is paused. */
   readonly maxWaiting: number
   readonly idleTimeout: Duration.Duration
+  /** How long before its token expires a connection is told so. */
+  readonly tokenWarning: Duration.Duration
+  /** How long after that it is closed: what the verifier forgives, too. */
+  readonly tokenGrace: Duration.Duration
   readonly drainTimeout: Duration.Duration
   readonly outbox: OutboxLimits
 }
@@ -59,7 +63,7 @@ const INTERNAL_ERROR = 1011
 const SERVICE_RESTART = 1012
 const TRY_AGAIN_LATER = 1013
 
-/** How often silent connections are looked for. */
+/** How often silent connections, and expiring tokens, are looked for. */
 const SWEEP_INTERVAL = Duration.seconds(5)
 /** Sockets are drained in this many batches over the drain timeout, in random order: clients do not return as one. */
 const DRAIN_BATCHES = 20
@@ -82,6 +86,8 @@ interface Live {
   /** Frames received and not yet taken up. */
   waiting: number
   isPaused: boolean
+  /** The identity whose expiry the client was told of. */
+  told: Identity | undefined
 }
 
 export class Sessions extends Context.Service<
@@ -93,7 +99,10 @@ export class Sessions extends Context.Service<
     readonly count: () => number
     readonly all: () => Iterable<Session>
     readonly ofUser: (userId: UserId) => Iterable<Session>
-    /** Closes connections that have been silent for too long; runs for ever, a child of the tree. */
+    /**
+     * Closes connections that have been silent for too long, or whose token has expired, having said so in time; runs
+     * for ever, a child of the tree.
+     */
     readonly sweep: Effect.Effect<never>
     /**
      * Accepts connections as long as the scope is open. When it closes, new ones are refused and every open one is
@@ -122,6 +131,8 @@ export const layer = (options: SessionsOptions) =>
         intensity: { maxRestarts: 3, within: "1 minute", per: "child" }
       })
       const idleMs = Duration.toMillis(options.idleTimeout)
+      const warningMs = Duration.toMillis(options.tokenWarning)
+      const graceMs = Duration.toMillis(options.tokenGrace)
       let supervisor: DynamicSupervisor | undefined
       let isAccepting = false
 
@@ -177,7 +188,8 @@ export const layer = (options: SessionsOptions) =>
           flow,
           lastSeen: clock.currentTimeMillisUnsafe(),
           waiting: 0,
-          isPaused: false
+          isPaused: false,
+          told: undefined
         }
         const ended = (exit: Exit.Exit<unknown, unknown>): void => {
           remove(session)
@@ -232,12 +244,21 @@ export const layer = (options: SessionsOptions) =>
         }
       }
 
-      const closeSilent = Effect.sync(() => {
-        const deadline = clock.currentTimeMillisUnsafe() - idleMs
-        for (const live of sessions.values()) {
-          // A paused connection is silent because we do not read it.
-          if (live.lastSeen <= deadline && !live.isPaused) live.session.outbox.close(GOING_AWAY, "idle")
+      const minded = (live: Live, now: number): void => {
+        const { session } = live
+        const { identity } = session.caller
+        const left = identity.expiresAt - now
+        // A paused connection is silent because we do not read it.
+        if (now - live.lastSeen >= idleMs && !live.isPaused) session.outbox.close(GOING_AWAY, "idle")
+        else if (left + graceMs <= 0) session.expired()
+        else if (left <= warningMs && live.told !== identity) {
+          if (session.expiring(Math.max(0, Math.floor(left / 1000)))) live.told = identity
         }
+      }
+
+      const mindAll = Effect.sync(() => {
+        const now = clock.currentTimeMillisUnsafe()
+        for (const live of sessions.values()) minded(live, now)
       })
 
       const drain = Effect.gen(function* () {
@@ -264,7 +285,7 @@ export const layer = (options: SessionsOptions) =>
         count: () => sessions.size,
         all: () => sessions.keys(),
         ofUser: (userId) => byUser.get(userId) ?? [],
-        sweep: Effect.forever(Effect.delay(closeSilent, SWEEP_INTERVAL)),
+        sweep: Effect.forever(Effect.delay(mindAll, SWEEP_INTERVAL)),
         accepting: Effect.acquireRelease(
           Effect.sync(() => {
             isAccepting = true

@@ -6,7 +6,7 @@
  * nothing falls between.
  */
 import { Clock, Effect, type Fiber, FiberSet, Result } from "effect"
-import { Acknowledge, JoinUser, UpdatePresence } from "../domain/Commands.ts"
+import { Acknowledge, JoinUser, RefreshToken, UpdatePresence } from "../domain/Commands.ts"
 import { decoder } from "../domain/Decode.ts"
 import { Forbidden, type InvalidInput, type Refusal } from "../domain/Errors.ts"
 import type { UserId } from "../domain/Ids.ts"
@@ -20,12 +20,14 @@ import { refuse, reply, unknownEvent } from "./ChannelReply.ts"
 import { Conversations } from "./Conversations.ts"
 import { PresenceTracker } from "./PresenceTracker.ts"
 import { encoded, type SharedFrame } from "./SharedFrame.ts"
+import * as TokenRefresh from "./TokenRefresh.ts"
 import { TopicHub } from "./TopicHub.ts"
 import { UserSync } from "./UserSync.ts"
 import { Users } from "./Users.ts"
 
 const decodeJoin = decoder(JoinUser)
 const decodePresence = decoder(UpdatePresence)
+const decodeRefresh = decoder(RefreshToken)
 const decodeAck = decoder(Acknowledge)
 
 interface Services {
@@ -34,6 +36,7 @@ interface Services {
   readonly conversations: Conversations["Service"]
   readonly sync: UserSync["Service"]
   readonly users: Users["Service"]
+  readonly refreshToken: TokenRefresh.RefreshToken
   readonly run: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
 }
 
@@ -114,6 +117,10 @@ class UserChannel implements Channel {
         return this.#answer(ref, decodePresence(payload), ({ status }) =>
           Effect.sync(() => this.#host.setStatus(status))
         )
+      case "refresh_token":
+        return this.#answer(ref, decodeRefresh(payload), ({ token }) =>
+          this.#services.refreshToken(this.#host, token)
+        )
       default:
         return Effect.sync(() => unknownEvent(this.#host, this, ref, event))
     }
@@ -140,6 +147,7 @@ export const make = Effect.gen(function* () {
     conversations: yield* Conversations,
     sync: yield* UserSync,
     users: yield* Users,
+    refreshToken: yield* TokenRefresh.make,
     run: yield* FiberSet.makeRuntime<never>()
   }
   return Effect.fnUntraced(function* (

@@ -87,6 +87,9 @@ export const JoinConversation = Schema.Struct({
 /** `update_presence`: of this device, on all its topics. */
 export const UpdatePresence = Schema.Struct({ status: Schema.Literals(["online", "away"]) })
 
+/** `refresh_token`: a newer token of the same user and device, for a connection that outlives its first. */
+export const RefreshToken = Schema.Struct({ token: Schema.String })
+
 /** Where a device stands in its user's queue, as it was told. Opaque; as long as one of ours can be. */
 const QueueCursor = Schema.String.pipe(Schema.check(Schema.isMinLength(1), Schema.isMaxLength(4096)))
 

@@ -205,6 +205,11 @@ export const settings = {
     "5 minutes",
     "For how long a token's signature stays verified; never past its expiry."
   ),
+  tokenWarning: duration(
+    "TOKEN_EXPIRY_WARNING",
+    "2 minutes",
+    "How long before its token expires a socket is told so (`token_expiring`). It is closed (1008) when no newer one came."
+  ),
   revocationCacheTtl: duration(
     "REVOCATION_CACHE_TTL",
     "1 minute",

@@ -27,6 +27,7 @@ const make = () => {
     room: Effect.void,
     status: () => socket.status,
     setStatus: () => {},
+    goOnAs: () => {},
     crash: () => {},
     fork: () => {}
   }

@@ -10,6 +10,7 @@ import {
   History,
   JoinConversation,
   JoinUser,
+  RefreshToken,
   SendMessage,
   Sent,
   UpdatePresence,
@@ -231,6 +232,11 @@ export const userEvents: ChannelEvents = {
       payload: UpdatePresence,
       reply: Nothing
     },
+    refresh_token: {
+      summary: "Goes on with a newer token of the same user and device.",
+      payload: RefreshToken,
+      reply: Schema.Struct({ expires_at: Timestamp })
+    },
     phx_leave: { summary: "Leaves.", payload: Nothing, reply: Nothing }
   },
   notices: {
@@ -252,6 +258,10 @@ export const userEvents: ChannelEvents = {
       })
     },
     new_message: { summary: "In a conversation that this connection has not joined.", payload: Message },
+    token_expiring: {
+      summary: "The connection is closed soon unless its token is refreshed.",
+      payload: Schema.Struct({ expires_in: Schema.Int.annotate({ description: "Seconds" }) })
+    },
     conversation_created: { summary: "The user is a member from its beginning.", payload: ConversationView },
     message_hidden: {
       summary: "Deleted for oneself on another device.",

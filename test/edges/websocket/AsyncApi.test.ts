@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import * as Events from "../../../src/actors/ConversationEvents.ts"
 import type { Snapshot } from "../../../src/actors/Conversations.ts"
+import { expiringPayload } from "../../../src/actors/TokenRefresh.ts"
 import { decodeChange } from "../../../src/domain/ChangeRequests.ts"
 import type { ConversationView, Member } from "../../../src/domain/Conversation.ts"
 import { MediaId } from "../../../src/domain/Ids.ts"
@@ -116,7 +117,8 @@ const told = [
       has_more: false
     }
   }),
-  own("sync_reset", { reason: "unavailable" })
+  own("sync_reset", { reason: "unavailable" }),
+  own("token_expiring", JSON.parse(expiringPayload(120)))
 ]
 
 describe("AsyncApi", () => {

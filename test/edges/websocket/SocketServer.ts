@@ -1,7 +1,7 @@
 /**
  * Both transports of sockets on a server of their own in this process, over real sessions and channels; the
  * conversations behind them are fakes. Tokens are names: `token=alice` is Alice on her phone, `token=alice:laptop` on
- * another device. Its timers follow the test's clock.
+ * another device, and `token=alice:phone:60` expires in a minute. Its timers follow the test's clock.
  */
 import { createHash } from "node:crypto"
 import { createServer } from "node:http"
@@ -44,7 +44,7 @@ const identityOf = (token: string): Identity => ({
   trust: "normal",
   scopes: [],
   issuedAt: 0,
-  expiresAt: 3_600_000
+  expiresAt: 1000 * Number(token.split(":")[2] ?? 3600)
 })
 
 const namedTokens = (verifying: Effect.Effect<void>) =>
@@ -102,6 +102,8 @@ const defaults = {
   maxChannels: 100,
   maxWaiting: 64,
   idleTimeout: Duration.seconds(60),
+  tokenWarning: Duration.minutes(2),
+  tokenGrace: Duration.seconds(60),
   drainTimeout: Duration.seconds(1),
   outbox: { soft: 256 * 1024, hard: 4 * 1024 * 1024 },
   maxFrameBytes: 1024 * 1024,
@@ -118,7 +120,7 @@ export const start = Effect.fnUntraced(function* (options: ServerOptions = {}) {
     Layer.provide(fakeConversations(control)),
     Layer.provideMerge(TopicHub.layer),
     Layer.provide(MemoryBroker.layer),
-    Layer.merge(namedTokens(options.verifying ?? Effect.void)),
+    Layer.provideMerge(namedTokens(options.verifying ?? Effect.void)),
     Layer.provideMerge(MemoryTokenRevocations.layer({ lifetime: Duration.hours(1) })),
     Layer.merge(MemoryConnectTickets.layer),
     Layer.provideMerge(MemoryAuditLog.layer),
