@@ -3,6 +3,7 @@
  * configuration; `tree` says what runs over them, and in which order.
  */
 import { Duration, Effect, Layer, Option, type Scope } from "effect"
+import * as AuditedConversations from "./actors/AuditedConversations.ts"
 import * as ConversationRegistry from "./actors/ConversationRegistry.ts"
 import * as LocalConversations from "./actors/LocalConversations.ts"
 import * as OfflineDispatch from "./actors/OfflineDispatch.ts"
@@ -36,8 +37,11 @@ import * as AsyncApi from "./edges/websocket/AsyncApi.ts"
 import * as SocketRoute from "./edges/websocket/SocketRoute.ts"
 import * as AnyMedia from "./layers/AnyMedia.ts"
 import { AppConfig, ConfigInvalid, layer as configLayer } from "./layers/AppConfig.ts"
+import type { Head } from "./layers/AuditChain.ts"
+import * as AuditVerification from "./layers/AuditVerification.ts"
 import * as ClusterPlacement from "./layers/ClusterPlacement.ts"
 import * as Database from "./layers/Database.ts"
+import { DatabaseUnusable } from "./layers/DatabaseUnusable.ts"
 import * as DevIssuer from "./layers/DevIssuer.ts"
 import type { JwksFileUnusable } from "./layers/JwtKeys.ts"
 import * as JwtVerifier from "./layers/JwtVerifier.ts"
@@ -202,7 +206,8 @@ const offline = configured((config) =>
   OfflineDispatch.layer({ capacity: config.maxConversations, entriesPerSecond: config.queueRate })
 )
 
-const conversations = LocalConversations.layer.pipe(
+const conversations = AuditedConversations.layer.pipe(
+  Layer.provide(LocalConversations.layer),
   Layer.provideMerge(conversationRegistry),
   Layer.provideMerge(offline),
   Layer.provide(admission),
@@ -443,6 +448,20 @@ export const migrate = Migrations.migrate.pipe(
   Effect.provide(Logging.layer),
   Effect.provide(configLayer)
 )
+
+/** Whether the audit log of the database is the one that was written. */
+export const verifyAudit = (witness?: Head) =>
+  AuditVerification.verify(witness).pipe(
+    Effect.mapError(
+      () =>
+        new DatabaseUnusable({
+          message: "The audit log cannot be read: the database does not answer, or is not migrated"
+        })
+    ),
+    Effect.provide(database),
+    Effect.provide(Logging.layer),
+    Effect.provide(configLayer)
+  )
 
 /** A token of the dev issuer. */
 export const devToken = (request: DevTokenRequest) =>

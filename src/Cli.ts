@@ -7,6 +7,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Effect, Exit, Predicate, type Runtime } from "effect"
 import { CliError, Command } from "effect/cli"
 import packageJson from "../package.json" with { type: "json" }
+import { audit } from "./cli/Audit.ts"
 import { doctor } from "./cli/Doctor.ts"
 import { migrate } from "./cli/Migrate.ts"
 import * as Start from "./cli/Start.ts"
@@ -21,7 +22,7 @@ const root = Command.make("messaging-service", Start.flags, Start.start).pipe(
   Command.withDescription(
     "A realtime messaging backend. docs/configuration.md lists its environment variables"
   ),
-  Command.withSubcommands([start, migrate, token, doctor])
+  Command.withSubcommands([start, migrate, token, doctor, audit])
 )
 
 /** The failure behind supervisors that gave up because of it. */

@@ -4,6 +4,7 @@ import { HttpApi, HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
 import { Authorization } from "../rest/Authorization.ts"
 import { InvalidRequests } from "../rest/InvalidRequests.ts"
 import { problems } from "../rest/Problem.ts"
+import { AuditApi } from "./AuditApi.ts"
 import { RevocationsApi } from "./RevocationsApi.ts"
 
 const TreeNode = Schema.Struct({
@@ -27,6 +28,6 @@ class ProcessesApi extends HttpApiGroup.make("processes").add(
 ) {}
 
 export class AdminApi extends HttpApi.make("admin")
-  .add(ProcessesApi, RevocationsApi)
+  .add(ProcessesApi, AuditApi, RevocationsApi)
   .middleware(InvalidRequests)
   .middleware(Authorization) {}

@@ -8,7 +8,8 @@ import * as Authorization from "../rest/Authorization.ts"
 import * as InvalidRequests from "../rest/InvalidRequests.ts"
 import { answerRefusals } from "../rest/Problem.ts"
 import { AdminApi, type TreeNode } from "./AdminApi.ts"
-import { adminOnly } from "./AdminOnly.ts"
+import { makeAdminOnly } from "./AdminOnly.ts"
+import * as AuditRoutes from "./AuditRoutes.ts"
 import * as RevocationRoutes from "./RevocationRoutes.ts"
 
 const shown = (node: Node): TreeNode => ({
@@ -28,6 +29,7 @@ const handlers = HttpApiBuilder.group(
   "processes",
   Effect.fnUntraced(function* (handlers) {
     const tree = yield* Tree
+    const adminOnly = yield* makeAdminOnly
     return handlers.handleAll({
       tree: Effect.fn("Admin.tree")(function* () {
         yield* adminOnly
@@ -39,8 +41,8 @@ const handlers = HttpApiBuilder.group(
   })
 )
 
-/** Needs Tree, Revocations and TokenVerifier. */
+/** Needs Tree, AuditLog, Revocations and TokenVerifier. */
 export const layer = HttpApiBuilder.layer(AdminApi).pipe(
-  Layer.provide([handlers, RevocationRoutes.layer]),
+  Layer.provide([handlers, AuditRoutes.layer, RevocationRoutes.layer]),
   Layer.provide([Authorization.layer, InvalidRequests.layer])
 )

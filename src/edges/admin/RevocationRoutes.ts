@@ -6,13 +6,14 @@ import type { Revocation } from "../../domain/Revocation.ts"
 import { CurrentIdentity } from "../rest/Authorization.ts"
 import { answerRefusals } from "../rest/Problem.ts"
 import { AdminApi } from "./AdminApi.ts"
-import { adminOnly } from "./AdminOnly.ts"
+import { makeAdminOnly } from "./AdminOnly.ts"
 
 export const layer = HttpApiBuilder.group(
   AdminApi,
   "revocations",
   Effect.fnUntraced(function* (handlers) {
     const revocations = yield* Revocations
+    const adminOnly = yield* makeAdminOnly
     return handlers.handleAll({
       create: Effect.fn("Admin.revocations.create")(function* ({ payload }) {
         yield* adminOnly
