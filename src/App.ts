@@ -9,6 +9,7 @@ import * as LocalConversations from "./actors/LocalConversations.ts"
 import * as OfflineDispatch from "./actors/OfflineDispatch.ts"
 import * as PeerConversations from "./actors/PeerConversations.ts"
 import * as PlacedConversations from "./actors/PlacedConversations.ts"
+import * as PresenceExchange from "./actors/PresenceExchange.ts"
 import * as PresenceTracker from "./actors/PresenceTracker.ts"
 import * as Revocations from "./actors/Revocations.ts"
 import * as Sessions from "./actors/Sessions.ts"
@@ -22,6 +23,7 @@ import type { ConversationStore } from "./domain/ports/ConversationStore.ts"
 import { DevIssuer as DevIssuerPort, type DevTokenRequest } from "./domain/ports/DevIssuer.ts"
 import { type Finding, Health } from "./domain/ports/Health.ts"
 import type { MessageQueueCache } from "./domain/ports/MessageQueueCache.ts"
+import type { PresenceCache } from "./domain/ports/PresenceCache.ts"
 import type { TokenRevocations } from "./domain/ports/TokenRevocations.ts"
 import type { TokenVerifier } from "./domain/ports/TokenVerifier.ts"
 import * as AdminRoutes from "./edges/admin/AdminRoutes.ts"
@@ -50,6 +52,7 @@ import * as Migrations from "./layers/Migrations.ts"
 import * as MemoryBroker from "./layers/memory/MemoryBroker.ts"
 import * as MemoryConnectTickets from "./layers/memory/MemoryConnectTickets.ts"
 import * as MemoryMessageQueueCache from "./layers/memory/MemoryMessageQueueCache.ts"
+import * as MemoryPresenceCache from "./layers/memory/MemoryPresenceCache.ts"
 import * as MemoryTokenRevocations from "./layers/memory/MemoryTokenRevocations.ts"
 import * as PgAuditLog from "./layers/PgAuditLog.ts"
 import * as PgConversationStore from "./layers/PgConversationStore.ts"
@@ -62,6 +65,7 @@ import * as Redis from "./layers/Redis.ts"
 import * as RedisBroker from "./layers/RedisBroker.ts"
 import * as RedisConnectTickets from "./layers/RedisConnectTickets.ts"
 import * as RedisMessageQueueCache from "./layers/RedisMessageQueueCache.ts"
+import * as RedisPresenceCache from "./layers/RedisPresenceCache.ts"
 import * as RedisTokenRevocations from "./layers/RedisTokenRevocations.ts"
 import * as SizeAdmission from "./layers/SizeAdmission.ts"
 import * as ChildSpec from "./supervisors/ChildSpec.ts"
@@ -135,7 +139,7 @@ const shared = configured(
   (
     config
   ): Layer.Layer<
-    TopicHub.TopicHub | Broker | ConnectTickets | TokenRevocations | MessageQueueCache,
+    TopicHub.TopicHub | Broker | ConnectTickets | TokenRevocations | MessageQueueCache | PresenceCache,
     Redis.RedisUnusable,
     ConversationStore
   > => {
@@ -151,13 +155,15 @@ const shared = configured(
         Layer.provideMerge(MemoryBroker.layer),
         Layer.merge(MemoryConnectTickets.layer),
         Layer.merge(MemoryTokenRevocations.layer({ lifetime })),
-        Layer.merge(MemoryMessageQueueCache.layer(queue))
+        Layer.merge(MemoryMessageQueueCache.layer(queue)),
+        Layer.merge(MemoryPresenceCache.layer)
       )
     }
     return TopicRepair.layer.pipe(
       Layer.provideMerge(TopicHub.layer),
       Layer.provideMerge(RedisBroker.layer),
       Layer.merge(RedisConnectTickets.layer),
+      Layer.merge(RedisPresenceCache.layer),
       Layer.merge(
         RedisTokenRevocations.layer({
           lifetime,
@@ -230,6 +236,7 @@ const realtime = configured((config) =>
   )
 ).pipe(
   Layer.provideMerge(configured(({ maxWatched }) => Users.layer({ maxFollowed: maxWatched }))),
+  Layer.provideMerge(configured(({ presenceLease: lease }) => PresenceExchange.layerWith({ lease }))),
   Layer.provideMerge(PresenceTracker.layer),
   Layer.provideMerge(PeerConversations.layer),
   Layer.provide(
@@ -298,6 +305,7 @@ const tree = Effect.gen(function* () {
   const redis = yield* Effect.serviceOption(Redis.Redis)
   const retention = yield* Retention.Retention
   const repair = yield* Effect.serviceOption(TopicRepair.TopicRepair)
+  const presence = yield* PresenceExchange.PresenceExchange
   const placement = yield* Effect.serviceOption(PlacedConversations.PlacementLoop)
   const drainTimeout = Duration.sum(config.drainTimeout, Duration.seconds(10))
 
@@ -391,6 +399,7 @@ const tree = Effect.gen(function* () {
         intensity,
         children: [
           ...Option.toArray(Option.map(repair, ({ run }) => ChildSpec.worker({ id: "TopicRepair", run }))),
+          ChildSpec.worker({ id: "PresenceTracker", run: presence.run }),
           conversationRegistry.supervisor,
           ...Option.toArray(
             Option.map(placement, ({ join }) =>

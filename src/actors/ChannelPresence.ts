@@ -17,6 +17,8 @@ export class ChannelPresence {
   readonly #topic: string
   readonly #joinRef: Ref
   #tracked: Tracked | undefined
+  /** Whether the client has had its first state. What changes before is in there. */
+  #isShown = false
   #isWhole = true
 
   constructor(host: ChannelHost, tracker: PresenceTracker["Service"], topic: string, joinRef: Ref) {
@@ -30,16 +32,20 @@ export class ChannelPresence {
   open(): void {
     const { identity } = this.#host.caller
     this.#tracked = this.#tracker.track(this.#topic, identity.userId, identity.deviceId, this.#host.status())
-    this.#host.send(this.#state(), false)
+    this.#tracker.whenWhole(this.#topic, () => {
+      if (this.#tracked === undefined || this.#isShown) return
+      this.#isShown = true
+      this.#host.send(this.#state(), false)
+    })
   }
 
   /** Hands on a `presence_diff`. */
   diff(frame: EncodedFrame): void {
-    if (!this.#host.send(frame, true)) this.#isWhole = false
+    if (this.#isShown && !this.#host.send(frame, true)) this.#isWhole = false
   }
 
   caughtUp(): void {
-    if (!this.#isWhole) this.#isWhole = this.#host.send(this.#state(), true)
+    if (this.#isShown && !this.#isWhole) this.#isWhole = this.#host.send(this.#state(), true)
   }
 
   statusChanged(): void {

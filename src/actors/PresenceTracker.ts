@@ -1,6 +1,7 @@
 /**
- * Who is on which topic, on this node. Changes are told to the topic's subscribers as `presence_diff`s, at most
- * one per topic and interval, so that a storm of joins costs each subscriber a few frames and not one per join.
+ * Who is on which topic: this node's devices, and those of other nodes that PresenceExchange shows here. Changes are
+ * told to the topic's subscribers as `presence_diff`s, at most one per topic and interval, so that a storm of joins
+ * costs each subscriber a few frames and not one per join.
  */
 import { Clock, Context, Duration, Effect, FiberSet, Layer } from "effect"
 import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
@@ -21,12 +22,40 @@ export interface Tracked {
   readonly untrack: () => void
 }
 
+/** What is told of this node's devices, and asked before a client is shown a topic. */
+export interface Peers {
+  /** A first device of this node is on the topic. Called before anything else of the topic. */
+  readonly opened: (topic: string) => void
+  readonly joined: (topic: string, userId: UserId, meta: Meta) => void
+  readonly left: (topic: string, ref: string) => void
+  /** The last device of this node has left the topic. */
+  readonly closed: (topic: string) => void
+  /** Calls back once the topic's devices of other nodes are shown, or cannot be known: at once where possible. */
+  readonly whenWhole: (topic: string, then: () => void) => void
+}
+
+const nobody: Peers = {
+  opened: () => {},
+  joined: () => {},
+  left: () => {},
+  closed: () => {},
+  whenWhole: (_, then) => then()
+}
+
 export class PresenceTracker extends Context.Service<
   PresenceTracker,
   {
     readonly track: (topic: string, userId: UserId, deviceId: DeviceId, status: Status) => Tracked
     /** The topic's `presence_state`, as JSON text. Whoever is sent it must be subscribed to the topic. */
     readonly stateJson: (topic: string) => string
+    /** Calls back when `stateJson` includes the devices of other nodes, or as soon as it is clear that it cannot. */
+    readonly whenWhole: (topic: string, then: () => void) => void
+    /** Shows a device of another node, or shows it otherwise. */
+    readonly show: (topic: string, userId: UserId, meta: Meta) => void
+    /** Shows a device of another node no longer. */
+    readonly hide: (topic: string, userId: UserId, ref: string) => void
+    /** Sets the one who joins this node with others. */
+    readonly connect: (peers: Peers) => void
   }
 >()("messaging-service/actors/PresenceTracker") {}
 
@@ -34,29 +63,39 @@ export class PresenceTracker extends Context.Service<
 const newRef = (): string =>
   Buffer.from(uuidV7Unsafe().replaceAll("-", "").slice(8), "hex").toString("base64url")
 
+/** The devices of this node on one topic, and how to change what is shown of it. */
+interface Place {
+  readonly add: (userId: UserId, meta: Meta) => void
+  readonly remove: (userId: UserId, ref: string) => void
+  readonly leave: () => void
+}
+
 class Presence implements Tracked {
-  readonly #roster: () => Roster
+  readonly #place: Place
   readonly #userId: UserId
   #meta: Meta
+  #isHere = true
 
-  /** `roster` answers the topic's roster, for a change. */
-  constructor(roster: () => Roster, userId: UserId, meta: Meta) {
-    this.#roster = roster
+  constructor(place: Place, userId: UserId, meta: Meta) {
+    this.#place = place
     this.#userId = userId
     this.#meta = meta
-    roster().add(userId, meta)
+    place.add(userId, meta)
   }
 
   update(status: Status): void {
+    if (!this.#isHere) return
     const { device_id, online_at, phx_ref } = this.#meta
-    const roster = this.#roster()
-    roster.remove(this.#userId, phx_ref)
+    this.#place.remove(this.#userId, phx_ref)
     this.#meta = { device_id, status, online_at, phx_ref: newRef(), phx_ref_prev: phx_ref }
-    roster.add(this.#userId, this.#meta)
+    this.#place.add(this.#userId, this.#meta)
   }
 
   untrack(): void {
-    this.#roster().remove(this.#userId, this.#meta.phx_ref)
+    if (!this.#isHere) return
+    this.#isHere = false
+    this.#place.remove(this.#userId, this.#meta.phx_ref)
+    this.#place.leave()
   }
 }
 
@@ -98,15 +137,43 @@ export const layerWith = (options: Partial<PresenceOptions> = {}) =>
         return roster
       }
 
+      /** How many devices of this node are on each topic. */
+      const here = new Map<string, number>()
+      let peers = nobody
+      const place = (topic: string): Place => ({
+        add: (userId, meta) => {
+          if (toChange(topic).add(userId, meta)) peers.joined(topic, userId, meta)
+        },
+        remove: (userId, ref) => {
+          if (toChange(topic).remove(userId, ref)) peers.left(topic, ref)
+        },
+        leave: () => {
+          const left = (here.get(topic) ?? 0) - 1
+          if (left > 0) return void here.set(topic, left)
+          here.delete(topic)
+          peers.closed(topic)
+        }
+      })
+
       return PresenceTracker.of({
         stateJson: (topic) => rosters.get(topic)?.stateJson() ?? "{}",
-        track: (topic, userId, deviceId, status) =>
-          new Presence(() => toChange(topic), userId, {
+        whenWhole: (topic, then) => peers.whenWhole(topic, then),
+        track: (topic, userId, deviceId, status) => {
+          const before = here.get(topic) ?? 0
+          here.set(topic, before + 1)
+          if (before === 0) peers.opened(topic)
+          return new Presence(place(topic), userId, {
             device_id: deviceId,
             status,
             online_at: clock.currentTimeMillisUnsafe(),
             phx_ref: newRef()
           })
+        },
+        show: (topic, userId, meta) => void toChange(topic).put(userId, meta),
+        hide: (topic, userId, ref) => void toChange(topic).remove(userId, ref),
+        connect: (to) => {
+          peers = to
+        }
       })
     })
   )

@@ -20,6 +20,15 @@ export interface Subscriber {
   readonly inDoubt?: (topic: string) => void
 }
 
+/** What the nodes tell each other about a topic, past its subscribers. */
+export interface NodeNews {
+  /** The event of its publications; they have no number. */
+  readonly event: string
+  readonly deliver: (publication: Publication) => void
+  /** News of this topic may have been missed. */
+  readonly inDoubt: (topic: string) => void
+}
+
 export interface TopicHubOptions {
   /** How long an event is held for one that belongs before it and has not come. */
   readonly patience: Duration.Duration
@@ -40,6 +49,8 @@ export class TopicHub extends Context.Service<
     readonly inDoubt: (topic: string) => void
     /** Storage has the topic's events up to this number. */
     readonly reached: (topic: string, seq: number) => void
+    /** Sets the one receiver of what nodes tell each other. */
+    readonly onNews: (news: NodeNews) => void
     readonly topics: () => number
     /** The topics that have subscribers. */
     readonly names: () => ReadonlyArray<string>
@@ -70,6 +81,7 @@ export const layerWith = (options: Partial<TopicHubOptions> = {}) =>
       const broker = yield* Broker
       const run = yield* FiberSet.makeRuntime<never>()
       const topics = new Map<string, Subscribed>()
+      let news: NodeNews | undefined
 
       /** Waits for missing events as long as others come, and `patience` longer. */
       const wait = (topic: Subscribed): void => {
@@ -91,7 +103,9 @@ export const layerWith = (options: Partial<TopicHubOptions> = {}) =>
       const publishLocal = (publication: Publication): void => {
         const topic = topics.get(publication.topic)
         if (topic === undefined) return
-        if (publication.seq === null) return topic.deliver(publication)
+        if (publication.seq === null) {
+          return publication.event === news?.event ? news.deliver(publication) : topic.deliver(publication)
+        }
         topic.order.accept(publication, publication.seq, topic.deliver)
         wait(topic)
       }
@@ -105,9 +119,13 @@ export const layerWith = (options: Partial<TopicHubOptions> = {}) =>
           topic.order.startsAt(seq)
           wait(topic)
         },
+        onNews: (receiver) => {
+          news = receiver
+        },
         inDoubt: (name) => {
           const subscribers = topics.get(name)?.subscribers ?? []
           for (const subscriber of subscribers) subscriber.inDoubt?.(name)
+          news?.inDoubt(name)
         },
         reached: (name, seq) => {
           const topic = topics.get(name)

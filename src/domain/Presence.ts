@@ -14,6 +14,8 @@ export interface Meta {
   /** Unique per (re)track; clients merge by it. */
   readonly phx_ref: string
   readonly phx_ref_prev?: string
+  /** On another node, which cannot be asked at present: it may be gone. */
+  readonly stale?: true
 }
 
 export interface Entry {
@@ -63,6 +65,17 @@ export class Roster {
       user.json = undefined
     }
     this.#changes.join(userId, meta)
+    return true
+  }
+
+  /** Shows a meta in the place of the one with the same ref, if there is one, or adds it. */
+  put(userId: UserId, meta: Meta): boolean {
+    const user = this.#users.get(userId)
+    const at = user?.metas.findIndex(({ phx_ref }) => phx_ref === meta.phx_ref) ?? -1
+    if (user === undefined || at < 0) return this.add(userId, meta)
+    user.metas[at] = meta
+    user.json = undefined
+    this.#changes.replace(userId, meta)
     return true
   }
 
@@ -121,12 +134,20 @@ class PendingDiff {
   }
 
   join(userId: UserId, meta: Meta): void {
+    // Clients take joins before leaves: one that left and came back within a diff did not leave.
+    if (cut(this.#leaves, userId, meta)) this.#hasShown = true
     append(this.#joins, userId, meta)
   }
 
   leave(userId: UserId, meta: Meta): void {
     const wasPending = cut(this.#joins, userId, meta)
     if (!wasPending || this.#hasShown) append(this.#leaves, userId, meta)
+  }
+
+  /** To a client, a join with a ref that it knows takes the place of the former one. */
+  replace(userId: UserId, meta: Meta): void {
+    if (!cut(this.#joins, userId, meta)) this.#hasShown = true
+    append(this.#joins, userId, meta)
   }
 
   toDiff(): Diff | undefined {
@@ -143,7 +164,7 @@ const append = (map: Map<UserId, Array<Meta>>, userId: UserId, meta: Meta): void
 
 const cut = (map: Map<UserId, Array<Meta>>, userId: UserId, meta: Meta): boolean => {
   const metas = map.get(userId)
-  const at = metas?.indexOf(meta) ?? -1
+  const at = metas?.findIndex(({ phx_ref }) => phx_ref === meta.phx_ref) ?? -1
   if (metas === undefined || at < 0) return false
   metas.splice(at, 1)
   if (metas.length === 0) map.delete(userId)

@@ -160,6 +160,11 @@ export const settings = {
     "2 seconds",
     "Past it a Redis command answers `unavailable`, and a silent connection is replaced."
   ),
+  presenceLease: duration(
+    "PRESENCE_LEASE",
+    "5 seconds",
+    "A node that says nothing for this long is taken for dead, and its users leave the presence of all others."
+  ),
 
   cluster: choice(
     "CLUSTER",

@@ -15,7 +15,8 @@ const identity = { userId: "alice" as UserId, deviceId: "phone" as DeviceId } as
 const make = () => {
   const sent: Array<string> = []
   const tracked: Array<string> = []
-  const socket = { takesEphemeral: true, status: "online" as Status }
+  const waiting: Array<() => void> = []
+  const socket = { takesEphemeral: true, status: "online" as Status, isWhole: true }
   const host: ChannelHost = {
     caller: { identity, sessionId: "session" as SessionId },
     serializer: v2,
@@ -39,9 +40,13 @@ const make = () => {
         update: (status) => void tracked.push(`update ${status}`),
         untrack: () => void tracked.push("untrack")
       }
-    }
+    },
+    whenWhole: (_, then) => (socket.isWhole ? then() : void waiting.push(then)),
+    show: () => {},
+    hide: () => {},
+    connect: () => {}
   }
-  return { sent, tracked, socket, presence: new ChannelPresence(host, tracker, "t", "3") }
+  return { sent, tracked, socket, waiting, presence: new ChannelPresence(host, tracker, "t", "3") }
 }
 
 const STATE = '["3",null,"t","presence_state",{"on":"t"}]'
@@ -65,13 +70,37 @@ describe("ChannelPresence", () => {
 
   it("hands diffs on, and repairs nothing while none was lost", () => {
     const { presence, sent } = make()
+    presence.open()
     presence.diff(diff)
     presence.caughtUp()
-    assert.deepStrictEqual(sent, ["diff"])
+    assert.deepStrictEqual(sent, [STATE, "diff"])
+  })
+
+  it("waits with the state until the topic is whole, and tells of no change before it", () => {
+    const { presence, sent, socket, waiting } = make()
+    socket.isWhole = false
+    presence.open()
+    presence.diff(diff)
+    presence.caughtUp()
+    assert.deepStrictEqual(sent, [])
+    for (const then of waiting) then()
+    presence.diff(diff)
+    assert.deepStrictEqual(sent, [STATE, "diff"])
+  })
+
+  it("sends nothing once it is closed, whatever becomes whole then", () => {
+    const { presence, sent, socket, waiting } = make()
+    socket.isWhole = false
+    presence.open()
+    presence.close()
+    for (const then of waiting) then()
+    assert.deepStrictEqual(sent, [])
   })
 
   it("sends a fresh state once a socket that lost a diff has caught up", () => {
     const { presence, sent, socket } = make()
+    presence.open()
+    sent.length = 0
     socket.takesEphemeral = false
     presence.diff(diff)
     presence.diff(diff)

@@ -53,7 +53,10 @@ const PresenceMeta = Schema.Struct({
   status: Status,
   online_at: Schema.Int.annotate({ description: "Unix time in milliseconds" }),
   phx_ref: Schema.String,
-  phx_ref_prev: Schema.optionalKey(Schema.String)
+  phx_ref_prev: Schema.optionalKey(Schema.String),
+  stale: Schema.optionalKey(Schema.Literal(true)).annotate({
+    description: "On a node that cannot be asked at present: it may be gone"
+  })
 })
 
 const Presences = Schema.Record(Schema.String, Schema.Struct({ metas: Schema.Array(PresenceMeta) })).annotate(

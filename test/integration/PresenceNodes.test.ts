@@ -1,0 +1,114 @@
+/** Who is here, seen from clients of several nodes with one Redis: also when a node is killed, and when Redis is. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as AppProcess from "../support/AppProcess.ts"
+import * as Chat from "../support/Chat.ts"
+import * as Poll from "../support/Poll.ts"
+import * as PostgresServer from "../support/PostgresServer.ts"
+import * as RedisServer from "../support/RedisServer.ts"
+import * as TempDir from "../support/TempDir.ts"
+
+interface Shown {
+  readonly metas: ReadonlyArray<{ readonly stale?: boolean }>
+}
+
+const nodes = Effect.gen(function* () {
+  const redis = yield* RedisServer.make()
+  const postgres = yield* PostgresServer.make({ fsync: false })
+  const env = {
+    APP_ENV: "test",
+    DATA_DIR: yield* TempDir.make("nodes"),
+    DATABASE_URL: postgres.url,
+    REDIS_URL: redis.url,
+    REDIS_TIMEOUT: "500 millis",
+    REDIS_CONNECT_TIMEOUT: "1 second",
+    PRESENCE_LEASE: "3 seconds"
+  }
+  const one = yield* AppProcess.start({ env })
+  const two = yield* AppProcess.start({ env })
+  for (const node of [one, two]) {
+    yield* Poll.until(
+      Effect.promise(async () => (await fetch(`${node.url}/health/ready`)).text()).pipe(
+        Effect.map((body) => body.includes('"status":"up"') && !body.includes("degraded"))
+      ),
+      { what: "Redis on each node" }
+    )
+  }
+  return { env, redis, one, two }
+})
+
+/** A client on the topic; what it shows is what the official client's Presence makes of what it gets. */
+const watch = Effect.fnUntraced(function* (app: AppProcess.RunningApp, person: Chat.Person, id: string) {
+  const channel = yield* (yield* Chat.connect(app, person)).join(`conversation:${id}`)
+  const shown = () =>
+    channel.presence
+      .list((key: string, { metas }: Shown) => (metas.some(({ stale }) => stale) ? `${key} stale` : key))
+      .sort()
+  return {
+    first: yield* channel.next<Record<string, Shown>>("presence_state"),
+    leaves: () =>
+      channel
+        .received<{ readonly leaves: object }>("presence_diff")
+        .flatMap(({ leaves }) => Object.keys(leaves)),
+    shows: (...people: ReadonlyArray<string>) =>
+      Poll.until(() => JSON.stringify(shown()) === JSON.stringify([...people].sort()), {
+        what: `${people.join(", ")} on ${app.url}`
+      })
+  }
+})
+
+const minutes = { timeout: 120_000 }
+
+describe("Presence on several nodes", () => {
+  it.live(
+    "shows everyone on every node; a killed node's users leave within 10 seconds, and leave no ghost",
+    () =>
+      Effect.gen(function* () {
+        const { env, one, two } = yield* nodes
+        const alice = yield* Chat.person(one)
+        const [bob, carol] = [yield* Chat.person(one), yield* Chat.person(one)]
+        const id = yield* Chat.group(alice, bob, carol)
+        const here = yield* watch(one, alice, id)
+        yield* here.shows(alice.user_id)
+        const there = yield* watch(two, Chat.at(two, bob), id)
+        assert.hasAllKeys(there.first, [alice.user_id, bob.user_id], "the state has who is on other nodes")
+        yield* Effect.all([here, there].map(({ shows }) => shows(alice.user_id, bob.user_id)))
+
+        yield* one.kill("SIGKILL")
+        yield* there.shows(bob.user_id)
+        const again = yield* AppProcess.start({ env })
+        const back = yield* watch(again, Chat.at(again, carol), id)
+        yield* back.shows(bob.user_id, carol.user_id)
+        yield* there.shows(bob.user_id, carol.user_id)
+      }),
+    minutes
+  )
+
+  it.live(
+    "goes on on each node while Redis is away, marks the others' users, and heals without anyone leaving",
+    () =>
+      Effect.gen(function* () {
+        const { one, redis, two } = yield* nodes
+        const alice = yield* Chat.person(one)
+        const [bob, carol] = [yield* Chat.person(one), yield* Chat.person(one)]
+        const id = yield* Chat.group(alice, bob, carol)
+        const here = yield* watch(one, alice, id)
+        const there = yield* watch(two, Chat.at(two, bob), id)
+        yield* Effect.all([here, there].map(({ shows }) => shows(alice.user_id, bob.user_id)))
+
+        yield* redis.kill9
+        yield* Effect.all([
+          here.shows(alice.user_id, `${bob.user_id} stale`),
+          there.shows(`${alice.user_id} stale`, bob.user_id)
+        ])
+        yield* watch(one, carol, id)
+        yield* here.shows(alice.user_id, `${bob.user_id} stale`, carol.user_id)
+
+        yield* redis.restart({ empty: true })
+        const everyone = [alice, bob, carol].map(({ user_id }) => user_id)
+        yield* Effect.all([here, there].map(({ shows }) => shows(...everyone)))
+        assert.deepStrictEqual([here.leaves(), there.leaves()], [[], []])
+      }),
+    minutes
+  )
+})
