@@ -12,6 +12,7 @@ import * as PlacedConversations from "./actors/PlacedConversations.ts"
 import * as PresenceExchange from "./actors/PresenceExchange.ts"
 import * as PresenceTracker from "./actors/PresenceTracker.ts"
 import * as Revocations from "./actors/Revocations.ts"
+import * as ScheduledMessages from "./actors/ScheduledMessages.ts"
 import * as Sessions from "./actors/Sessions.ts"
 import * as TopicHub from "./actors/TopicHub.ts"
 import * as TopicRepair from "./actors/TopicRepair.ts"
@@ -59,6 +60,7 @@ import * as PgConversationStore from "./layers/PgConversationStore.ts"
 import * as PgMessageStore from "./layers/PgMessageStore.ts"
 import * as PgMessageWriter from "./layers/PgMessageWriter.ts"
 import * as PgRetentionStore from "./layers/PgRetentionStore.ts"
+import * as PgScheduleStore from "./layers/PgScheduleStore.ts"
 import * as PgSyncStore from "./layers/PgSyncStore.ts"
 import * as PgWorkLeases from "./layers/PgWorkLeases.ts"
 import * as Redis from "./layers/Redis.ts"
@@ -72,6 +74,7 @@ import * as ChildSpec from "./supervisors/ChildSpec.ts"
 import * as Supervisor from "./supervisors/Supervisor.ts"
 import * as Tree from "./supervisors/Tree.ts"
 import * as Retention from "./workers/Retention.ts"
+import * as ScheduledSends from "./workers/ScheduledSends.ts"
 
 /** Builds a layer from the configuration. */
 const configured = <A, E, R>(build: (config: AppConfig["Service"]) => Layer.Layer<A, E, R>) =>
@@ -94,6 +97,7 @@ const storage = configured((config) => {
     PgConversationStore.layer(limits),
     PgAuditLog.layer({ capacity: config.auditQueue, timeout: config.databaseTimeout }),
     PgRetentionStore.layer,
+    PgScheduleStore.layer,
     PgSyncStore.layer,
     PgWorkLeases.layer({ duration: config.workLease })
   )
@@ -249,7 +253,18 @@ const realtime = configured((config) =>
 
 /** What works in the background, over everything that clients use. */
 const workers = configured((config) =>
-  Retention.layer({ interval: config.retentionInterval, batch: config.retentionBatch })
+  Layer.mergeAll(
+    Retention.layer({ interval: config.retentionInterval, batch: config.retentionBatch }),
+    ScheduledSends.layer({
+      interval: config.scheduleInterval,
+      batch: config.scheduleBatch,
+      claim: config.workLease
+    })
+  )
+)
+
+const scheduled = configured(({ maxMessageBytes, maxScheduled }) =>
+  ScheduledMessages.layer({ maxMessageBytes, maxPending: maxScheduled })
 )
 
 const health = Layer.effect(
@@ -283,6 +298,7 @@ const health = Layer.effect(
 /** Every resource of the service. */
 export const services = health.pipe(
   Layer.merge(workers),
+  Layer.merge(scheduled),
   Layer.merge(Tree.layer),
   Layer.provideMerge(realtime),
   Layer.provideMerge(storage)
@@ -303,6 +319,7 @@ const tree = Effect.gen(function* () {
   const revocations = yield* Revocations.Revocations
   const offline = yield* OfflineDispatch.OfflineDispatch
   const redis = yield* Effect.serviceOption(Redis.Redis)
+  const scheduledSends = yield* ScheduledSends.ScheduledSends
   const retention = yield* Retention.Retention
   const repair = yield* Effect.serviceOption(TopicRepair.TopicRepair)
   const presence = yield* PresenceExchange.PresenceExchange
@@ -418,6 +435,7 @@ const tree = Effect.gen(function* () {
         intensity,
         children: [
           ChildSpec.worker({ id: "OfflineDispatch", run: offline.run }),
+          ChildSpec.worker({ id: "ScheduledSends", run: scheduledSends.run }),
           ChildSpec.worker({ id: "Retention", run: retention.run })
         ]
       }),

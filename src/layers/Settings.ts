@@ -366,6 +366,13 @@ export const settings = {
     "How often messages are looked for whose time is over. Nobody sees them any more by then; this is how long their deletion may take."
   ),
   retentionBatch: int("RETENTION_BATCH", 500, "Expired messages deleted in one go."),
+  scheduleInterval: duration(
+    "SCHEDULE_INTERVAL",
+    "1 second",
+    "How often scheduled messages are looked for that are due."
+  ),
+  scheduleBatch: int("SCHEDULE_BATCH", 200, "Scheduled messages sent in one go."),
+  maxScheduled: int("MAX_SCHEDULED_MESSAGES", 100, "Messages that one user may have scheduled at a time."),
   askTimeout: duration("ASK_TIMEOUT", "10 seconds", "Deadline of a request to a conversation."),
   drainTimeout: duration("DRAIN_TIMEOUT", "10 seconds", "How long sockets are closed over, at a shutdown."),
 

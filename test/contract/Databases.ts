@@ -14,6 +14,7 @@ import * as PgConversationStore from "../../src/layers/PgConversationStore.ts"
 import * as PgMessageStore from "../../src/layers/PgMessageStore.ts"
 import * as PgMessageWriter from "../../src/layers/PgMessageWriter.ts"
 import * as PgRetentionStore from "../../src/layers/PgRetentionStore.ts"
+import * as PgScheduleStore from "../../src/layers/PgScheduleStore.ts"
 import * as PgWorkLeases from "../../src/layers/PgWorkLeases.ts"
 import * as Poll from "../support/Poll.ts"
 import * as PostgresServer from "../support/PostgresServer.ts"
@@ -82,6 +83,7 @@ export const stores = Layer.mergeAll(
   PgMessageStore.layer({ maxPageBytes }),
   PgConversationStore.layer(limits),
   PgRetentionStore.layer,
+  PgScheduleStore.layer,
   PgWorkLeases.layer({ duration: "15 seconds" })
 )
 

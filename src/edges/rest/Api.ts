@@ -8,6 +8,7 @@ import { MembersApi } from "./api/MembersApi.ts"
 import { MessagesApi } from "./api/MessagesApi.ts"
 import { PinsApi } from "./api/PinsApi.ts"
 import { ReactionsApi } from "./api/ReactionsApi.ts"
+import { ScheduledMessagesApi } from "./api/ScheduledMessagesApi.ts"
 import { SocketTicketsApi } from "./api/SocketTicketsApi.ts"
 import { InvalidRequests } from "./InvalidRequests.ts"
 import { asClientsSeeIt } from "./OpenApiDocument.ts"
@@ -20,7 +21,16 @@ ignored. Every error is a problem document (RFC 9457) with a \`reason\` for prog
 also in the response's \`x-request-id\` and in the server's log.`
 
 export class Api extends HttpApi.make("messaging")
-  .add(ConversationsApi, MembersApi, MessagesApi, ReactionsApi, PinsApi, AttachmentsApi, SocketTicketsApi)
+  .add(
+    ConversationsApi,
+    MembersApi,
+    MessagesApi,
+    ReactionsApi,
+    PinsApi,
+    AttachmentsApi,
+    ScheduledMessagesApi,
+    SocketTicketsApi
+  )
   .prefix("/api/v1")
   .middleware(InvalidRequests)
   .middleware(Authorization)

@@ -12,6 +12,7 @@ import * as Members from "./handlers/Members.ts"
 import * as Messages from "./handlers/Messages.ts"
 import * as Pins from "./handlers/Pins.ts"
 import * as Reactions from "./handlers/Reactions.ts"
+import * as ScheduledMessages from "./handlers/ScheduledMessages.ts"
 import * as SocketTickets from "./handlers/SocketTickets.ts"
 import * as InvalidRequests from "./InvalidRequests.ts"
 import * as StaticFiles from "./StaticFiles.ts"
@@ -30,6 +31,7 @@ const api = HttpApiBuilder.layer(Api, { openapiPath: "/api/openapi.json" }).pipe
     Reactions.layer,
     Pins.layer,
     Attachments.layer,
+    ScheduledMessages.layer,
     Health.layer
   ]),
   Layer.provide([Authorization.layer, InvalidRequests.layer])

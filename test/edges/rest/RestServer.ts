@@ -12,6 +12,7 @@ import {
 import type { AddressInfo } from "node:net"
 import { Effect, Exit, Layer, Redacted, References, Scope } from "effect"
 import { Conversations } from "../../../src/actors/Conversations.ts"
+import { ScheduledMessages } from "../../../src/actors/ScheduledMessages.ts"
 import { TokenRejected } from "../../../src/domain/Errors.ts"
 import type { Identity } from "../../../src/domain/Identity.ts"
 import { type ConversationId, DeviceId, type MessageId, UserId } from "../../../src/domain/Ids.ts"
@@ -108,6 +109,7 @@ const send = (port: number, path: string, { as, body, headers, method }: Call): 
 
 export interface Services {
   readonly conversations?: Partial<Conversations["Service"]>
+  readonly scheduled?: Partial<ScheduledMessages["Service"]>
   readonly verifier?: Layer.Layer<TokenVerifier>
   readonly checks?: ReadonlyArray<HealthCheck>
   readonly devIssuer?: Layer.Layer<DevIssuer>
@@ -153,6 +155,7 @@ export const start = Effect.fnUntraced(function* (services: Services = {}) {
     Scope.provide(edge),
     Effect.provide([
       Layer.mock(Conversations, services.conversations ?? {}),
+      Layer.mock(ScheduledMessages, services.scheduled ?? {}),
       services.verifier ?? namedTokens,
       MemoryConnectTickets.layer,
       audit,

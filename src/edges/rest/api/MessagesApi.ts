@@ -30,6 +30,8 @@ const EntityTag = Schema.String.pipe(
 
 const IdempotencyKey = Schema.String.pipe(Schema.check(Schema.isMinLength(1), Schema.isMaxLength(255)))
 
+export const idempotencyHeaders = { "idempotency-key": Schema.optionalKey(IdempotencyKey) }
+
 const exclusive = Schema.makeFilter(
   (query: { readonly cursor?: string; readonly after_seq?: number; readonly before_seq?: number }) =>
     [query.cursor, query.after_seq, query.before_seq].filter((position) => position !== undefined).length <=
@@ -55,7 +57,7 @@ export class MessagesApi extends HttpApiGroup.make("messages")
   .add(
     HttpApiEndpoint.post("send", "/conversations/:conversation_id/messages", {
       params,
-      headers: { "idempotency-key": Schema.optionalKey(IdempotencyKey) },
+      headers: idempotencyHeaders,
       payload: SendMessageBody,
       success: [Message.pipe(HttpApiSchema.status(201)), Message],
       error: problems(403, 404, 413, 422, 429, 503)

@@ -4,18 +4,13 @@ import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { Conversations } from "../../../actors/Conversations.ts"
 import { DEFAULT_PAGE } from "../../../domain/Commands.ts"
-import { InvalidInput } from "../../../domain/Errors.ts"
 import type { ConversationId } from "../../../domain/Ids.ts"
 import { Api } from "../Api.ts"
 import { CurrentIdentity, currentCaller } from "../Authorization.ts"
 import { nextCursor, toHistory } from "../HistoryCursor.ts"
-import { clientRandomOf } from "../IdempotencyKey.ts"
+import { clientRandomIn } from "../IdempotencyKey.ts"
 import * as MessageChange from "../MessageChange.ts"
 import { answerRefusals } from "../Problem.ts"
-
-const noClientRandom = new InvalidInput({
-  issues: [{ path: "client_random", message: "Missing key, and no Idempotency-Key header to make one of" }]
-})
 
 export const layer = HttpApiBuilder.group(
   Api,
@@ -47,9 +42,7 @@ export const layer = HttpApiBuilder.group(
 
     return handlers.handleAll({
       send: Effect.fn("Rest.messages.send")(function* ({ headers, params, payload }) {
-        const key = headers["idempotency-key"]
-        const client_random = payload.client_random ?? (key === undefined ? undefined : clientRandomOf(key))
-        if (client_random === undefined) return yield* noClientRandom
+        const client_random = yield* clientRandomIn(payload, headers)
         const caller = yield* currentCaller
         const id = params.conversation_id
         const sent = yield* conversations.send(caller, id, { ...payload, client_random })
