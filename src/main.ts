@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** The entry of the process: `node src/main.ts [command]`. What the commands do is in `Cli.ts`. */
 import { enableCompileCache } from "node:module"
 
