@@ -2,15 +2,17 @@
  * The composition root: the only file that joins edges to layers. `services` are the resources, built once from the
  * configuration; `tree` says what runs over them, and in which order.
  */
-import { Duration, Effect, Layer, Option, type Scope } from "effect"
+import { Cause, Context, Duration, Effect, Exit, Layer, Option, type Scope } from "effect"
 import * as AuditedConversations from "./actors/AuditedConversations.ts"
 import * as ConversationRegistry from "./actors/ConversationRegistry.ts"
+import { RestartIntensityExceeded } from "./actors/ExitReason.ts"
 import * as LocalConversations from "./actors/LocalConversations.ts"
 import * as OfflineDispatch from "./actors/OfflineDispatch.ts"
 import * as PeerConversations from "./actors/PeerConversations.ts"
 import * as PlacedConversations from "./actors/PlacedConversations.ts"
 import * as PresenceExchange from "./actors/PresenceExchange.ts"
 import * as PresenceTracker from "./actors/PresenceTracker.ts"
+import { awaitExit } from "./actors/Process.ts"
 import * as Revocations from "./actors/Revocations.ts"
 import * as ScheduledMessages from "./actors/ScheduledMessages.ts"
 import * as Sessions from "./actors/Sessions.ts"
@@ -18,11 +20,13 @@ import * as TopicHub from "./actors/TopicHub.ts"
 import * as TopicRepair from "./actors/TopicRepair.ts"
 import * as UserSync from "./actors/UserSync.ts"
 import * as Users from "./actors/Users.ts"
-import type { Broker } from "./domain/ports/Broker.ts"
+import { Admission } from "./domain/ports/Admission.ts"
+import { Broker } from "./domain/ports/Broker.ts"
 import type { ConnectTickets } from "./domain/ports/ConnectTickets.ts"
 import type { ConversationStore } from "./domain/ports/ConversationStore.ts"
 import { DevIssuer as DevIssuerPort, type DevTokenRequest } from "./domain/ports/DevIssuer.ts"
 import { type Finding, Health } from "./domain/ports/Health.ts"
+import { Media } from "./domain/ports/Media.ts"
 import type { MessageQueueCache } from "./domain/ports/MessageQueueCache.ts"
 import type { PresenceCache } from "./domain/ports/PresenceCache.ts"
 import type { TokenRevocations } from "./domain/ports/TokenRevocations.ts"
@@ -70,6 +74,7 @@ import * as RedisMessageQueueCache from "./layers/RedisMessageQueueCache.ts"
 import * as RedisPresenceCache from "./layers/RedisPresenceCache.ts"
 import * as RedisTokenRevocations from "./layers/RedisTokenRevocations.ts"
 import * as SizeAdmission from "./layers/SizeAdmission.ts"
+import * as Replacements from "./Replacements.ts"
 import * as ChildSpec from "./supervisors/ChildSpec.ts"
 import * as Supervisor from "./supervisors/Supervisor.ts"
 import * as Tree from "./supervisors/Tree.ts"
@@ -136,7 +141,10 @@ const identity = configured(
   }
 )
 
-const admission = configured(({ maxMessageBytes }) => SizeAdmission.layer({ maxMessageBytes }))
+const admission = Replacements.orElse(
+  Admission,
+  configured(({ maxMessageBytes }) => SizeAdmission.layer({ maxMessageBytes }))
+)
 
 /** Alone, or joined with other nodes by Redis. Then the context also holds a Redis and a TopicRepair, for the tree. */
 const shared = configured(
@@ -156,7 +164,7 @@ const shared = configured(
     }
     if (config.redisUrl === undefined) {
       return TopicHub.layer.pipe(
-        Layer.provideMerge(MemoryBroker.layer),
+        Layer.provideMerge(Replacements.orElse(Broker, MemoryBroker.layer)),
         Layer.merge(MemoryConnectTickets.layer),
         Layer.merge(MemoryTokenRevocations.layer({ lifetime })),
         Layer.merge(MemoryMessageQueueCache.layer(queue)),
@@ -165,7 +173,7 @@ const shared = configured(
     }
     return TopicRepair.layer.pipe(
       Layer.provideMerge(TopicHub.layer),
-      Layer.provideMerge(RedisBroker.layer),
+      Layer.provideMerge(Replacements.orElse(Broker, RedisBroker.layer)),
       Layer.merge(RedisConnectTickets.layer),
       Layer.merge(RedisPresenceCache.layer),
       Layer.merge(
@@ -221,7 +229,7 @@ const conversations = AuditedConversations.layer.pipe(
   Layer.provideMerge(conversationRegistry),
   Layer.provideMerge(offline),
   Layer.provide(admission),
-  Layer.provide(AnyMedia.layer)
+  Layer.provide(Replacements.orElse(Media, AnyMedia.layer))
 )
 
 const realtime = configured((config) =>
@@ -460,14 +468,50 @@ const tree = Effect.gen(function* () {
       })
     ]
   }
-  return spec
+  return { spec, ports: () => ({ httpPort: port, grpcPort }) }
 })
 
 /** Runs the service until it is interrupted, or until its tree gives up. */
 export const launch = Effect.gen(function* () {
   const running = yield* Tree.Tree
-  yield* Supervisor.launch(yield* tree, running.started)
+  const { spec } = yield* tree
+  yield* Supervisor.launch(spec, running.started)
 }).pipe(Effect.provide(services), Effect.provide(Logging.layer), Effect.provide(configLayer))
+
+/** The service as a part of another program. */
+export class Running extends Context.Service<
+  Running,
+  {
+    readonly httpPort: number
+    readonly grpcPort: number
+    /** Fails when the tree gives up; never ends otherwise. */
+    readonly gaveUp: Effect.Effect<never, RestartIntensityExceeded>
+  }
+>()("messaging-service/App/Running") {}
+
+const running = Layer.effect(
+  Running,
+  Effect.gen(function* () {
+    const { ports, spec } = yield* tree
+    const root = yield* Supervisor.start(spec)
+    yield* Effect.flatMap(Tree.Tree, ({ started }) => started(root))
+    const gaveUp = Effect.flatMap(awaitExit(root), (exit) => {
+      const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+      return error instanceof RestartIntensityExceeded ? Effect.fail(error) : Effect.never
+    })
+    return Running.of({ ...ports(), gaveUp })
+  })
+)
+
+/**
+ * The service, started with the Layer and stopped with its scope, and all its services. It is configured by the
+ * ConfigProvider in scope: the environment, unless another is given.
+ */
+export const layer = running.pipe(
+  Layer.provideMerge(services),
+  Layer.provide(Logging.layer),
+  Layer.provide(configLayer)
+)
 
 /** Brings the database up to date, and answers the names of the steps that it applied. */
 export const migrate = Migrations.migrate.pipe(
