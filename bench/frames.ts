@@ -17,6 +17,7 @@ import { randomUUID } from "node:crypto"
 import { Duration, Effect, Layer } from "effect"
 import { newMessage } from "../src/actors/ConversationEvents.ts"
 import { Conversations } from "../src/actors/Conversations.ts"
+import { Me } from "../src/actors/Me.ts"
 import type { Transport } from "../src/actors/Outbox.ts"
 import * as PresenceTracker from "../src/actors/PresenceTracker.ts"
 import * as Sessions from "../src/actors/Sessions.ts"
@@ -95,6 +96,7 @@ const conversations = Layer.mock(Conversations, {
       resumed: false,
       messages: [],
       has_more: false,
+      read_receipts: true,
       read_positions: {},
       hidden_ids: []
     }),
@@ -115,7 +117,7 @@ const users = Layer.succeed(Users, {
 
 const nothingMissed = Layer.succeed(UserSync, {
   plan: () => Effect.succeed({ _tag: "CatchUp", token: 1, cursor: "1-0", news: [], truncated: [] }),
-  page: () => Effect.succeed({ messages: [], isLast: true }),
+  page: () => Effect.succeed({ messages: [], next: undefined }),
   ack: () => Effect.void,
   liveCursor: Effect.succeed("0-0")
 })
@@ -131,7 +133,7 @@ const services = Sessions.layer({
   outbox: { soft: 1e9, hard: 1e9 }
 }).pipe(
   Layer.provide(users),
-  Layer.provide(nothingMissed),
+  Layer.provide([nothingMissed, Layer.mock(Me, {})]),
   Layer.provide(PresenceTracker.layer),
   Layer.provide(conversations),
   Layer.provideMerge(TopicHub.layer),

@@ -7,6 +7,7 @@ import * as AuditedConversations from "./actors/AuditedConversations.ts"
 import * as ConversationRegistry from "./actors/ConversationRegistry.ts"
 import { RestartIntensityExceeded } from "./actors/ExitReason.ts"
 import * as LocalConversations from "./actors/LocalConversations.ts"
+import * as Me from "./actors/Me.ts"
 import * as OfflineDispatch from "./actors/OfflineDispatch.ts"
 import * as PeerConversations from "./actors/PeerConversations.ts"
 import * as PlacedConversations from "./actors/PlacedConversations.ts"
@@ -66,6 +67,7 @@ import * as PgMessageWriter from "./layers/PgMessageWriter.ts"
 import * as PgRetentionStore from "./layers/PgRetentionStore.ts"
 import * as PgScheduleStore from "./layers/PgScheduleStore.ts"
 import * as PgSyncStore from "./layers/PgSyncStore.ts"
+import * as PgUserPreferences from "./layers/PgUserPreferences.ts"
 import * as PgWorkLeases from "./layers/PgWorkLeases.ts"
 import * as Redis from "./layers/Redis.ts"
 import * as RedisBroker from "./layers/RedisBroker.ts"
@@ -104,6 +106,7 @@ const storage = configured((config) => {
     PgRetentionStore.layer,
     PgScheduleStore.layer,
     PgSyncStore.layer,
+    PgUserPreferences.layer,
     PgWorkLeases.layer({ duration: config.workLease })
   )
 }).pipe(Layer.provideMerge(Layer.effectDiscard(Migrations.migrate)), Layer.provideMerge(database))
@@ -254,6 +257,7 @@ const realtime = configured((config) =>
   Layer.provide(
     configured(({ maxPending, maxWatched }) => UserSync.layer({ maxPending, maxConversations: maxWatched }))
   ),
+  Layer.provideMerge(Me.layer),
   Layer.provideMerge(conversations),
   Layer.provideMerge(identity),
   Layer.provideMerge(shared)

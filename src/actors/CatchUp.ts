@@ -11,7 +11,7 @@ import type { Publication } from "../domain/ports/Broker.ts"
 import * as SyncCursor from "../domain/SyncCursor.ts"
 import * as Topic from "../domain/Topic.ts"
 import type { Conversations } from "./Conversations.ts"
-import type { ConversationNews, Plan, UserSync } from "./UserSync.ts"
+import type { ConversationNews, Page, Plan, UserSync } from "./UserSync.ts"
 
 interface Services {
   readonly conversations: Conversations["Service"]
@@ -86,19 +86,18 @@ export class CatchUp {
   #conversation(news: ConversationNews): Effect.Effect<void, Unavailable> {
     const topic = Topic.ofConversation(news.conversationId)
     return Effect.gen({ self: this }, function* () {
-      for (let after = news.after; ; ) {
+      for (let after: number | undefined = news.after; after !== undefined; ) {
         yield* this.#host.room
-        const { isLast, messages } = yield* Effect.retry(
+        const page: Page = yield* Effect.retry(
           this.#services.sync.page(this.#host.caller.identity, news, after),
           retries
         )
-        for (const message of messages) {
-          after = message.version_seq
+        for (const message of page.messages) {
           if (this.#previewed?.has(keyOf(topic, message.version_seq))) continue
           this.#tell("pending_message", message)
           this.#pending++
         }
-        if (isLast) return
+        after = page.next
       }
     })
   }

@@ -72,6 +72,7 @@ const CHANGES: ReadonlySet<string> = new Set([
   "read_receipt",
   "delivery_receipt",
   Events.MEMBER_HID,
+  Events.RECEIPTS_CHANGED,
   Events.INTERRUPTED
 ])
 
@@ -178,7 +179,8 @@ class Conversation implements Subscriber {
       conversation: view(this.state),
       role: member.role,
       currentSeq: this.state.lastSeq,
-      positions: positions(this.state),
+      positions: positions(this.state, member),
+      hidesReads: member.hidesReads === true,
       lastHiddenSeq: member.lastHiddenSeq,
       retention: retentionOf(this.state)
     }
@@ -295,8 +297,11 @@ class Conversation implements Subscriber {
       const reached = advance(this.state, current, { read: readSeq, delivered: deliveredSeq })
       if (reached !== undefined) {
         if (this.state.members.has(userId)) this.state.members.set(userId, reached)
-        const receipt = kind === "read" ? Events.readReceipt : Events.deliveryReceipt
+        const isPublic = kind === "read" && reached.hidesReads !== true
+        const receipt = isPublic ? Events.readReceipt : Events.deliveryReceipt
         this.#publish(receipt(id, reached, caller.sessionId))
+        const status = kind === "read" ? Events.readStatus : Events.deliveryStatus
+        this.#publish(status(id, reached, caller.sessionId))
       }
       reply.succeed(position(reached ?? current))
     })

@@ -14,8 +14,8 @@ import type { Ref } from "../domain/protocol/Frame.ts"
 import type { Channel, ChannelHost, Joined } from "./Channel.ts"
 import { ChannelPresence, DIFF_EVENT } from "./ChannelPresence.ts"
 import { refuse, reply, unknownEvent } from "./ChannelReply.ts"
-import { INTERRUPTED, MEMBER_HID } from "./ConversationEvents.ts"
-import { Conversations } from "./Conversations.ts"
+import { INTERRUPTED, MEMBER_HID, RECEIPTS_CHANGED } from "./ConversationEvents.ts"
+import { Conversations, type Snapshot } from "./Conversations.ts"
 import { PresenceTracker } from "./PresenceTracker.ts"
 import type { SharedFrame } from "./SharedFrame.ts"
 import { TopicHub } from "./TopicHub.ts"
@@ -42,6 +42,8 @@ class ConversationChannel implements Channel {
   #currentSeq = 0
   /** Its client must resume: told at once, or after the join reply, whose snapshot may be older than what was missed. */
   #isInterrupted = false
+  /** Whether its user is told how far others have read. */
+  #readReceipts = true
   /** Durable events up to this number exist. */
   #existing = 0
   /** `undefined` for a client that wants no presence. */
@@ -65,14 +67,17 @@ class ConversationChannel implements Channel {
   }
 
   /** The snapshot holds everything up to `currentSeq`: what waits with a lower seq is in it already. */
-  snapshotAt(currentSeq: number): void {
+  snapshotAt({ current_seq: currentSeq, read_receipts }: Snapshot): void {
     this.#currentSeq = currentSeq
+    this.#readReceipts = read_receipts
     this.#services.hub.startsAt(this.topic, currentSeq)
   }
 
   deliver(publication: Publication, frame: SharedFrame): void {
     if (publication.except === this.#host.caller.sessionId) return
     if (publication.event === MEMBER_HID) return
+    if (publication.event === RECEIPTS_CHANGED) return this.#receiptsChanged(publication)
+    if (publication.event === "read_receipt" && !this.#readReceipts) return
     if (publication.event === INTERRUPTED) return this.#interrupted()
     // The state that follows the join reply holds what a diff would have told before it.
     if (publication.event === DIFF_EVENT) {
@@ -81,6 +86,11 @@ class ConversationChannel implements Channel {
     }
     if (this.#waiting !== undefined) this.#waiting.push({ publication, frame })
     else this.#forward(publication, frame)
+  }
+
+  #receiptsChanged({ payload }: Publication): void {
+    const changed = JSON.parse(payload) as { readonly user_id: string; readonly read_receipts: boolean }
+    if (changed.user_id === this.#host.caller.identity.userId) this.#readReceipts = changed.read_receipts
   }
 
   /** What the snapshot or an earlier event has told is not told twice; after a hole the client must resume. */
@@ -221,7 +231,7 @@ export const make = Effect.gen(function* () {
     const snapshot = yield* services.conversations
       .join(host.caller.identity, id, lastSeq ?? undefined)
       .pipe(Effect.onError(() => Effect.sync(() => channel.close())))
-    channel.snapshotAt(snapshot.current_seq)
+    channel.snapshotAt(snapshot)
     return { channel, response: JSON.stringify(snapshot) }
   })
 })

@@ -21,6 +21,8 @@ export interface MemberSnapshot {
   readonly positions: Readonly<Record<string, ReadPosition>>
   /** Where the conversation stood when the member last deleted a message for themselves; 0 for never. */
   readonly lastHiddenSeq: number
+  /** The member is told nobody's read receipts. */
+  readonly hidesReads: boolean
   /** How long messages are kept, in ms; null for ever. */
   readonly retention: number | null
 }

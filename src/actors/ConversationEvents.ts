@@ -6,6 +6,7 @@ import type { Change } from "../domain/Changes.ts"
 import { type ConversationView, type Member, memberView } from "../domain/Conversation.ts"
 import type { ConversationId, MessageId, SessionId, UserId } from "../domain/Ids.ts"
 import type { Attachment, Message } from "../domain/Message.ts"
+import type { Preferences } from "../domain/Preferences.ts"
 import type { Publication } from "../domain/ports/Broker.ts"
 import type { Appended, ChangeOutcome, NewChange, NewMessage } from "../domain/ports/MessageWriter.ts"
 import * as Topic from "../domain/Topic.ts"
@@ -154,6 +155,33 @@ export const deliveryReceipt = (id: ConversationId, member: Member, except: Sess
     { user_id: member.userId, last_delivered_seq: member.lastDeliveredSeq },
     except
   )
+
+/** To the user's own other devices. */
+export const readStatus = (id: ConversationId, member: Member, except: SessionId | null): Publication =>
+  ephemeral(
+    Topic.ofUser(member.userId),
+    "read_status",
+    { conversation_id: id, last_read_seq: member.lastReadSeq, last_delivered_seq: member.lastDeliveredSeq },
+    except
+  )
+
+/** To the user's own other devices. */
+export const deliveryStatus = (id: ConversationId, member: Member, except: SessionId | null): Publication =>
+  ephemeral(
+    Topic.ofUser(member.userId),
+    "delivery_status",
+    { conversation_id: id, last_delivered_seq: member.lastDeliveredSeq },
+    except
+  )
+
+export const preferencesUpdated = (userId: UserId, preferences: Preferences): Publication =>
+  ephemeral(Topic.ofUser(userId), "preferences_updated", preferences, null)
+
+/** Only for owners of the conversation and for channels: whether a member gives and gets read receipts. */
+export const RECEIPTS_CHANGED = "receipts_changed"
+
+export const receiptsChanged = (id: ConversationId, userId: UserId, isOn: boolean): Publication =>
+  ephemeral(Topic.ofConversation(id), RECEIPTS_CHANGED, { user_id: userId, read_receipts: isOn }, null)
 
 export const memberAdded = (topic: string, id: ConversationId, member: Member, by: UserId): Publication =>
   ephemeral(topic, "member_added", { conversation_id: id, ...memberView(member), added_by: by }, null)

@@ -54,6 +54,8 @@ export interface Snapshot {
   readonly resumed: boolean
   readonly messages: ReadonlyArray<Message>
   readonly has_more: boolean
+  /** Whether the caller gives and gets read receipts. */
+  readonly read_receipts: boolean
   readonly read_positions: Readonly<Record<string, ReadPosition>>
   /** Messages that the caller deleted for themselves on another device and this one may still show. */
   readonly hidden_ids: ReadonlyArray<MessageId>

@@ -259,6 +259,7 @@ export const layer = Layer.effect(
           resumed,
           messages: upTo(currentSeq, yield* present(items, snapshot)),
           has_more: hasMore,
+          read_receipts: !snapshot.hidesReads,
           read_positions: positions,
           hidden_ids
         }

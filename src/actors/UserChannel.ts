@@ -6,7 +6,7 @@
  * nothing falls between.
  */
 import { Clock, Effect, type Fiber, FiberSet, Result } from "effect"
-import { Acknowledge, JoinUser, RefreshToken, UpdatePresence } from "../domain/Commands.ts"
+import { Acknowledge, JoinUser, MarkAllRead, RefreshToken, UpdatePresence } from "../domain/Commands.ts"
 import { decoder } from "../domain/Decode.ts"
 import { Forbidden, type InvalidInput, type Refusal } from "../domain/Errors.ts"
 import type { UserId } from "../domain/Ids.ts"
@@ -18,6 +18,7 @@ import type { Channel, ChannelHost, Joined } from "./Channel.ts"
 import { ChannelPresence, DIFF_EVENT } from "./ChannelPresence.ts"
 import { refuse, reply, unknownEvent } from "./ChannelReply.ts"
 import { Conversations } from "./Conversations.ts"
+import { Me } from "./Me.ts"
 import { PresenceTracker } from "./PresenceTracker.ts"
 import { encoded, type SharedFrame } from "./SharedFrame.ts"
 import * as TokenRefresh from "./TokenRefresh.ts"
@@ -29,12 +30,14 @@ const decodeJoin = decoder(JoinUser)
 const decodePresence = decoder(UpdatePresence)
 const decodeRefresh = decoder(RefreshToken)
 const decodeAck = decoder(Acknowledge)
+const decodeMarkAllRead = decoder(MarkAllRead)
 
 interface Services {
   readonly hub: TopicHub["Service"]
   readonly presence: PresenceTracker["Service"]
   readonly conversations: Conversations["Service"]
   readonly sync: UserSync["Service"]
+  readonly me: Me["Service"]
   readonly users: Users["Service"]
   readonly refreshToken: TokenRefresh.RefreshToken
   readonly run: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
@@ -113,6 +116,10 @@ class UserChannel implements Channel {
         )
       case "ack":
         return this.#answer(ref, decodeAck(payload), ({ cursor }) => this.#catchUp.ack(cursor))
+      case "mark_all_read":
+        return this.#answer(ref, decodeMarkAllRead(payload), ({ conversation_ids: ids }) =>
+          Effect.map(this.#services.me.markAllRead(this.#host.caller, ids), (positions) => ({ positions }))
+        )
       case "update_presence":
         return this.#answer(ref, decodePresence(payload), ({ status }) =>
           Effect.sync(() => this.#host.setStatus(status))
@@ -146,6 +153,7 @@ export const make = Effect.gen(function* () {
     presence: yield* PresenceTracker,
     conversations: yield* Conversations,
     sync: yield* UserSync,
+    me: yield* Me,
     users: yield* Users,
     refreshToken: yield* TokenRefresh.make,
     run: yield* FiberSet.makeRuntime<never>()

@@ -59,6 +59,12 @@ export type Plan =
       readonly unread: Unread
     }
 
+export interface Page {
+  readonly messages: ReadonlyArray<Message>
+  /** Where the next page begins; `undefined` after the last one. */
+  readonly next: number | undefined
+}
+
 export class UserSync extends Context.Service<
   UserSync,
   {
@@ -68,7 +74,7 @@ export class UserSync extends Context.Service<
       identity: Identity,
       news: ConversationNews,
       after: number
-    ) => Effect.Effect<{ readonly messages: ReadonlyArray<Message>; readonly isLast: boolean }, Unavailable>
+    ) => Effect.Effect<Page, Unavailable>
     /** `InvalidInput`: not one of our cursors. A sync that was replaced by a later one acknowledges nothing. */
     readonly ack: (
       identity: Identity,
@@ -164,9 +170,14 @@ export const layer = (options: UserSyncOptions) =>
         plan,
 
         page: ({ userId }, { conversationId, upTo }, after) =>
-          Effect.map(messages.catchUp(conversationId, after, PAGE, userId), ({ hasMore, items }) => {
+          Effect.gen(function* () {
+            const { hasMore, items } = yield* messages.catchUp(conversationId, after, PAGE, userId)
             const page = items.filter((message) => message.version_seq <= upTo)
-            return { messages: page, isLast: !hasMore || page.length < items.length }
+            const now = yield* Clock.currentTimeMillis
+            return {
+              messages: page.filter(({ expires_at }) => expires_at === null || Date.parse(expires_at) > now),
+              next: hasMore && page.length === items.length ? page.at(-1)?.version_seq : undefined
+            }
           }),
 
         ack: Effect.fn("UserSync.ack")(function* ({ deviceId, userId }, token, text) {

@@ -5,7 +5,7 @@
 import { Schema } from "effect"
 import { ConversationType } from "./Conversation.ts"
 import { MAX_EXPIRES_IN } from "./Expiry.ts"
-import { MediaId, MessageId, UserId } from "./Ids.ts"
+import { ConversationId, MediaId, MessageId, UserId } from "./Ids.ts"
 import { ClientRandom, MediaType, MessageMetadata, Metadata, Position } from "./Message.ts"
 
 /** Ids in one request at the most. */
@@ -98,6 +98,13 @@ export const JoinUser = Schema.Struct({
   cursor: Schema.optionalKey(Schema.NullOr(QueueCursor)),
   presence: Schema.optionalKey(Schema.Boolean)
 })
+
+/** `mark_all_read`, of up to as many conversations as one request may name. */
+export const MarkAllRead = Schema.Struct({
+  conversation_ids: Schema.Array(ConversationId).pipe(
+    Schema.check(Schema.isMinLength(1), Schema.isMaxLength(MAX_IDS_PER_REQUEST))
+  )
+}).annotate({ identifier: "MarkAllRead" })
 
 /** `ack`: this device has everything up to here. */
 export const Acknowledge = Schema.Struct({ cursor: QueueCursor })

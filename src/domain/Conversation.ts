@@ -28,6 +28,8 @@ export interface Member {
   readonly lastDeliveredSeq: number
   /** The conversation's last seq when the member last deleted a message for themselves; 0 for never. */
   readonly lastHiddenSeq: number
+  /** Keeps to themselves how far they have read, and is not told it of others. */
+  readonly hidesReads?: boolean
 }
 
 /**
@@ -114,11 +116,16 @@ export const advance = (
   return { ...member, lastReadSeq, lastDeliveredSeq }
 }
 
-export const positions = (state: State): Record<string, ReadPosition> => {
+/** How far everybody is, as one member may see it: who keeps their own reading to themselves sees nobody else's. */
+export const positions = (state: State, viewer: Member): Record<string, ReadPosition> => {
   const out: Record<string, ReadPosition> = {}
   for (const m of state.members.values()) {
     if (m.lastDeliveredSeq > 0) {
-      out[m.userId] = { last_read_seq: m.lastReadSeq, last_delivered_seq: m.lastDeliveredSeq }
+      const isHidden = m.userId !== viewer.userId && (m.hidesReads === true || viewer.hidesReads === true)
+      out[m.userId] = {
+        last_read_seq: isHidden ? 0 : m.lastReadSeq,
+        last_delivered_seq: m.lastDeliveredSeq
+      }
     }
   }
   return out

@@ -29,8 +29,11 @@ export const load = `
 const memberColumns =
   "user_id, role, joined_at, joined_seq::float8, last_read_seq::float8, last_delivered_seq::float8, last_hidden_seq::float8"
 
+const readReceipts = (of: string) => `
+    coalesce((SELECT p.read_receipts FROM user_preferences p WHERE p.user_id = ${of}.user_id), true) AS read_receipts`
+
 export const members = `
-  SELECT ${memberColumns} FROM conversation_members WHERE conversation_id = $1 AND is_active ORDER BY joined_at, id`
+  SELECT ${memberColumns},${readReceipts("conversation_members")} FROM conversation_members WHERE conversation_id = $1 AND is_active ORDER BY joined_at, id`
 
 export const lastSeqs = "SELECT id, last_seq::float8 FROM conversations WHERE id = ANY ($1::uuid[])"
 
@@ -114,7 +117,7 @@ export const addMembers = `
     FROM target, (SELECT count(*)::int AS count FROM added) n
     WHERE c.id = target.id AND n.count > 0
   )
-  SELECT ${memberColumns} FROM target LEFT JOIN added ON true`
+  SELECT ${memberColumns},${readReceipts("added")} FROM target LEFT JOIN added ON true`
 
 /** $1 conversation, $2 user. */
 export const removeMember = `

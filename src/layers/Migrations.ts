@@ -26,6 +26,7 @@ import retention from "../../migrations/0016_retention.ts"
 import mentions from "../../migrations/0017_mentions.ts"
 import search from "../../migrations/0018_search.ts"
 import scheduled from "../../migrations/0019_scheduled.ts"
+import userPreferences from "../../migrations/0020_user_preferences.ts"
 import { messageOf } from "./SqlFailure.ts"
 
 /** In code rather than read from a folder, so that it works wherever the package is installed. */
@@ -48,7 +49,8 @@ const steps = {
   "0016_retention": retention,
   "0017_mentions": mentions,
   "0018_search": search,
-  "0019_scheduled": scheduled
+  "0019_scheduled": scheduled,
+  "0020_user_preferences": userPreferences
 }
 
 /** A step may take as long as it takes, unlike a query of the service. */

@@ -36,6 +36,7 @@ interface MemberRow {
   readonly last_read_seq: number
   readonly last_delivered_seq: number
   readonly last_hidden_seq: number
+  readonly read_receipts: boolean
 }
 
 interface ConversationRow {
@@ -76,7 +77,8 @@ const memberOf = (row: MemberRow): Member => ({
   joinedSeq: row.joined_seq,
   lastReadSeq: row.last_read_seq,
   lastDeliveredSeq: row.last_delivered_seq,
-  lastHiddenSeq: row.last_hidden_seq
+  lastHiddenSeq: row.last_hidden_seq,
+  ...(row.read_receipts ? {} : { hidesReads: true })
 })
 
 const summaryOf = (row: SummaryRow): ConversationSummary => ({

@@ -46,6 +46,7 @@ const expected = [
   "messages",
   "pinned_messages",
   "scheduled_messages",
+  "user_preferences",
   "worker_leases"
 ]
 

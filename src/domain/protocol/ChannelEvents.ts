@@ -10,6 +10,7 @@ import {
   History,
   JoinConversation,
   JoinUser,
+  MarkAllRead,
   RefreshToken,
   SendMessage,
   Sent,
@@ -19,6 +20,7 @@ import {
 import { ConversationView, ReadPosition, Role } from "../Conversation.ts"
 import { ConversationId, MessageId, UserId } from "../Ids.ts"
 import { Attachment, Message, Position, Seq, Timestamp } from "../Message.ts"
+import { Preferences } from "../Preferences.ts"
 import { Unread } from "../ports/SyncStore.ts"
 
 type AnySchema = Schema.Constraint
@@ -123,6 +125,7 @@ export const ConversationJoined = Schema.Struct({
   resumed: Schema.Boolean,
   messages: Schema.Array(Message),
   has_more: Schema.Boolean,
+  read_receipts: Schema.Boolean,
   read_positions: Schema.Record(Schema.String, ReadPosition),
   hidden_ids: Schema.Array(MessageId)
 }).annotate({ identifier: "ConversationJoined" })
@@ -230,6 +233,11 @@ export const userEvents: ChannelEvents = {
       payload: Acknowledge,
       reply: Acknowledge
     },
+    mark_all_read: {
+      summary: "Marks everything there is now in these conversations as read.",
+      payload: MarkAllRead,
+      reply: Schema.Struct({ positions: Schema.Record(Schema.String, ReadPosition) })
+    },
     update_presence: {
       summary: "Of this device, on all topics it has joined.",
       payload: UpdatePresence,
@@ -266,6 +274,19 @@ export const userEvents: ChannelEvents = {
       payload: Schema.Struct({ expires_in: Schema.Int.annotate({ description: "Seconds" }) })
     },
     conversation_created: { summary: "The user is a member from its beginning.", payload: ConversationView },
+    read_status: {
+      summary: "The user has read up to here, on another device.",
+      payload: Schema.Struct({
+        conversation_id: ConversationId,
+        last_read_seq: Position,
+        last_delivered_seq: Position
+      })
+    },
+    delivery_status: {
+      summary: "The user has received up to here, on another device.",
+      payload: Schema.Struct({ conversation_id: ConversationId, last_delivered_seq: Position })
+    },
+    preferences_updated: { summary: "The user's preferences as they are now.", payload: Preferences },
     message_hidden: {
       summary: "Deleted for oneself on another device.",
       payload: Schema.Struct({ conversation_id: ConversationId, message_id: MessageId })

@@ -4,6 +4,7 @@ import { Authorization } from "./Authorization.ts"
 import { AttachmentsApi } from "./api/AttachmentsApi.ts"
 import { ConversationsApi } from "./api/ConversationsApi.ts"
 import { HealthApi } from "./api/HealthApi.ts"
+import { MeApi } from "./api/MeApi.ts"
 import { MembersApi } from "./api/MembersApi.ts"
 import { MessagesApi } from "./api/MessagesApi.ts"
 import { PinsApi } from "./api/PinsApi.ts"
@@ -29,7 +30,8 @@ export class Api extends HttpApi.make("messaging")
     PinsApi,
     AttachmentsApi,
     ScheduledMessagesApi,
-    SocketTicketsApi
+    SocketTicketsApi,
+    MeApi
   )
   .prefix("/api/v1")
   .middleware(InvalidRequests)

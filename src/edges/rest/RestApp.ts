@@ -8,6 +8,7 @@ import * as Docs from "./Docs.ts"
 import * as Attachments from "./handlers/Attachments.ts"
 import * as Conversations from "./handlers/Conversations.ts"
 import * as Health from "./handlers/Health.ts"
+import * as Me from "./handlers/Me.ts"
 import * as Members from "./handlers/Members.ts"
 import * as Messages from "./handlers/Messages.ts"
 import * as Pins from "./handlers/Pins.ts"
@@ -32,6 +33,7 @@ const api = HttpApiBuilder.layer(Api, { openapiPath: "/api/openapi.json" }).pipe
     Pins.layer,
     Attachments.layer,
     ScheduledMessages.layer,
+    Me.layer,
     Health.layer
   ]),
   Layer.provide([Authorization.layer, InvalidRequests.layer])

@@ -58,6 +58,10 @@ describe("The OpenAPI document", () => {
         "/api/v1/scheduled-messages/{scheduled_message_id}",
         `${one}/pinned-messages`,
         "/api/v1/socket-tickets",
+        "/api/v1/me/status",
+        "/api/v1/me/unread",
+        "/api/v1/me/mark-as-read",
+        "/api/v1/me/preferences",
         "/health",
         "/health/live",
         "/health/ready"

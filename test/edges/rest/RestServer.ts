@@ -12,6 +12,7 @@ import {
 import type { AddressInfo } from "node:net"
 import { Effect, Exit, Layer, Redacted, References, Scope } from "effect"
 import { Conversations } from "../../../src/actors/Conversations.ts"
+import { Me } from "../../../src/actors/Me.ts"
 import { ScheduledMessages } from "../../../src/actors/ScheduledMessages.ts"
 import { TokenRejected } from "../../../src/domain/Errors.ts"
 import type { Identity } from "../../../src/domain/Identity.ts"
@@ -110,6 +111,7 @@ const send = (port: number, path: string, { as, body, headers, method }: Call): 
 export interface Services {
   readonly conversations?: Partial<Conversations["Service"]>
   readonly scheduled?: Partial<ScheduledMessages["Service"]>
+  readonly me?: Partial<Me["Service"]>
   readonly verifier?: Layer.Layer<TokenVerifier>
   readonly checks?: ReadonlyArray<HealthCheck>
   readonly devIssuer?: Layer.Layer<DevIssuer>
@@ -156,6 +158,7 @@ export const start = Effect.fnUntraced(function* (services: Services = {}) {
     Effect.provide([
       Layer.mock(Conversations, services.conversations ?? {}),
       Layer.mock(ScheduledMessages, services.scheduled ?? {}),
+      Layer.mock(Me, services.me ?? {}),
       services.verifier ?? namedTokens,
       MemoryConnectTickets.layer,
       audit,

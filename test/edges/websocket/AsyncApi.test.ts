@@ -7,6 +7,7 @@ import { decodeChange } from "../../../src/domain/ChangeRequests.ts"
 import type { ConversationView, Member } from "../../../src/domain/Conversation.ts"
 import { MediaId } from "../../../src/domain/Ids.ts"
 import type { Message } from "../../../src/domain/Message.ts"
+import { defaultPreferences } from "../../../src/domain/Preferences.ts"
 import type { ChangeOutcome, NewChange } from "../../../src/domain/ports/MessageWriter.ts"
 import {
   type ConversationJoined,
@@ -106,6 +107,9 @@ const told = [
   Events.conversationUpdated(topic(1), view),
   Events.conversationCreated(alice, view),
   Events.messageHidden(alice, id, message.id, null),
+  Events.readStatus(id, member, null),
+  Events.deliveryStatus(id, member, null),
+  Events.preferencesUpdated(alice, defaultPreferences),
   own("pending_message", message),
   own("sync_complete", { pending_count: 1, cursor: "1-0", truncated: [id] }),
   own("sync_reset", {

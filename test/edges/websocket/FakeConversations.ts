@@ -73,6 +73,7 @@ export const layer = (control: Control) =>
               resumed: lastSeq !== undefined,
               messages: messages.slice(lastSeq ?? 0, (lastSeq ?? 0) + PAGE),
               has_more: messages.length > (lastSeq ?? 0) + PAGE,
+              read_receipts: true,
               read_positions: {},
               hidden_ids: []
             } satisfies Snapshot

@@ -8,6 +8,7 @@ import { createServer } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import { Duration, Effect, Exit, Layer, Redacted, References, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import { Me } from "../../../src/actors/Me.ts"
 import * as PresenceTracker from "../../../src/actors/PresenceTracker.ts"
 import * as Sessions from "../../../src/actors/Sessions.ts"
 import * as TopicHub from "../../../src/actors/TopicHub.ts"
@@ -70,7 +71,7 @@ const noUsers = Layer.succeed(Users, {
 /** Of a sync, the channel alone is looked at here. */
 const nothingMissed = Layer.succeed(UserSync, {
   plan: () => Effect.succeed({ _tag: "CatchUp", token: 1, cursor: "1-0", news: [], truncated: [] }),
-  page: () => Effect.succeed({ messages: [], isLast: true }),
+  page: () => Effect.succeed({ messages: [], next: undefined }),
   ack: () => Effect.void,
   liveCursor: Effect.succeed("0-0")
 })
@@ -115,7 +116,7 @@ export const start = Effect.fnUntraced(function* (options: ServerOptions = {}) {
   const control = new Control()
   const services = Sessions.layer(settings).pipe(
     Layer.provide(noUsers),
-    Layer.provide(nothingMissed),
+    Layer.provide([nothingMissed, Layer.mock(Me, { markAllRead: () => Effect.succeed({}) })]),
     Layer.provide(PresenceTracker.layer),
     Layer.provide(fakeConversations(control)),
     Layer.provideMerge(TopicHub.layer),
