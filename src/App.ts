@@ -5,6 +5,7 @@
 import { Cause, Context, Duration, Effect, Exit, Layer, Option, type Scope } from "effect"
 import * as AuditedConversations from "./actors/AuditedConversations.ts"
 import * as ConversationRegistry from "./actors/ConversationRegistry.ts"
+import * as Drafts from "./actors/Drafts.ts"
 import { RestartIntensityExceeded } from "./actors/ExitReason.ts"
 import * as LocalConversations from "./actors/LocalConversations.ts"
 import * as Me from "./actors/Me.ts"
@@ -62,6 +63,7 @@ import * as MemoryPresenceCache from "./layers/memory/MemoryPresenceCache.ts"
 import * as MemoryTokenRevocations from "./layers/memory/MemoryTokenRevocations.ts"
 import * as PgAuditLog from "./layers/PgAuditLog.ts"
 import * as PgConversationStore from "./layers/PgConversationStore.ts"
+import * as PgDraftStore from "./layers/PgDraftStore.ts"
 import * as PgMessageStore from "./layers/PgMessageStore.ts"
 import * as PgMessageWriter from "./layers/PgMessageWriter.ts"
 import * as PgRetentionStore from "./layers/PgRetentionStore.ts"
@@ -103,6 +105,7 @@ const storage = configured((config) => {
     PgMessageStore.layer({ maxPageBytes: config.maxPageBytes }),
     PgConversationStore.layer(limits),
     PgAuditLog.layer({ capacity: config.auditQueue, timeout: config.databaseTimeout }),
+    PgDraftStore.layer,
     PgRetentionStore.layer,
     PgScheduleStore.layer,
     PgSyncStore.layer,
@@ -279,6 +282,8 @@ const scheduled = configured(({ maxMessageBytes, maxScheduled }) =>
   ScheduledMessages.layer({ maxMessageBytes, maxPending: maxScheduled })
 )
 
+const drafts = configured(({ maxDrafts }) => Drafts.layer({ maxDrafts }))
+
 const health = Layer.effect(
   Health,
   Effect.gen(function* () {
@@ -311,6 +316,7 @@ const health = Layer.effect(
 export const services = health.pipe(
   Layer.merge(workers),
   Layer.merge(scheduled),
+  Layer.merge(drafts),
   Layer.merge(Tree.layer),
   Layer.provideMerge(realtime),
   Layer.provideMerge(storage)

@@ -4,6 +4,7 @@
  */
 import type { Change } from "../domain/Changes.ts"
 import { type ConversationView, type Member, memberView } from "../domain/Conversation.ts"
+import type { Draft } from "../domain/Draft.ts"
 import type { ConversationId, MessageId, SessionId, UserId } from "../domain/Ids.ts"
 import type { Attachment, Message } from "../domain/Message.ts"
 import type { Preferences } from "../domain/Preferences.ts"
@@ -122,6 +123,10 @@ export const messageHidden = (
   except: SessionId | null
 ): Publication =>
   ephemeral(Topic.ofUser(userId), "message_hidden", { conversation_id: id, message_id: messageId }, except)
+
+/** To all devices of a user; `null` for a draft that was thrown away. */
+export const draftUpdated = (userId: UserId, id: ConversationId, draft: Draft | null): Publication =>
+  ephemeral(Topic.ofUser(userId), "draft_updated", { conversation_id: id, draft }, null)
 
 /** Only for other owners of the conversation, who have to learn that a member's `lastHiddenSeq` has moved. */
 export const MEMBER_HID = "member_hid"

@@ -27,6 +27,7 @@ import mentions from "../../migrations/0017_mentions.ts"
 import search from "../../migrations/0018_search.ts"
 import scheduled from "../../migrations/0019_scheduled.ts"
 import userPreferences from "../../migrations/0020_user_preferences.ts"
+import drafts from "../../migrations/0021_drafts.ts"
 import { messageOf } from "./SqlFailure.ts"
 
 /** In code rather than read from a folder, so that it works wherever the package is installed. */
@@ -50,7 +51,8 @@ const steps = {
   "0017_mentions": mentions,
   "0018_search": search,
   "0019_scheduled": scheduled,
-  "0020_user_preferences": userPreferences
+  "0020_user_preferences": userPreferences,
+  "0021_drafts": drafts
 }
 
 /** A step may take as long as it takes, unlike a query of the service. */

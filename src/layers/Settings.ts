@@ -373,6 +373,7 @@ export const settings = {
   ),
   scheduleBatch: int("SCHEDULE_BATCH", 200, "Scheduled messages sent in one go."),
   maxScheduled: int("MAX_SCHEDULED_MESSAGES", 100, "Messages that one user may have scheduled at a time."),
+  maxDrafts: int("MAX_DRAFTS", 500, "Drafts of one user, one in each conversation."),
   askTimeout: duration("ASK_TIMEOUT", "10 seconds", "Deadline of a request to a conversation."),
   drainTimeout: duration("DRAIN_TIMEOUT", "10 seconds", "How long sockets are closed over, at a shutdown."),
 

@@ -11,6 +11,7 @@ import { SqlClient } from "effect/sql/SqlClient"
 import * as Database from "../../src/layers/Database.ts"
 import { migrate } from "../../src/layers/Migrations.ts"
 import * as PgConversationStore from "../../src/layers/PgConversationStore.ts"
+import * as PgDraftStore from "../../src/layers/PgDraftStore.ts"
 import * as PgMessageStore from "../../src/layers/PgMessageStore.ts"
 import * as PgMessageWriter from "../../src/layers/PgMessageWriter.ts"
 import * as PgRetentionStore from "../../src/layers/PgRetentionStore.ts"
@@ -82,6 +83,7 @@ export const stores = Layer.mergeAll(
   PgMessageWriter.layer(limits),
   PgMessageStore.layer({ maxPageBytes }),
   PgConversationStore.layer(limits),
+  PgDraftStore.layer,
   PgRetentionStore.layer,
   PgScheduleStore.layer,
   PgWorkLeases.layer({ duration: "15 seconds" })

@@ -39,6 +39,7 @@ const expected = [
   "conversation_settings",
   "conversations",
   "delivery_statuses",
+  "drafts",
   "hidden_messages",
   "message_attachments",
   "message_mentions",

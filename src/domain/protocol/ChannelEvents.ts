@@ -18,6 +18,7 @@ import {
   UpTo
 } from "../Commands.ts"
 import { ConversationView, ReadPosition, Role } from "../Conversation.ts"
+import { Draft } from "../Draft.ts"
 import { ConversationId, MessageId, UserId } from "../Ids.ts"
 import { Attachment, Message, Position, Seq, Timestamp } from "../Message.ts"
 import { Preferences } from "../Preferences.ts"
@@ -287,6 +288,10 @@ export const userEvents: ChannelEvents = {
       payload: Schema.Struct({ conversation_id: ConversationId, last_delivered_seq: Position })
     },
     preferences_updated: { summary: "The user's preferences as they are now.", payload: Preferences },
+    draft_updated: {
+      summary: "One's own draft, or null when it was thrown away.",
+      payload: Schema.Struct({ conversation_id: ConversationId, draft: Schema.NullOr(Draft) })
+    },
     message_hidden: {
       summary: "Deleted for oneself on another device.",
       payload: Schema.Struct({ conversation_id: ConversationId, message_id: MessageId })

@@ -3,6 +3,7 @@ import { HttpApi, OpenApi } from "effect/http-api"
 import { Authorization } from "./Authorization.ts"
 import { AttachmentsApi } from "./api/AttachmentsApi.ts"
 import { ConversationsApi } from "./api/ConversationsApi.ts"
+import { DraftsApi } from "./api/DraftsApi.ts"
 import { HealthApi } from "./api/HealthApi.ts"
 import { MeApi } from "./api/MeApi.ts"
 import { MembersApi } from "./api/MembersApi.ts"
@@ -30,6 +31,7 @@ export class Api extends HttpApi.make("messaging")
     PinsApi,
     AttachmentsApi,
     ScheduledMessagesApi,
+    DraftsApi,
     SocketTicketsApi,
     MeApi
   )

@@ -7,6 +7,7 @@ import * as Authorization from "./Authorization.ts"
 import * as Docs from "./Docs.ts"
 import * as Attachments from "./handlers/Attachments.ts"
 import * as Conversations from "./handlers/Conversations.ts"
+import * as Drafts from "./handlers/Drafts.ts"
 import * as Health from "./handlers/Health.ts"
 import * as Me from "./handlers/Me.ts"
 import * as Members from "./handlers/Members.ts"
@@ -34,6 +35,7 @@ const api = HttpApiBuilder.layer(Api, { openapiPath: "/api/openapi.json" }).pipe
     Attachments.layer,
     ScheduledMessages.layer,
     Me.layer,
+    Drafts.layer,
     Health.layer
   ]),
   Layer.provide([Authorization.layer, InvalidRequests.layer])

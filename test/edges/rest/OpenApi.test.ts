@@ -55,6 +55,8 @@ describe("The OpenAPI document", () => {
         "/api/v1/messages/search",
         `${one}/scheduled-messages`,
         "/api/v1/scheduled-messages",
+        "/api/v1/drafts",
+        `${one}/draft`,
         "/api/v1/scheduled-messages/{scheduled_message_id}",
         `${one}/pinned-messages`,
         "/api/v1/socket-tickets",

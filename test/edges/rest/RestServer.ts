@@ -12,6 +12,7 @@ import {
 import type { AddressInfo } from "node:net"
 import { Effect, Exit, Layer, Redacted, References, Scope } from "effect"
 import { Conversations } from "../../../src/actors/Conversations.ts"
+import { Drafts } from "../../../src/actors/Drafts.ts"
 import { Me } from "../../../src/actors/Me.ts"
 import { ScheduledMessages } from "../../../src/actors/ScheduledMessages.ts"
 import { TokenRejected } from "../../../src/domain/Errors.ts"
@@ -110,6 +111,7 @@ const send = (port: number, path: string, { as, body, headers, method }: Call): 
 
 export interface Services {
   readonly conversations?: Partial<Conversations["Service"]>
+  readonly drafts?: Partial<Drafts["Service"]>
   readonly scheduled?: Partial<ScheduledMessages["Service"]>
   readonly me?: Partial<Me["Service"]>
   readonly verifier?: Layer.Layer<TokenVerifier>
@@ -159,6 +161,7 @@ export const start = Effect.fnUntraced(function* (services: Services = {}) {
       Layer.mock(Conversations, services.conversations ?? {}),
       Layer.mock(ScheduledMessages, services.scheduled ?? {}),
       Layer.mock(Me, services.me ?? {}),
+      Layer.mock(Drafts, services.drafts ?? {}),
       services.verifier ?? namedTokens,
       MemoryConnectTickets.layer,
       audit,

@@ -106,6 +106,13 @@ const told = [
   Events.memberRemoved(topic(1), id, alice, alice),
   Events.conversationUpdated(topic(1), view),
   Events.conversationCreated(alice, view),
+  Events.draftUpdated(alice, id, {
+    conversation_id: id,
+    content: "Dear",
+    metadata: {},
+    reply_to_id: null,
+    updated_at: now
+  }),
   Events.messageHidden(alice, id, message.id, null),
   Events.readStatus(id, member, null),
   Events.deliveryStatus(id, member, null),
