@@ -15,6 +15,7 @@
  */
 import { randomUUID } from "node:crypto"
 import { Duration, Effect, Layer } from "effect"
+import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import { newMessage } from "../src/actors/ConversationEvents.ts"
 import { Conversations } from "../src/actors/Conversations.ts"
 import { Me } from "../src/actors/Me.ts"
@@ -28,11 +29,12 @@ import { Users } from "../src/actors/Users.ts"
 import { SendMessage } from "../src/domain/Commands.ts"
 import { decoder } from "../src/domain/Decode.ts"
 import type { Identity } from "../src/domain/Identity.ts"
-import type { ConversationId, DeviceId, MessageId, UserId } from "../src/domain/Ids.ts"
+import type { ConversationId, DeviceId, MessageId, SessionId, UserId } from "../src/domain/Ids.ts"
 import type { Message } from "../src/domain/Message.ts"
 import { TokenVerifier } from "../src/domain/ports/TokenVerifier.ts"
 import { v2 } from "../src/domain/protocol/V2.ts"
 import * as MemoryBroker from "../src/layers/memory/MemoryBroker.ts"
+import * as MemorySessionCache from "../src/layers/memory/MemorySessionCache.ts"
 import * as MemoryTokenRevocations from "../src/layers/memory/MemoryTokenRevocations.ts"
 import * as ChildSpec from "../src/supervisors/ChildSpec.ts"
 
@@ -130,7 +132,8 @@ const services = Sessions.layer({
   tokenWarning: Duration.minutes(2),
   tokenGrace: Duration.minutes(1),
   drainTimeout: Duration.seconds(1),
-  outbox: { soft: 1e9, hard: 1e9 }
+  outbox: { soft: 1e9, hard: 1e9 },
+  perUser: { devices: 10, connections: SUBSCRIBERS }
 }).pipe(
   Layer.provide(users),
   Layer.provide([nothingMissed, Layer.mock(Me, {})]),
@@ -138,6 +141,7 @@ const services = Sessions.layer({
   Layer.provide(conversations),
   Layer.provideMerge(TopicHub.layer),
   Layer.provide(MemoryBroker.layer),
+  Layer.provide(MemorySessionCache.layer({ lease: Duration.hours(1) })),
   Layer.provide(MemoryTokenRevocations.layer({ lifetime: Duration.hours(1) })),
   Layer.provide(Layer.mock(TokenVerifier, {}))
 )
@@ -174,7 +178,9 @@ const open = (sessions: Sessions.Sessions["Service"], userId: UserId) => {
     pause: () => void (flow.isPaused = true),
     resume: () => void (flow.isPaused = false)
   }
-  const handle = sessions.open({ identity: identity(userId), serializer: v2, transport, flow })
+  const caller = identity(userId)
+  const place = { ...caller, sessionId: uuidV7Unsafe() as SessionId, connectedAt: 0 }
+  const handle = sessions.open({ identity: caller, place, serializer: v2, transport, flow })
   if (handle === undefined) throw new Error("no session")
   return { transport, flow, receive: (bytes: Buffer) => handle.receive(v2.decode(bytes.toString())!) }
 }

@@ -18,6 +18,7 @@ import { awaitExit } from "./actors/Process.ts"
 import * as Revocations from "./actors/Revocations.ts"
 import * as ScheduledMessages from "./actors/ScheduledMessages.ts"
 import * as Sessions from "./actors/Sessions.ts"
+import * as SignIns from "./actors/SignIns.ts"
 import * as TopicHub from "./actors/TopicHub.ts"
 import * as TopicRepair from "./actors/TopicRepair.ts"
 import * as UserSync from "./actors/UserSync.ts"
@@ -31,6 +32,7 @@ import { type Finding, Health } from "./domain/ports/Health.ts"
 import { Media } from "./domain/ports/Media.ts"
 import type { MessageQueueCache } from "./domain/ports/MessageQueueCache.ts"
 import type { PresenceCache } from "./domain/ports/PresenceCache.ts"
+import type { SessionCache } from "./domain/ports/SessionCache.ts"
 import type { TokenRevocations } from "./domain/ports/TokenRevocations.ts"
 import type { TokenVerifier } from "./domain/ports/TokenVerifier.ts"
 import * as AdminRoutes from "./edges/admin/AdminRoutes.ts"
@@ -60,6 +62,7 @@ import * as MemoryBroker from "./layers/memory/MemoryBroker.ts"
 import * as MemoryConnectTickets from "./layers/memory/MemoryConnectTickets.ts"
 import * as MemoryMessageQueueCache from "./layers/memory/MemoryMessageQueueCache.ts"
 import * as MemoryPresenceCache from "./layers/memory/MemoryPresenceCache.ts"
+import * as MemorySessionCache from "./layers/memory/MemorySessionCache.ts"
 import * as MemoryTokenRevocations from "./layers/memory/MemoryTokenRevocations.ts"
 import * as PgAuditLog from "./layers/PgAuditLog.ts"
 import * as PgConversationStore from "./layers/PgConversationStore.ts"
@@ -76,6 +79,7 @@ import * as RedisBroker from "./layers/RedisBroker.ts"
 import * as RedisConnectTickets from "./layers/RedisConnectTickets.ts"
 import * as RedisMessageQueueCache from "./layers/RedisMessageQueueCache.ts"
 import * as RedisPresenceCache from "./layers/RedisPresenceCache.ts"
+import * as RedisSessionCache from "./layers/RedisSessionCache.ts"
 import * as RedisTokenRevocations from "./layers/RedisTokenRevocations.ts"
 import * as SizeAdmission from "./layers/SizeAdmission.ts"
 import * as Replacements from "./Replacements.ts"
@@ -157,7 +161,13 @@ const shared = configured(
   (
     config
   ): Layer.Layer<
-    TopicHub.TopicHub | Broker | ConnectTickets | TokenRevocations | MessageQueueCache | PresenceCache,
+    | TopicHub.TopicHub
+    | Broker
+    | ConnectTickets
+    | SessionCache
+    | TokenRevocations
+    | MessageQueueCache
+    | PresenceCache,
     Redis.RedisUnusable,
     ConversationStore
   > => {
@@ -173,6 +183,7 @@ const shared = configured(
         Layer.provideMerge(Replacements.orElse(Broker, MemoryBroker.layer)),
         Layer.merge(MemoryConnectTickets.layer),
         Layer.merge(MemoryTokenRevocations.layer({ lifetime })),
+        Layer.merge(MemorySessionCache.layer({ lease: config.sessionLease })),
         Layer.merge(MemoryMessageQueueCache.layer(queue)),
         Layer.merge(MemoryPresenceCache.layer)
       )
@@ -182,6 +193,7 @@ const shared = configured(
       Layer.provideMerge(Replacements.orElse(Broker, RedisBroker.layer)),
       Layer.merge(RedisConnectTickets.layer),
       Layer.merge(RedisPresenceCache.layer),
+      Layer.merge(RedisSessionCache.layer({ lease: config.sessionLease })),
       Layer.merge(
         RedisTokenRevocations.layer({
           lifetime,
@@ -240,7 +252,7 @@ const conversations = AuditedConversations.layer.pipe(
 
 const realtime = configured((config) =>
   Layer.provideMerge(
-    Revocations.layer,
+    Layer.provideMerge(SignIns.layer, Revocations.layer),
     Sessions.layer({
       maxSockets: config.maxSockets,
       maxChannels: config.maxChannels,
@@ -249,7 +261,8 @@ const realtime = configured((config) =>
       tokenWarning: config.tokenWarning,
       tokenGrace: config.jwtClockSkew,
       drainTimeout: config.drainTimeout,
-      outbox: { soft: config.maxOutboxSoft, hard: config.maxOutbox }
+      outbox: { soft: config.maxOutboxSoft, hard: config.maxOutbox },
+      perUser: { devices: config.maxConnectedDevices, connections: config.maxUserSockets }
     })
   )
 ).pipe(
@@ -444,6 +457,7 @@ const tree = Effect.gen(function* () {
           users.supervisor,
           sessions.supervisor,
           ChildSpec.worker({ id: "SessionSweeper", run: sessions.sweep }),
+          ChildSpec.worker({ id: "SessionRegister", run: sessions.keepPlaces }),
           ChildSpec.worker({ id: "Revocations", run: revocations.run })
         ]
       }),

@@ -41,6 +41,8 @@ export type JoinTopic = (
 
 export interface SessionOptions {
   readonly id: SessionId
+  /** Unix ms. */
+  readonly connectedAt: number
   readonly identity: Identity
   readonly serializer: Serializer
   readonly outbox: Outbox
@@ -48,6 +50,8 @@ export interface SessionOptions {
   readonly maxChannels: number
   /** Runs an effect as a fiber of the sessions' supervisor. */
   readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+  /** Called when it goes on with another token. */
+  readonly wentOn: (session: Session) => void
 }
 
 /**
@@ -74,8 +78,10 @@ export const UNDECODABLE = new Closing(1011, "undecodable frame")
 
 export class Session implements ChannelHost {
   #caller: { readonly identity: Identity; readonly sessionId: SessionId }
+  readonly connectedAt: number
   readonly serializer: Serializer
   readonly outbox: Outbox
+  readonly #wentOn: SessionOptions["wentOn"]
   readonly #fork: SessionOptions["fork"]
   readonly #joinTopic: JoinTopic
   readonly #maxChannels: number
@@ -90,6 +96,8 @@ export class Session implements ChannelHost {
 
   constructor(options: SessionOptions) {
     this.#caller = { identity: options.identity, sessionId: options.id }
+    this.connectedAt = options.connectedAt
+    this.#wentOn = options.wentOn
     this.serializer = options.serializer
     this.outbox = options.outbox
     this.#fork = options.fork
@@ -106,6 +114,7 @@ export class Session implements ChannelHost {
 
   goOnAs(identity: Identity): void {
     this.#caller = { ...this.#caller, identity }
+    this.#wentOn(this)
   }
 
   send(frame: EncodedFrame, ephemeral: boolean): boolean {

@@ -3,9 +3,9 @@
  * them all at a shutdown. Transports (WebSocket, long-poll) meet the actors here.
  */
 import { Clock, Context, Duration, Effect, type Exit, FiberSet, Layer, Random, type Scope } from "effect"
-import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import type { Identity } from "../domain/Identity.ts"
-import type { SessionId, UserId } from "../domain/Ids.ts"
+import type { UserId } from "../domain/Ids.ts"
+import type { ConnectedSession, SessionLimits } from "../domain/ports/SessionCache.ts"
 import { TokenRevocations } from "../domain/ports/TokenRevocations.ts"
 import type { Frame, Serializer } from "../domain/protocol/Frame.ts"
 import * as ChildSpec from "../supervisors/ChildSpec.ts"
@@ -16,6 +16,7 @@ import { isAbnormal } from "./ExitReason.ts"
 import { Outbox, type OutboxLimits, type Transport } from "./Outbox.ts"
 import type { Process } from "./Process.ts"
 import { Closing, type JoinTopic, Session } from "./Session.ts"
+import { make as makeRegister, type SessionRegister } from "./SessionRegister.ts"
 import * as UserChannel from "./UserChannel.ts"
 import { Users } from "./Users.ts"
 
@@ -31,6 +32,8 @@ export interface SessionsOptions {
   readonly tokenGrace: Duration.Duration
   readonly drainTimeout: Duration.Duration
   readonly outbox: OutboxLimits
+  /** Of one user, on all nodes. */
+  readonly perUser: SessionLimits
 }
 
 /** Stops and starts the reading of a connection: the backpressure that a flooding client feels. */
@@ -41,6 +44,8 @@ export interface Flow {
 
 export interface Connection {
   readonly identity: Identity
+  /** From `admit`. */
+  readonly place: ConnectedSession
   readonly serializer: Serializer
   readonly transport: Transport
   readonly flow: Flow
@@ -93,6 +98,9 @@ interface Live {
 export class Sessions extends Context.Service<
   Sessions,
   {
+    /** A place for one more connection of its user; whoever gets one opens it, or abandons it. */
+    readonly admit: SessionRegister["admit"]
+    readonly abandon: (place: ConnectedSession) => void
     /** `undefined` when this node holds its maximum of sockets, accepts none, or its supervisor is down. */
     readonly open: (connection: Connection) => SessionHandle | undefined
     readonly isFull: () => boolean
@@ -104,6 +112,8 @@ export class Sessions extends Context.Service<
      * for ever, a child of the tree.
      */
     readonly sweep: Effect.Effect<never>
+    /** Keeps the places of all connections; a child of the tree. */
+    readonly keepPlaces: Effect.Effect<never>
     /**
      * Accepts connections as long as the scope is open. When it closes, new ones are refused and every open one is
      * closed (1012) in jittered batches.
@@ -133,6 +143,9 @@ export const layer = (options: SessionsOptions) =>
       const idleMs = Duration.toMillis(options.idleTimeout)
       const warningMs = Duration.toMillis(options.tokenWarning)
       const graceMs = Duration.toMillis(options.tokenGrace)
+      const ofUser = (userId: UserId): Iterable<Session> => byUser.get(userId) ?? []
+      const register = yield* makeRegister(options.perUser, { all: () => sessions.keys(), ofUser })
+      const abandon = (place: ConnectedSession): void => void run(register.release(place))
       let supervisor: DynamicSupervisor | undefined
       let isAccepting = false
 
@@ -166,17 +179,23 @@ export const layer = (options: SessionsOptions) =>
         }
       }
 
-      const open = ({ flow, identity, serializer, transport }: Connection): SessionHandle | undefined => {
-        if (supervisor === undefined || isFull()) return undefined
+      const open = (connection: Connection): SessionHandle | undefined => {
+        const { flow, identity, place, serializer, transport } = connection
+        if (supervisor === undefined || isFull()) {
+          abandon(place)
+          return undefined
+        }
         const outbox = new Outbox(transport, options.outbox)
         const session = new Session({
-          id: uuidV7Unsafe() as SessionId,
+          id: place.sessionId,
+          connectedAt: place.connectedAt,
           identity,
           serializer,
           outbox,
           joinTopic,
           maxChannels: options.maxChannels,
-          fork: run
+          fork: run,
+          wentOn: (session) => void run(register.update(session))
         })
         let actor: Actor<Frame> | undefined
         const live: Live = {
@@ -193,6 +212,7 @@ export const layer = (options: SessionsOptions) =>
         }
         const ended = (exit: Exit.Exit<unknown, unknown>): void => {
           remove(session)
+          abandon(place)
           session.end()
           users.closed(session)
           if (isAbnormal(exit)) outbox.close(INTERNAL_ERROR, "session crashed")
@@ -221,6 +241,7 @@ export const layer = (options: SessionsOptions) =>
               },
               onFailure: () => {
                 remove(session)
+                abandon(place)
                 outbox.close(TRY_AGAIN_LATER, "no room for a session")
               }
             })
@@ -280,11 +301,14 @@ export const layer = (options: SessionsOptions) =>
       })
 
       return Sessions.of({
+        admit: register.admit,
+        abandon,
         open,
         isFull,
         count: () => sessions.size,
         all: () => sessions.keys(),
-        ofUser: (userId) => byUser.get(userId) ?? [],
+        ofUser,
+        keepPlaces: register.keep,
         sweep: Effect.forever(Effect.delay(mindAll, SWEEP_INTERVAL)),
         accepting: Effect.acquireRelease(
           Effect.sync(() => {

@@ -289,6 +289,21 @@ export const settings = {
   ),
   maxBodyBytes: int("MAX_BODY_BYTES", 11 * 1024 * 1024, "One HTTP request body; a larger one answers 413."),
   maxChannels: int("MAX_CHANNELS_PER_SOCKET", 100, "Topics one socket may join."),
+  maxConnectedDevices: int(
+    "MAX_CONNECTED_DEVICES",
+    10,
+    "Devices of one user connected at a time, on all nodes; a further one is refused (403 `devices:limit`)."
+  ),
+  maxUserSockets: int(
+    "MAX_SOCKETS_PER_USER",
+    50,
+    "Sockets of one user, on all nodes; a further one is refused (403 `connections:limit`)."
+  ),
+  sessionLease: duration(
+    "SESSION_LEASE",
+    "2 minutes",
+    "How long the connections of a node that died are still listed and counted."
+  ),
   maxSockets: int("MAX_SOCKETS", 100_000, "Sockets of this node; past it a connection is refused (503)."),
   maxOutboxSoft: int(
     "MAX_OUTBOX_SOFT",

@@ -30,6 +30,8 @@ const open = Effect.fnUntraced(function* (serializer: Serializer = v2, maxChanne
   const topics = new FakeTopics()
   const outbox = new Outbox(transport, { soft: 10_000, hard: 100_000 })
   const session = new Session({
+    connectedAt: 0,
+    wentOn: () => {},
     id: uuid(901) as SessionId,
     identity,
     serializer,

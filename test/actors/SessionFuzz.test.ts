@@ -147,6 +147,8 @@ const open = () => {
   }
   const outbox = new Outbox(transport, { soft: 1e9, hard: 1e9 })
   const session = new Session({
+    connectedAt: 0,
+    wentOn: () => {},
     id: "session" as SessionId,
     identity: {} as Identity,
     serializer: v2,

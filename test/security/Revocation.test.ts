@@ -7,13 +7,8 @@ import { Effect } from "effect"
 import { WebSocket } from "ws"
 import * as AppProcess from "../support/AppProcess.ts"
 import * as Chat from "../support/Chat.ts"
-import { Inbox } from "../support/Inbox.ts"
-import * as Poll from "../support/Poll.ts"
-import * as PostgresServer from "../support/PostgresServer.ts"
-import * as RedisServer from "../support/RedisServer.ts"
-import * as TempDir from "../support/TempDir.ts"
-
-type App = AppProcess.RunningApp
+import type { Inbox } from "../support/Inbox.ts"
+import { connect, type End, nextSecond, poll, twoNodes } from "./Nodes.ts"
 
 /** Within this many milliseconds a revoked socket is closed, on every node. */
 const SOON = 1_000
@@ -25,68 +20,11 @@ const reasonOf = (person: Chat.Person) =>
     status === 200 ? "believed" : `${status} ${body?.reason}`
   )
 
-/** A bare socket, which does not come back by itself; its close codes and reasons are collected. */
-const socket = Effect.fnUntraced(function* (app: App, { token }: Chat.Person) {
-  const closes = new Inbox<readonly [number, string]>("closes")
-  const ws = new WebSocket(`${app.wsUrl}/websocket?vsn=2.0.0&token=${token}`)
-  yield* Effect.addFinalizer(() => Effect.sync(() => ws.terminate()))
-  ws.on("close", (code, reason) => closes.put([code, reason.toString()]))
-  ws.on("error", () => {})
-  yield* Effect.callback<void>((resume) => void ws.on("open", () => resume(Effect.void)))
-  return { closes, ws }
-})
-
-const revokedSoon = (closes: Inbox<readonly [number, string]>) =>
-  Effect.map(closes.next({ deadline: SOON }), (close) =>
-    assert.deepStrictEqual(close, [1008, "token_revoked"])
-  )
-
-const poll = (app: App, params: Record<string, string>) =>
-  Effect.promise(async () => {
-    const query = new URLSearchParams({ vsn: "2.0.0", ...params })
-    const response = await fetch(`${app.url}/socket/longpoll?${query}`)
-    return (await response.json()) as {
-      readonly status: number
-      readonly token?: string
-      readonly reason?: string
-    }
-  })
-
-const hasRedis = (app: App) =>
-  Poll.until(
-    async () => {
-      const { status } = (await (await fetch(`${app.url}/health`)).json()) as { readonly status: string }
-      return status === "up"
-    },
-    { what: "a node with Redis" }
-  )
-
-const twoNodes = Effect.gen(function* () {
-  const redis = yield* RedisServer.make()
-  const postgres = yield* PostgresServer.make({ fsync: false })
-  const env = {
-    APP_ENV: "test",
-    DATA_DIR: yield* TempDir.make("nodes"),
-    DATABASE_URL: postgres.url,
-    REDIS_URL: redis.url,
-    REDIS_TIMEOUT: "500 millis",
-    REDIS_CONNECT_TIMEOUT: "1 second"
-  }
-  const one = yield* AppProcess.start({ env })
-  const two = yield* AppProcess.start({ env })
-  yield* Effect.all([hasRedis(one), hasRedis(two)])
-  const admin = yield* Chat.person(one, { scope: "admin" })
-  return { redis, one, two, admin }
-})
+const revokedSoon = (ends: Inbox<End>) =>
+  Effect.map(ends.next({ deadline: SOON }), (end) => assert.deepStrictEqual(end, [1008, "token_revoked"]))
 
 const revoke = (admin: Chat.Person, what: object) =>
   admin.rest.ok<{ readonly kind: string }>("POST", "/api/v1/admin/revocations", what)
-
-/** `iat` has whole seconds: a token of the same second as the revocation is refused with the old ones. */
-const nextSecond = Effect.suspend(() => {
-  const second = Math.floor(Date.now() / 1000)
-  return Poll.until(() => Math.floor(Date.now() / 1000) > second)
-})
 
 const minutes = { timeout: 120_000 }
 
@@ -102,17 +40,17 @@ describe("A revocation, on one node alone", () => {
         const laptop = yield* Chat.person(app, { user_id, device_id: "laptop" })
         const bystander = yield* Chat.person(app)
         const people = [phone, laptop, bystander]
-        const sockets = yield* Effect.forEach(people, (person) => socket(app, person))
+        const sockets = yield* Effect.forEach(people, (person) => connect(app, person))
         const polled = yield* poll(app, { token: laptop.token })
         assert.deepStrictEqual(yield* Effect.forEach(people, reasonOf), Array(3).fill("believed"))
 
         assert.deepInclude(yield* revoke(admin, { token_id: "one-of-three" }), { kind: "token" })
-        yield* revokedSoon(sockets[0]!.closes)
+        yield* revokedSoon(sockets[0]!.ends)
         assert.strictEqual(yield* reasonOf(phone), "401 token_revoked")
         assert.strictEqual(yield* reasonOf(laptop), "believed")
 
         assert.deepInclude(yield* revoke(admin, { user_id, device_id: "laptop" }), { kind: "device" })
-        yield* revokedSoon(sockets[1]!.closes)
+        yield* revokedSoon(sockets[1]!.ends)
         assert.strictEqual(yield* reasonOf(laptop), "401 token_revoked")
         assert.strictEqual((yield* poll(app, { token: polled.token! })).status, 500)
         assert.deepInclude(yield* poll(app, { token: laptop.token }), {
@@ -121,12 +59,12 @@ describe("A revocation, on one node alone", () => {
         })
 
         const again = yield* Chat.person(app, { user_id, device_id: "watch" })
-        const watch = yield* socket(app, again)
+        const watch = yield* connect(app, again)
         assert.deepInclude(yield* revoke(admin, { user_id }), { kind: "user" })
-        yield* revokedSoon(watch.closes)
+        yield* revokedSoon(watch.ends)
         assert.strictEqual(yield* reasonOf(again), "401 token_revoked")
         assert.strictEqual(yield* reasonOf(bystander), "believed")
-        assert.strictEqual(sockets[2]!.closes.all.length, 0)
+        assert.strictEqual(sockets[2]!.ends.all.length, 0)
         yield* nextSecond
         assert.strictEqual(yield* reasonOf(yield* Chat.person(app, { user_id })), "believed")
       }),
@@ -157,7 +95,7 @@ describe("A single-use token", () => {
     Effect.gen(function* () {
       const app = yield* AppProcess.start()
       const once = yield* Chat.person(app, { single_use: true })
-      yield* socket(app, once)
+      yield* connect(app, once)
       assert.strictEqual(yield* reasonOf(once), "401 token_replayed")
       assert.deepInclude(yield* poll(app, { token: once.token }), { status: 403, reason: "token_replayed" })
     })
@@ -167,7 +105,7 @@ describe("A single-use token", () => {
     "lets one of a hundred connections in that race for it on two nodes",
     () =>
       Effect.gen(function* () {
-        const { one, two } = yield* twoNodes
+        const { one, two } = yield* twoNodes()
         const once = yield* Chat.person(one, { single_use: true })
         const statuses = yield* Effect.forEach(
           Array.from({ length: 100 }, (_, i) => (i % 2 === 0 ? one : two)),
@@ -186,13 +124,14 @@ describe("A revocation, on two nodes", () => {
     "closes the sockets of the other within a second, and is known there though the token was believed before",
     () =>
       Effect.gen(function* () {
-        const { admin, one, two } = yield* twoNodes
+        const { one, two } = yield* twoNodes()
+        const admin = yield* Chat.person(one, { scope: "admin" })
         const alice = yield* Chat.person(one)
         const there = Chat.at(two, alice)
         assert.strictEqual(yield* reasonOf(there), "believed")
-        const { closes } = yield* socket(two, alice)
+        const { ends } = yield* connect(two, alice)
         yield* revoke(admin, { user_id: alice.user_id })
-        yield* revokedSoon(closes)
+        yield* revokedSoon(ends)
         assert.strictEqual(yield* reasonOf(there), "401 token_revoked")
       }),
     minutes
@@ -202,16 +141,17 @@ describe("A revocation, on two nodes", () => {
     "reaches a node that was cut off when that hears again",
     () =>
       Effect.gen(function* () {
-        const { admin, one, redis, two } = yield* twoNodes
+        const { one, redis, two } = yield* twoNodes()
+        const admin = yield* Chat.person(one, { scope: "admin" })
         const alice = yield* Chat.person(one)
-        const { closes, ws } = yield* socket(two, alice)
+        const { ends, ws } = yield* connect(two, alice)
         // The other node hears nothing, and cannot ask: its own connections are gone.
         yield* two.kill("SIGSTOP")
         yield* revoke(admin, { user_id: alice.user_id })
         yield* redis.kill9
         yield* redis.restart()
         yield* two.kill("SIGCONT")
-        assert.deepStrictEqual(yield* closes.next({ deadline: 20_000 }), [1008, "token_revoked"])
+        assert.deepStrictEqual(yield* ends.next({ deadline: 20_000 }), [1008, "token_revoked"])
         assert.strictEqual(ws.readyState, WebSocket.CLOSED)
         assert.strictEqual(yield* reasonOf(Chat.at(two, alice)), "401 token_revoked")
       }),

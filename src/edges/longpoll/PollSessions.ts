@@ -34,10 +34,10 @@ export const make = Effect.fnUntraced(function* (silence: Duration.Duration) {
   yield* Effect.forkScoped(Effect.forever(Effect.delay(endSilent, silence)))
 
   return {
-    open: ({ identity, serializer }) => {
+    open: ({ identity, place, serializer }) => {
       const { id, token } = signer.issue(now())
       const session = new PollSession(id, token, serializer, now)
-      const handle = sessions.open({ identity, serializer, transport: session, flow: session })
+      const handle = sessions.open({ identity, place, serializer, transport: session, flow: session })
       if (handle === undefined) return undefined
       session.handle = handle
       byId.set(id, session)

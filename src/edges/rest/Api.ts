@@ -11,6 +11,7 @@ import { MessagesApi } from "./api/MessagesApi.ts"
 import { PinsApi } from "./api/PinsApi.ts"
 import { ReactionsApi } from "./api/ReactionsApi.ts"
 import { ScheduledMessagesApi } from "./api/ScheduledMessagesApi.ts"
+import { SignInsApi } from "./api/SignInsApi.ts"
 import { SocketTicketsApi } from "./api/SocketTicketsApi.ts"
 import { InvalidRequests } from "./InvalidRequests.ts"
 import { asClientsSeeIt } from "./OpenApiDocument.ts"
@@ -33,7 +34,8 @@ export class Api extends HttpApi.make("messaging")
     ScheduledMessagesApi,
     DraftsApi,
     SocketTicketsApi,
-    MeApi
+    MeApi,
+    SignInsApi
   )
   .prefix("/api/v1")
   .middleware(InvalidRequests)

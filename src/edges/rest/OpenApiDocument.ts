@@ -14,7 +14,8 @@ const isNumeric = (schema: Json): boolean =>
 
 const parameter = (value: Json): Json => {
   const schema = value.schema as Json
-  if (value.in === "path" && String(value.name).endsWith("_id")) {
+  // A device names itself.
+  if (value.in === "path" && value.name !== "device_id" && String(value.name).endsWith("_id")) {
     return { ...value, schema: { type: "string", format: "uuid" } }
   }
   return isNumeric(schema) ? { ...value, schema: { type: "integer" } } : value

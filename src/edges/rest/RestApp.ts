@@ -15,6 +15,7 @@ import * as Messages from "./handlers/Messages.ts"
 import * as Pins from "./handlers/Pins.ts"
 import * as Reactions from "./handlers/Reactions.ts"
 import * as ScheduledMessages from "./handlers/ScheduledMessages.ts"
+import * as SignIns from "./handlers/SignIns.ts"
 import * as SocketTickets from "./handlers/SocketTickets.ts"
 import * as InvalidRequests from "./InvalidRequests.ts"
 import * as StaticFiles from "./StaticFiles.ts"
@@ -30,6 +31,7 @@ const api = HttpApiBuilder.layer(Api, { openapiPath: "/api/openapi.json" }).pipe
     Members.layer,
     Messages.layer,
     SocketTickets.layer,
+    SignIns.layer,
     Reactions.layer,
     Pins.layer,
     Attachments.layer,

@@ -5,10 +5,12 @@
 import type { IncomingHttpHeaders } from "node:http"
 import { Effect, Redacted } from "effect"
 import type { IpNetwork } from "effect/net"
+import { Sessions } from "../../actors/Sessions.ts"
 import { TokenRejected } from "../../domain/Errors.ts"
 import type { Identity } from "../../domain/Identity.ts"
 import { AuditLog } from "../../domain/ports/AuditLog.ts"
 import { ConnectTickets } from "../../domain/ports/ConnectTickets.ts"
+import type { ConnectedSession } from "../../domain/ports/SessionCache.ts"
 import { TokenVerifier } from "../../domain/ports/TokenVerifier.ts"
 import { acceptsSubprotocols } from "../../domain/protocol/AuthToken.ts"
 import * as ConnectParams from "../../domain/protocol/ConnectParams.ts"
@@ -30,6 +32,7 @@ export interface ConnectRequest {
 
 export interface Accepted {
   readonly identity: Identity
+  readonly place: ConnectedSession
   readonly serializer: Serializer
 }
 
@@ -54,6 +57,7 @@ export const refuseOrigin = (
 export const make = Effect.fnUntraced(function* (options: ConnectOptions) {
   const verifier = yield* TokenVerifier
   const tickets = yield* ConnectTickets
+  const sessions = yield* Sessions
   const audit = yield* AuditLog
   return Effect.fnUntraced(function* ({
     address,
@@ -73,8 +77,11 @@ export const make = Effect.fnUntraced(function* (options: ConnectOptions) {
         : ticket !== undefined
           ? tickets.redeem(Redacted.make(ticket))
           : Effect.fail(new TokenRejected({ reason: "missing" }))
-    return yield* Effect.match(verified, {
-      onSuccess: (identity): Accepted | HttpRefusal => ({ identity, serializer }),
+    const admitted = Effect.flatMap(verified, (identity) =>
+      Effect.map(sessions.admit(identity), (place) => ({ identity, place, serializer }))
+    )
+    return yield* Effect.match(admitted, {
+      onSuccess: (accepted): Accepted | HttpRefusal => accepted,
       onFailure: (refused): Accepted | HttpRefusal => {
         noteRefusedToken(audit, refused, address)
         return fromWire(toWire(refused))

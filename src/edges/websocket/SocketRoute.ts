@@ -106,10 +106,12 @@ export const make = Effect.fnUntraced(function* (options: SocketRouteOptions) {
         })
       }
       // The peer may have gone while its token was verified, and others may have taken the last places.
-      if (sessions.isFull()) refuse(socket, requestId, OVERLOADED)
-      else if (!socket.destroyed) {
+      if (!sessions.isFull() && !socket.destroyed) {
         socket.off("error", onError)
         serve(request, socket, head, decision)
+      } else {
+        sessions.abandon(decision.place)
+        refuse(socket, requestId, OVERLOADED)
       }
       return Effect.void
     }

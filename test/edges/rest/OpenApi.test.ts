@@ -64,6 +64,10 @@ describe("The OpenAPI document", () => {
         "/api/v1/me/unread",
         "/api/v1/me/mark-as-read",
         "/api/v1/me/preferences",
+        "/api/v1/me/sessions",
+        "/api/v1/me/sessions/{session_id}",
+        "/api/v1/me/devices",
+        "/api/v1/me/devices/{device_id}",
         "/health",
         "/health/live",
         "/health/ready"
@@ -111,7 +115,7 @@ describe("The OpenAPI document", () => {
       const { document } = yield* load
       const parameters = operationsOf(document).flatMap(({ operation }) => operation.parameters)
       for (const { in: where, name, schema } of parameters) {
-        if (where === "path" && name.endsWith("_id"))
+        if (where === "path" && name.endsWith("_id") && name !== "device_id")
           assert.deepStrictEqual(schema, { type: "string", format: "uuid" })
         if (["limit", "after_seq", "before_seq"].includes(name))
           assert.deepInclude(schema, { type: "integer" })

@@ -15,6 +15,7 @@ import { Conversations } from "../../../src/actors/Conversations.ts"
 import { Drafts } from "../../../src/actors/Drafts.ts"
 import { Me } from "../../../src/actors/Me.ts"
 import { ScheduledMessages } from "../../../src/actors/ScheduledMessages.ts"
+import { SignIns } from "../../../src/actors/SignIns.ts"
 import { TokenRejected } from "../../../src/domain/Errors.ts"
 import type { Identity } from "../../../src/domain/Identity.ts"
 import { type ConversationId, DeviceId, type MessageId, UserId } from "../../../src/domain/Ids.ts"
@@ -164,6 +165,7 @@ export const start = Effect.fnUntraced(function* (services: Services = {}) {
       Layer.mock(Drafts, services.drafts ?? {}),
       services.verifier ?? namedTokens,
       MemoryConnectTickets.layer,
+      Layer.mock(SignIns, {}),
       audit,
       Layer.succeed(Health, { checks: services.checks ?? [] })
     ]),

@@ -24,6 +24,7 @@ import * as SocketRoute from "../../../src/edges/websocket/SocketRoute.ts"
 import * as MemoryAuditLog from "../../../src/layers/memory/MemoryAuditLog.ts"
 import * as MemoryBroker from "../../../src/layers/memory/MemoryBroker.ts"
 import * as MemoryConnectTickets from "../../../src/layers/memory/MemoryConnectTickets.ts"
+import * as MemorySessionCache from "../../../src/layers/memory/MemorySessionCache.ts"
 import * as MemoryTokenRevocations from "../../../src/layers/memory/MemoryTokenRevocations.ts"
 import * as ChildSpec from "../../../src/supervisors/ChildSpec.ts"
 import { Inbox } from "../../support/Inbox.ts"
@@ -107,6 +108,7 @@ const defaults = {
   tokenGrace: Duration.seconds(60),
   drainTimeout: Duration.seconds(1),
   outbox: { soft: 256 * 1024, hard: 4 * 1024 * 1024 },
+  perUser: { devices: 10, connections: 100 },
   maxFrameBytes: 1024 * 1024,
   allowedOrigins: []
 }
@@ -123,6 +125,7 @@ export const start = Effect.fnUntraced(function* (options: ServerOptions = {}) {
     Layer.provide(MemoryBroker.layer),
     Layer.provideMerge(namedTokens(options.verifying ?? Effect.void)),
     Layer.provideMerge(MemoryTokenRevocations.layer({ lifetime: Duration.hours(1) })),
+    Layer.provide(MemorySessionCache.layer({ lease: Duration.minutes(2) })),
     Layer.merge(MemoryConnectTickets.layer),
     Layer.provideMerge(MemoryAuditLog.layer),
     Layer.merge(Layer.succeed(References.MinimumLogLevel, "None"))

@@ -1,0 +1,84 @@
+/**
+ * The connections of this node as all nodes know them: each takes its place before it is accepted, keeps it by renewing
+ * its lease, and gives it back at its end. While the others cannot be asked, this node holds its own connections to the
+ * limits, and turns nobody away for what it does not know.
+ */
+import { Clock, Duration, Effect, Schedule } from "effect"
+import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
+import { Forbidden, type TokenRejected, type Unavailable } from "../domain/Errors.ts"
+import type { Identity } from "../domain/Identity.ts"
+import type { SessionId, UserId } from "../domain/Ids.ts"
+import {
+  type ConnectedSession,
+  limitReached,
+  SessionCache,
+  type SessionLimits
+} from "../domain/ports/SessionCache.ts"
+import { TokenRevocations } from "../domain/ports/TokenRevocations.ts"
+import type { Session } from "./Session.ts"
+
+/** Leases renewed at a time. */
+const CONCURRENCY = 200
+
+export interface SessionRegister {
+  /** A place for one more connection of this identity, which must not be revoked. */
+  readonly admit: (
+    identity: Identity
+  ) => Effect.Effect<ConnectedSession, Forbidden | TokenRejected | Unavailable>
+  /** The connection goes on with another token. */
+  readonly update: (session: Session) => Effect.Effect<void>
+  readonly release: (session: Pick<ConnectedSession, "sessionId" | "userId">) => Effect.Effect<void>
+  /** Renews all leases in time; the supervision tree runs it. */
+  readonly keep: Effect.Effect<never>
+}
+
+export interface Local {
+  readonly all: () => Iterable<Session>
+  readonly ofUser: (userId: UserId) => Iterable<Session>
+}
+
+const recordOf = ({ caller: { identity, sessionId }, connectedAt }: Session): ConnectedSession => ({
+  sessionId,
+  userId: identity.userId,
+  deviceId: identity.deviceId,
+  tokenId: identity.tokenId,
+  connectedAt
+})
+
+export const make = Effect.fnUntraced(function* (limits: SessionLimits, local: Local) {
+  const cache = yield* SessionCache
+  const revocations = yield* TokenRevocations
+
+  const admitAlone = (session: ConnectedSession): Effect.Effect<void, Forbidden> =>
+    Effect.suspend(() => {
+      const connected = Array.from(local.ofUser(session.userId), recordOf)
+      const reached = limitReached(connected, session.deviceId, limits)
+      return reached === undefined ? Effect.void : Effect.fail(new Forbidden(reached))
+    })
+
+  const update = (session: Session) => Effect.ignore(cache.renew(recordOf(session)))
+  const renewAll = Effect.suspend(() =>
+    Effect.forEach(Array.from(local.all()), (session) => (session.hasEnded ? Effect.void : update(session)), {
+      concurrency: CONCURRENCY,
+      discard: true
+    })
+  )
+
+  const register: SessionRegister = {
+    admit: Effect.fnUntraced(function* (identity) {
+      yield* revocations.check(identity)
+      const { deviceId, tokenId, userId } = identity
+      const connectedAt = yield* Clock.currentTimeMillis
+      const session = { sessionId: uuidV7Unsafe() as SessionId, userId, deviceId, tokenId, connectedAt }
+      yield* Effect.catchTag(cache.open(session, limits), "Unavailable", () => admitAlone(session))
+      return session
+    }),
+    update,
+    release: (session) => Effect.ignore(cache.close(session)),
+    keep: Effect.andThen(
+      Effect.repeat(renewAll, Schedule.spaced(Duration.millis(cache.lease / 3))),
+      Effect.never
+    )
+  }
+  return register
+})

@@ -1,0 +1,88 @@
+/**
+ * The connections of all nodes, in `session_pool`: per user an index by the end of the lease, and the records. Redis's
+ * own clock counts, so that nodes need not agree on the time. Both keys of a user are in one slot of a cluster.
+ */
+import { Duration, Effect, Layer } from "effect"
+import { Forbidden } from "../domain/Errors.ts"
+import type { UserId } from "../domain/Ids.ts"
+import {
+  type ConnectedSession,
+  SessionCache,
+  tooManyConnections,
+  tooManyDevices
+} from "../domain/ports/SessionCache.ts"
+import { Redis } from "./Redis.ts"
+
+const keysOf = (userId: UserId) => [`messaging:sessions:{${userId}}`, `messaging:session-records:{${userId}}`]
+
+/** Forgets what nobody has renewed. */
+const prune = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)) do
+  redis.call('ZREM', KEYS[1], id)
+  redis.call('HDEL', KEYS[2], id)
+end`
+
+const put = `
+redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('PEXPIRE', KEYS[2], ARGV[3])
+return 'ok'`
+
+const renewScript = `${prune}${put}`
+
+const openScript = `${prune}
+if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[6]) then return 'connections' end
+local devices, count = {}, 0
+for _, record in ipairs(redis.call('HVALS', KEYS[2])) do
+  local device = cjson.decode(record).deviceId
+  if not devices[device] then
+    devices[device] = true
+    count = count + 1
+  end
+end
+if not devices[ARGV[4]] and count >= tonumber(ARGV[5]) then return 'devices' end
+${put}`
+
+const closeScript = `
+redis.call('ZREM', KEYS[1], ARGV[1])
+return redis.call('HDEL', KEYS[2], ARGV[1])`
+
+const listScript = `${prune}
+return redis.call('HVALS', KEYS[2])`
+
+export const layer = (options: { readonly lease: Duration.Duration }) =>
+  Layer.effect(
+    SessionCache,
+    Effect.map(Redis, ({ session: pool }) => {
+      const lease = Duration.toMillis(options.lease)
+      const run = (script: string, userId: UserId, ...args: ReadonlyArray<string>) =>
+        pool.send("EVAL", script, "2", ...keysOf(userId), ...args)
+
+      return SessionCache.of({
+        lease,
+        open: Effect.fnUntraced(function* (session, { connections, devices }) {
+          const { deviceId, sessionId, userId } = session
+          const record = JSON.stringify(session)
+          const limits = [deviceId, String(devices), String(connections)]
+          const answer = yield* run(openScript, userId, sessionId, record, String(lease), ...limits)
+          if (answer === "connections") return yield* new Forbidden(tooManyConnections)
+          if (answer === "devices") return yield* new Forbidden(tooManyDevices)
+        }),
+        renew: (session) =>
+          Effect.asVoid(
+            run(renewScript, session.userId, session.sessionId, JSON.stringify(session), String(lease))
+          ),
+        close: ({ sessionId, userId }) => Effect.asVoid(run(closeScript, userId, sessionId)),
+        list: (userId) =>
+          Effect.map(run(listScript, userId), (records) =>
+            // Written by `open` and `renew`, and by nobody else.
+            (records as ReadonlyArray<string>)
+              .map((record) => JSON.parse(record) as ConnectedSession)
+              .sort((a, b) => a.connectedAt - b.connectedAt)
+          )
+      })
+    })
+  )

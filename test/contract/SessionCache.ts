@@ -1,0 +1,101 @@
+/** What every `SessionCache` promises. Its leases last `lease`. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, type Layer } from "effect"
+import type { DeviceId, SessionId, UserId } from "../../src/domain/Ids.ts"
+import { type ConnectedSession, SessionCache } from "../../src/domain/ports/SessionCache.ts"
+import * as Poll from "../support/Poll.ts"
+
+const someone = () => crypto.randomUUID() as UserId
+
+let count = 0
+const session = (userId: UserId, device = "phone"): ConnectedSession => ({
+  userId,
+  sessionId: crypto.randomUUID() as SessionId,
+  deviceId: device as DeviceId,
+  tokenId: crypto.randomUUID(),
+  connectedAt: ++count
+})
+
+const limits = { devices: 2, connections: 3 }
+
+const open = (connected: ConnectedSession) =>
+  Effect.flatMap(SessionCache, (cache) => cache.open(connected, limits))
+
+const refusal = (connected: ConnectedSession) =>
+  Effect.map(Effect.flip(open(connected)), (error) => (error._tag === "Forbidden" ? error.rule : error._tag))
+
+export const contract = <E>(name: string, layer: Layer.Layer<SessionCache, E>): void => {
+  describe(`SessionCache: ${name}`, () => {
+    it.live("lists a user's connections, oldest first, and nobody else's", () =>
+      Effect.gen(function* () {
+        const cache = yield* SessionCache
+        const [alice, bob] = [someone(), someone()]
+        const [first, second, other] = [session(alice), session(alice, "laptop"), session(bob)]
+        yield* Effect.forEach([second, other, first], open)
+        assert.deepStrictEqual(yield* cache.list(alice), [first, second])
+        assert.deepStrictEqual(yield* cache.list(bob), [other])
+        yield* cache.close(first)
+        yield* cache.close(first)
+        assert.deepStrictEqual(yield* cache.list(alice), [second])
+        assert.deepStrictEqual(yield* cache.list(someone()), [])
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.live("refuses a device, and a connection, too many, and takes them when one has gone", () =>
+      Effect.gen(function* () {
+        const cache = yield* SessionCache
+        const alice = someone()
+        const phone = session(alice)
+        yield* open(phone)
+        yield* open(session(alice, "laptop"))
+        assert.strictEqual(yield* refusal(session(alice, "watch")), "devices:limit")
+        yield* open(session(alice))
+        assert.strictEqual(yield* refusal(session(alice)), "connections:limit")
+        yield* cache.close(phone)
+        assert.strictEqual(yield* refusal(session(alice, "watch")), "devices:limit")
+        yield* open(session(alice, "laptop"))
+        assert.strictEqual((yield* cache.list(alice)).length, 3)
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.live("lets no more in than there are places, however many come at once", () =>
+      Effect.gen(function* () {
+        const alice = someone()
+        const opened = yield* Effect.forEach(
+          Array.from({ length: 50 }, () => session(alice)),
+          (connected) => Effect.result(open(connected)),
+          { concurrency: "unbounded" }
+        )
+        assert.strictEqual(opened.filter((result) => result._tag === "Success").length, limits.connections)
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.live("forgets what is not renewed, and keeps and changes what is", () =>
+      Effect.gen(function* () {
+        const cache = yield* SessionCache
+        const alice = someone()
+        const [kept, left] = [session(alice), session(alice, "laptop")]
+        yield* open(kept)
+        yield* open(left)
+        const renewed = { ...kept, tokenId: "newer" }
+        yield* Poll.until(
+          Effect.gen(function* () {
+            yield* cache.renew(renewed)
+            return (yield* cache.list(alice)).length === 1
+          })
+        )
+        assert.deepStrictEqual(yield* cache.list(alice), [renewed])
+        yield* open(session(alice, "watch"))
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.live("puts back what was lost", () =>
+      Effect.gen(function* () {
+        const cache = yield* SessionCache
+        const connected = session(someone())
+        yield* cache.renew(connected)
+        assert.deepStrictEqual(yield* cache.list(connected.userId), [connected])
+      }).pipe(Effect.provide(layer))
+    )
+  })
+}

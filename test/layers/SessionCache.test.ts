@@ -1,0 +1,59 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Layer, Logger, Redacted } from "effect"
+import type { DeviceId, SessionId, UserId } from "../../src/domain/Ids.ts"
+import { SessionCache } from "../../src/domain/ports/SessionCache.ts"
+import * as MemorySessionCache from "../../src/layers/memory/MemorySessionCache.ts"
+import * as Redis from "../../src/layers/Redis.ts"
+import * as RedisSessionCache from "../../src/layers/RedisSessionCache.ts"
+import { contract } from "../contract/SessionCache.ts"
+import * as Poll from "../support/Poll.ts"
+import * as RedisServer from "../support/RedisServer.ts"
+
+const lease = Duration.seconds(1)
+
+/** A Redis with its session pool running. */
+const redis = Layer.unwrap(
+  Effect.map(RedisServer.RedisServer, ({ url }) =>
+    Redis.layer({
+      url: Redacted.make(url),
+      connections: 2,
+      connectTimeout: Duration.seconds(1),
+      commandTimeout: Duration.seconds(1)
+    })
+  )
+).pipe(
+  Layer.tap((context) => {
+    const { session } = context.mapUnsafe.get(Redis.Redis.key) as Redis.Redis["Service"]
+    return Effect.andThen(
+      Effect.forkScoped(session.run),
+      Poll.until(() => session.connected() === session.size)
+    )
+  }),
+  Layer.provide(RedisServer.layer()),
+  Layer.provide(Logger.layer([]))
+)
+
+contract("memory", MemorySessionCache.layer({ lease }))
+contract("Redis", RedisSessionCache.layer({ lease }).pipe(Layer.provide(redis)))
+
+describe("Sessions in Redis", () => {
+  it.live("leave no key behind", () =>
+    Effect.gen(function* () {
+      const cache = yield* SessionCache
+      const { session: pool } = yield* Redis.Redis
+      const connected = {
+        userId: crypto.randomUUID() as UserId,
+        sessionId: crypto.randomUUID() as SessionId,
+        deviceId: "phone" as DeviceId,
+        tokenId: "t",
+        connectedAt: 1
+      }
+      yield* cache.open(connected, { devices: 1, connections: 1 })
+      assert.strictEqual(yield* pool.send("DBSIZE"), 2)
+      yield* cache.close(connected)
+      assert.strictEqual(yield* pool.send("DBSIZE"), 0)
+      yield* cache.open(connected, { devices: 1, connections: 1 })
+      yield* Poll.until(Effect.map(pool.send("DBSIZE"), (size) => size === 0))
+    }).pipe(Effect.provide(RedisSessionCache.layer({ lease }).pipe(Layer.provideMerge(redis))))
+  )
+})
