@@ -35,6 +35,7 @@ import type { PresenceCache } from "./domain/ports/PresenceCache.ts"
 import type { SessionCache } from "./domain/ports/SessionCache.ts"
 import type { TokenRevocations } from "./domain/ports/TokenRevocations.ts"
 import type { TokenVerifier } from "./domain/ports/TokenVerifier.ts"
+import { UserDirectory } from "./domain/ports/UserDirectory.ts"
 import * as AdminRoutes from "./edges/admin/AdminRoutes.ts"
 import * as CrashRoutes from "./edges/admin/CrashRoutes.ts"
 import * as Endpoint from "./edges/Endpoint.ts"
@@ -46,7 +47,6 @@ import * as HttpEdge from "./edges/rest/HttpEdge.ts"
 import * as RestApp from "./edges/rest/RestApp.ts"
 import * as AsyncApi from "./edges/websocket/AsyncApi.ts"
 import * as SocketRoute from "./edges/websocket/SocketRoute.ts"
-import * as AnyMedia from "./layers/AnyMedia.ts"
 import { AppConfig, ConfigInvalid, layer as configLayer } from "./layers/AppConfig.ts"
 import type { Head } from "./layers/AuditChain.ts"
 import * as AuditVerification from "./layers/AuditVerification.ts"
@@ -54,6 +54,7 @@ import * as ClusterPlacement from "./layers/ClusterPlacement.ts"
 import * as Database from "./layers/Database.ts"
 import { DatabaseUnusable } from "./layers/DatabaseUnusable.ts"
 import * as DevIssuer from "./layers/DevIssuer.ts"
+import * as Peers from "./layers/grpc/Peers.ts"
 import type { JwksFileUnusable } from "./layers/JwtKeys.ts"
 import * as JwtVerifier from "./layers/JwtVerifier.ts"
 import * as Logging from "./layers/Logging.ts"
@@ -242,12 +243,40 @@ const offline = configured((config) =>
   OfflineDispatch.layer({ capacity: config.maxConversations, entriesPerSecond: config.queueRate })
 )
 
+const peerOptions = (config: AppConfig["Service"]): Peers.PeersOptions => ({
+  files: { ca: config.grpcTlsCa, cert: config.grpcTlsCert, key: config.grpcTlsKey },
+  timeout: config.peerTimeout,
+  maxCalls: config.maxPeerCalls
+})
+
+/** A peer that is called is in the context too, for the tree. */
+const users = Replacements.orElse(
+  UserDirectory,
+  configured((config) =>
+    Peers.users(config.userServiceUrl, {
+      ...peerOptions(config),
+      cache: {
+        capacity: config.maxPermissions,
+        ttl: config.permissionTtl,
+        staleTtl: config.permissionStaleTtl,
+        whenDown: config.permissionsWhenDown
+      }
+    })
+  )
+)
+
+const media = Replacements.orElse(
+  Media,
+  configured((config) => Peers.media(config.mediaServiceUrl, peerOptions(config)))
+)
+
 const conversations = AuditedConversations.layer.pipe(
   Layer.provide(LocalConversations.layer),
   Layer.provideMerge(conversationRegistry),
   Layer.provideMerge(offline),
   Layer.provide(admission),
-  Layer.provide(Replacements.orElse(Media, AnyMedia.layer))
+  Layer.provideMerge(users),
+  Layer.provideMerge(media)
 )
 
 const realtime = configured((config) =>
@@ -303,6 +332,7 @@ const health = Layer.effect(
     const database = yield* Database.Database
     const sessions = yield* Sessions.Sessions
     const redis = yield* Effect.serviceOption(Redis.Redis)
+    const peers = yield* Peers.connections
     const up: Finding = { status: "up" }
     return Health.of({
       checks: [
@@ -319,7 +349,8 @@ const health = Layer.effect(
             (): Finding => (sessions.isFull() ? { status: "down", detail: "no new sockets" } : up)
           )
         },
-        ...Option.toArray(Option.map(redis, ({ check }) => ({ name: "redis", run: check })))
+        ...Option.toArray(Option.map(redis, ({ check }) => ({ name: "redis", run: check }))),
+        ...peers.map(({ check, name }) => ({ name: name.replace(" ", "_"), run: check }))
       ]
     })
   })
@@ -352,6 +383,7 @@ const tree = Effect.gen(function* () {
   const redis = yield* Effect.serviceOption(Redis.Redis)
   const scheduledSends = yield* ScheduledSends.ScheduledSends
   const retention = yield* Retention.Retention
+  const peers = yield* Peers.connections
   const repair = yield* Effect.serviceOption(TopicRepair.TopicRepair)
   const presence = yield* PresenceExchange.PresenceExchange
   const placement = yield* Effect.serviceOption(PlacedConversations.PlacementLoop)
@@ -476,6 +508,7 @@ const tree = Effect.gen(function* () {
         strategy: "one_for_one",
         intensity,
         children: [
+          ...peers.map(({ id, run }) => ChildSpec.worker({ id, run })),
           ChildSpec.workerWith({
             id: "MessagingService",
             init: listenGrpc,

@@ -74,7 +74,7 @@ export class Conversations extends Context.Service<
       input: CreateConversation
     ) => Effect.Effect<
       { readonly conversation: ConversationView; readonly created: boolean },
-      InvalidInput | Conflict | AskError
+      InvalidInput | Conflict | Forbidden | AskError
     >
     readonly list: (
       caller: Identity,
@@ -160,7 +160,7 @@ export class Conversations extends Context.Service<
       caller: Identity,
       id: ConversationId,
       lastSeq: number | undefined
-    ) => Effect.Effect<Snapshot, AskError>
+    ) => Effect.Effect<Snapshot, Forbidden | AskError>
     /** Succeeds only after the watermark is committed; answers where it stands now. */
     readonly markRead: (
       caller: Caller,

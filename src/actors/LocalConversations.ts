@@ -4,16 +4,17 @@ import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import type { Change } from "../domain/Changes.ts"
 import { DEFAULT_PAGE, type NewAttachment } from "../domain/Commands.ts"
 import { MAX_MEMBERS } from "../domain/Conversation.ts"
-import { InvalidInput, NotFound, NotMember } from "../domain/Errors.ts"
+import { type Forbidden, InvalidInput, NotFound, NotMember } from "../domain/Errors.ts"
 import { asOf, isOver } from "../domain/Expiry.ts"
 import type { Caller, Identity } from "../domain/Identity.ts"
 import type { ConversationId, MessageId, UserId } from "../domain/Ids.ts"
-import type { Message } from "../domain/Message.ts"
+import type { Message, MessageType } from "../domain/Message.ts"
 import { Admission } from "../domain/ports/Admission.ts"
 import { Broker } from "../domain/ports/Broker.ts"
 import { ConversationStore } from "../domain/ports/ConversationStore.ts"
 import { Media } from "../domain/ports/Media.ts"
 import { MessageStore, type Page } from "../domain/ports/MessageStore.ts"
+import { UserDirectory } from "../domain/ports/UserDirectory.ts"
 import type { MemberSnapshot } from "./ConversationCommands.ts"
 import * as Events from "./ConversationEvents.ts"
 import { ConversationRegistry } from "./ConversationRegistry.ts"
@@ -39,6 +40,7 @@ export const layer = Layer.effect(
     const admission = yield* Admission
     const broker = yield* Broker
     const media = yield* Media
+    const directory = yield* UserDirectory
     const run = yield* FiberSet.makeRuntime<never>()
 
     const snapshotOf = (caller: Identity, id: ConversationId) =>
@@ -55,6 +57,8 @@ export const layer = Layer.effect(
 
     const post: Conversations["Service"]["post"] = Effect.fnUntraced(function* (caller, id, message) {
       const admitted = yield* admission.message(caller.identity, id, message)
+      const permission = maySend(caller.identity, id, admitted.message_type)
+      if (permission !== undefined) yield* permission
       const { attachments = [] } = admitted
       if (attachments.length > 0) yield* checkMedia(caller, id, attachments)
       const at = yield* Clock.currentTimeMillis
@@ -63,6 +67,20 @@ export const layer = Layer.effect(
         ? posted
         : Effect.tap(posted, (sent) => tellMedia(caller.identity.userId, id, sent.message_id, attachments))
     })
+
+    /** In a direct conversation who may be written to depends on the other; in a group it does not. */
+    const recipientsOf = Effect.fnUntraced(function* (caller: Identity, id: ConversationId) {
+      const { conversation } = yield* snapshotOf(caller, id)
+      if (conversation.type !== "direct") return []
+      const members = yield* registry.ask(id, "Members", { userId: caller.userId })
+      return members.flatMap(({ user_id }) => (user_id === caller.userId ? [] : [user_id]))
+    })
+
+    const maySend = (caller: Identity, conversationId: ConversationId, messageType: MessageType = "text") =>
+      directory.maySend(
+        { senderId: caller.userId, conversationId, messageType },
+        recipientsOf(caller, conversationId)
+      )
 
     const checkMedia = Effect.fnUntraced(function* (
       caller: Caller,
@@ -105,6 +123,9 @@ export const layer = Layer.effect(
       function* (caller, id, messageId, wanted) {
         const snapshot = yield* snapshotOf(caller.identity, id)
         const admitted = wanted.kind === "edit" ? yield* admitEdit(caller.identity, id, wanted) : wanted
+        // An edit reaches others like a message does.
+        const permission = wanted.kind === "edit" ? maySend(caller.identity, id) : undefined
+        if (permission !== undefined) yield* permission
         const attachments = wanted.kind === "attach" ? [wanted.attachment] : []
         if (attachments.length > 0) yield* checkMedia(caller, id, attachments)
         // Hiding again what is hidden already is no mistake.
@@ -140,6 +161,10 @@ export const layer = Layer.effect(
         if (input.type === "direct" && memberIds.length !== 2) {
           return yield* invalid("member_ids", "A direct conversation has exactly one other member")
         }
+        yield* directory.mayInvite(
+          caller.userId,
+          memberIds.filter((userId) => userId !== caller.userId)
+        )
         const { created, id } = yield* store.create({
           id: uuidV7Unsafe() as ConversationId,
           type: input.type,
@@ -174,11 +199,13 @@ export const layer = Layer.effect(
         if (conversation.member_count + input.user_ids.length > MAX_MEMBERS) {
           return yield* invalid("user_ids", `A conversation has at most ${MAX_MEMBERS} members`)
         }
+        const userIds = Array.from(new Set(input.user_ids))
+        yield* directory.mayInvite(caller.userId, userIds)
         const at = yield* Clock.currentTimeMillis
         return yield* registry.ask(id, "AddMembers", {
           by: caller.userId,
           authority: "member",
-          userIds: Array.from(new Set(input.user_ids)),
+          userIds,
           role: input.role ?? "member",
           at
         })
@@ -235,8 +262,12 @@ export const layer = Layer.effect(
         return pins.filter((pin) => !isOver(pin.message, now, snapshot.retention))
       }),
 
-      join: Effect.fnUntraced(function* (caller, id, lastSeq): Effect.fn.Return<Snapshot, AskError> {
+      join: Effect.fnUntraced(function* (caller, id, lastSeq): Effect.fn.Return<
+        Snapshot,
+        Forbidden | AskError
+      > {
         const snapshot = yield* snapshotOf(caller, id)
+        yield* directory.mayJoin(caller.userId, id)
         const { conversation, currentSeq, lastHiddenSeq, positions, role } = snapshot
         const viewer = viewerOf(caller, snapshot)
         const resumed = lastSeq !== undefined

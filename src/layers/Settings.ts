@@ -2,6 +2,7 @@
  * Every environment variable this service reads, as data: name, type, default per `APP_ENV`, meaning.
  * `AppConfig` loads it; `docs/configuration.md` is printed from it, so the page cannot disagree with the code.
  */
+import { isIP } from "node:net"
 import { Config, Duration, Option, type Redacted, Schema, SchemaTransformation } from "effect"
 
 export const AppEnv = ["dev", "test", "prod", "kube"] as const
@@ -81,6 +82,23 @@ const optional = <A>(
 
 const secret = (name: string, doc: string): Setting<Redacted.Redacted | undefined> =>
   optional("URL (secret)", Config.Redacted, name, doc)
+
+/** A peer over TLS has a certificate of its name, and no name is an address. */
+const PeerUrl = Schema.URLFromString.pipe(
+  Schema.check(
+    Schema.makeFilter(
+      ({ hostname, pathname, port, protocol, search }) =>
+        port !== "" &&
+        pathname === "" &&
+        search === "" &&
+        (protocol === "grpc:" || (protocol === "grpcs:" && isIP(hostname) === 0)),
+      { expected: "grpc://host:port, or grpcs://name:port for TLS" }
+    )
+  )
+)
+
+const peer = (name: string, doc: string): Setting<URL | undefined> =>
+  optional("`grpc:` or `grpcs:` URL", (name) => Config.schema(PeerUrl, name), name, doc)
 
 const split = (value: string): ReadonlyArray<string> =>
   value
@@ -259,6 +277,42 @@ export const settings = {
     "GRPC_REFLECTION",
     { local: true, deployed: false },
     "Whether the gRPC reflection service is there, for tools such as grpcurl."
+  ),
+
+  userServiceUrl: peer(
+    "USER_SERVICE_URL",
+    "The user service: permissions and blocks. Unset: the rules of conversations are all there is."
+  ),
+  mediaServiceUrl: peer(
+    "MEDIA_SERVICE_URL",
+    "The media service: what may be attached. Unset: any media id may."
+  ),
+  peerTimeout: duration(
+    "PEER_TIMEOUT",
+    "1 second",
+    "A call of a peer service, further attempts included, is given up then."
+  ),
+  maxPeerCalls: int("MAX_PEER_CALLS", 200, "Calls of one peer service under way; past it they fail at once."),
+  permissionTtl: duration(
+    "PERMISSION_TTL",
+    "30 seconds",
+    "For how long an answer of the user service is not asked for again."
+  ),
+  permissionStaleTtl: duration(
+    "PERMISSION_STALE_TTL",
+    "1 hour",
+    "For how long an answer of the user service holds while it is down."
+  ),
+  maxPermissions: int(
+    "MAX_CACHED_PERMISSIONS",
+    100_000,
+    "Answers of the user service that are remembered, at the most."
+  ),
+  permissionsWhenDown: choice(
+    "PERMISSIONS_WHEN_USER_SERVICE_IS_DOWN",
+    ["open", "closed"],
+    "open",
+    "Whether what the user service has not answered lately is granted (`open`) or answered `unavailable` (`closed`) while it is down."
   ),
 
   allowedOrigins: list(
