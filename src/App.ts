@@ -9,6 +9,7 @@ import * as Drafts from "./actors/Drafts.ts"
 import { RestartIntensityExceeded } from "./actors/ExitReason.ts"
 import * as LocalConversations from "./actors/LocalConversations.ts"
 import * as Me from "./actors/Me.ts"
+import * as Notifier from "./actors/Notifier.ts"
 import * as OfflineDispatch from "./actors/OfflineDispatch.ts"
 import * as PeerConversations from "./actors/PeerConversations.ts"
 import * as PlacedConversations from "./actors/PlacedConversations.ts"
@@ -31,6 +32,7 @@ import { DevIssuer as DevIssuerPort, type DevTokenRequest } from "./domain/ports
 import { type Finding, Health } from "./domain/ports/Health.ts"
 import { Media } from "./domain/ports/Media.ts"
 import type { MessageQueueCache } from "./domain/ports/MessageQueueCache.ts"
+import { Notifications } from "./domain/ports/Notifications.ts"
 import type { PresenceCache } from "./domain/ports/PresenceCache.ts"
 import type { SessionCache } from "./domain/ports/SessionCache.ts"
 import type { TokenRevocations } from "./domain/ports/TokenRevocations.ts"
@@ -65,6 +67,7 @@ import * as MemoryMessageQueueCache from "./layers/memory/MemoryMessageQueueCach
 import * as MemoryPresenceCache from "./layers/memory/MemoryPresenceCache.ts"
 import * as MemorySessionCache from "./layers/memory/MemorySessionCache.ts"
 import * as MemoryTokenRevocations from "./layers/memory/MemoryTokenRevocations.ts"
+import * as NoNotifications from "./layers/NoNotifications.ts"
 import * as PgAuditLog from "./layers/PgAuditLog.ts"
 import * as PgConversationStore from "./layers/PgConversationStore.ts"
 import * as PgDraftStore from "./layers/PgDraftStore.ts"
@@ -270,10 +273,15 @@ const media = Replacements.orElse(
   configured((config) => Peers.media(config.mediaServiceUrl, peerOptions(config)))
 )
 
+const notifier = configured(({ maxNotifications }) => Notifier.layer({ capacity: maxNotifications })).pipe(
+  Layer.provide(Replacements.orElse(Notifications, NoNotifications.layer))
+)
+
 const conversations = AuditedConversations.layer.pipe(
   Layer.provide(LocalConversations.layer),
   Layer.provideMerge(conversationRegistry),
   Layer.provideMerge(offline),
+  Layer.provideMerge(notifier),
   Layer.provide(admission),
   Layer.provideMerge(users),
   Layer.provideMerge(media)
@@ -380,6 +388,7 @@ const tree = Effect.gen(function* () {
   const sessions = yield* Sessions.Sessions
   const revocations = yield* Revocations.Revocations
   const offline = yield* OfflineDispatch.OfflineDispatch
+  const notifier = yield* Notifier.Notifier
   const redis = yield* Effect.serviceOption(Redis.Redis)
   const scheduledSends = yield* ScheduledSends.ScheduledSends
   const retention = yield* Retention.Retention
@@ -499,6 +508,7 @@ const tree = Effect.gen(function* () {
         intensity,
         children: [
           ChildSpec.worker({ id: "OfflineDispatch", run: offline.run }),
+          ChildSpec.worker({ id: "Notifier", run: notifier.run }),
           ChildSpec.worker({ id: "ScheduledSends", run: scheduledSends.run }),
           ChildSpec.worker({ id: "Retention", run: retention.run })
         ]

@@ -48,6 +48,7 @@ import type { Behaviour, Self } from "./Behaviour.ts"
 import type { Command, MemberSnapshot } from "./ConversationCommands.ts"
 import * as Events from "./ConversationEvents.ts"
 import { isAbnormal } from "./ExitReason.ts"
+import { Notifier } from "./Notifier.ts"
 import { OfflineDispatch } from "./OfflineDispatch.ts"
 import type { ReplyTo } from "./ReplyTo.ts"
 import { type Subscriber, TopicHub } from "./TopicHub.ts"
@@ -62,6 +63,7 @@ interface Services {
   readonly limits: ChangeLimits
   readonly hub: TopicHub["Service"]
   readonly offline: OfflineDispatch["Service"]
+  readonly notifier: Notifier["Service"]
 }
 
 /** Changes of the state that a publication tells of and this actor may not have made. */
@@ -214,8 +216,10 @@ class Conversation implements Subscriber {
       if (!duplicate) {
         this.#committed(seq)
         this.#stopTyping(userId, null)
-        this.#publish(Events.newMessage(Events.fresh(fresh, result.success)))
+        const stored = Events.fresh(fresh, result.success)
+        this.#publish(Events.newMessage(stored))
         this.#services.offline.committed(this.state, seq)
+        this.#services.notifier.committed(this.state, stored)
       }
       reply.succeed({ message_id: id, seq, sent_at: new Date(sentAt).toISOString(), duplicate })
     })
@@ -468,7 +472,8 @@ export const make = Effect.fnUntraced(function* (limits: ChangeLimits) {
     writer: yield* MessageWriter,
     broker: yield* Broker,
     hub: yield* TopicHub,
-    offline: yield* OfflineDispatch
+    offline: yield* OfflineDispatch,
+    notifier: yield* Notifier
   }
   return (id: ConversationId): Behaviour<Command, Conversation, NotMember | Unavailable> => ({
     init: (self) =>

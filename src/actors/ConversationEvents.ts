@@ -179,6 +179,21 @@ export const deliveryStatus = (id: ConversationId, member: Member, except: Sessi
     except
   )
 
+/** On the user's own channel: a message mentions them. */
+export const mentioned = (userId: UserId, message: Message): Publication =>
+  ephemeral(
+    Topic.ofUser(userId),
+    "notification",
+    {
+      kind: "mention",
+      conversation_id: message.conversation_id,
+      message_id: message.id,
+      seq: message.seq,
+      sender_id: message.sender_id
+    },
+    null
+  )
+
 export const preferencesUpdated = (userId: UserId, preferences: Preferences): Publication =>
   ephemeral(Topic.ofUser(userId), "preferences_updated", preferences, null)
 

@@ -25,7 +25,10 @@ const notifiableSql = `
   SELECT m.user_id FROM conversation_members m
   LEFT JOIN user_preferences p ON p.user_id = m.user_id
   WHERE m.conversation_id = $1 AND m.user_id = ANY ($2::uuid[]) AND m.is_active
-    AND coalesce(p.notifications, true) AND coalesce(m.settings ->> 'muted', 'false') <> 'true'`
+    AND coalesce(p.notifications, true) AND NOT (
+      coalesce((m.settings ->> 'muted')::boolean, false)
+      AND coalesce((m.settings ->> 'muted_until')::timestamptz > now(), true)
+    )`
 
 export const layer = Layer.effect(
   UserPreferences,

@@ -106,6 +106,18 @@ export const layer = Layer.effect(
       unsubscribe: (topic) => {
         if (topics.delete(topic)) change(topic)
       },
+      heard: Effect.fnUntraced(function* (asked) {
+        const heard = new Set<string>()
+        for (const batch of batches(asked)) {
+          const counts = yield* pubsub.send("PUBSUB", "NUMSUB", ...channelsOf(batch))
+          // Channels and their numbers of subscribers, by turns.
+          const answer = counts as ReadonlyArray<string | number>
+          batch.forEach((topic, i) => {
+            if (Number(answer[2 * i + 1]) > 0) heard.add(topic)
+          })
+        }
+        return heard
+      }),
       onPublication: (handler) => {
         receive = handler
       },

@@ -391,6 +391,11 @@ export const settings = {
   ),
 
   maxQueue: int("MAX_QUEUE", 5_000, "Conversations with news in one user's offline queue."),
+  maxNotifications: int(
+    "MAX_NOTIFICATIONS",
+    10_000,
+    "Messages waiting for absent members to be notified of them; of further ones nobody is notified."
+  ),
   maxDevices: int("MAX_DEVICES", 10, "Devices of one user that the offline queue remembers."),
   maxPending: int(
     "MAX_PENDING",

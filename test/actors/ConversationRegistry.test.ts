@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { ConversationRegistry, layer } from "../../src/actors/ConversationRegistry.ts"
+import { Notifier } from "../../src/actors/Notifier.ts"
 import { OfflineDispatch } from "../../src/actors/OfflineDispatch.ts"
 import * as TopicHub from "../../src/actors/TopicHub.ts"
 import type { Member, State } from "../../src/domain/Conversation.ts"
@@ -71,7 +72,12 @@ const registry = layer({
   editWindow: "1 day",
   deleteWindow: "1 day"
 }).pipe(
-  Layer.provide([store, writer, Layer.mock(OfflineDispatch)({ committed: unexpected, depth: () => 0 })]),
+  Layer.provide([
+    store,
+    writer,
+    Layer.mock(OfflineDispatch)({ committed: unexpected, depth: () => 0 }),
+    Layer.mock(Notifier)({ committed: unexpected, depth: () => 0 })
+  ]),
   Layer.provideMerge(TopicHub.layer),
   Layer.provide(MemoryBroker.layer)
 )

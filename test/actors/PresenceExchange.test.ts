@@ -62,6 +62,7 @@ const brokerOf = (world: World): Broker["Service"] => ({
     if (!world.isDown) for (const receive of world.receivers) receive(publication)
   },
   subscribe: () => {},
+  heard: () => Effect.succeed(new Set<string>()),
   unsubscribe: () => {},
   onPublication: (receive) => void world.receivers.add(receive),
   onGap: () => {}

@@ -15,6 +15,7 @@ const laptop = "laptop" as DeviceId
 const broker = Layer.succeed(Broker, {
   publish: () => {},
   subscribe: () => {},
+  heard: () => Effect.succeed(new Set<string>()),
   unsubscribe: () => {},
   onPublication: () => {},
   onGap: () => {}

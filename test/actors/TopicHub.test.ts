@@ -35,6 +35,7 @@ const withHub = <A>(body: (hub: TopicHub.TopicHub["Service"], wire: Wire) => A) 
     const broker = Layer.succeed(Broker, {
       publish: () => {},
       subscribe: (topic) => void wire.interest.push(`+${topic}`),
+      heard: () => Effect.succeed(new Set<string>()),
       unsubscribe: (topic) => void wire.interest.push(`-${topic}`),
       onPublication: (receive) => {
         wire.arrive = receive

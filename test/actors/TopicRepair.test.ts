@@ -32,6 +32,7 @@ const setup = Effect.fnUntraced(function* (
   const broker = Layer.succeed(Broker, {
     publish: () => {},
     subscribe: () => {},
+    heard: () => Effect.succeed(new Set<string>()),
     unsubscribe: () => {},
     onPublication: (receive) => {
       wire.arrive = receive

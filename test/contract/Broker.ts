@@ -81,6 +81,22 @@ export const brokerContract = <E>(
       })
     )
 
+    it.live("knows in which topics any node has an interest", () =>
+      Effect.gen(function* () {
+        const [here, there] = isShared ? yield* two : [yield* one, undefined]
+        const other = there ?? here
+        const asked = Array.from({ length: 1_200 }, (_, i) => `topic ${i}`)
+        const heard = Effect.map(here.broker.heard(asked), (topics) => Array.from(topics).sort())
+        other.broker.subscribe("topic 1000")
+        here.broker.subscribe("topic 7")
+        yield* Poll.until(Effect.map(heard, (topics) => topics.length === 2))
+        assert.deepStrictEqual(yield* heard, ["topic 1000", "topic 7"])
+        other.broker.unsubscribe("topic 1000")
+        yield* Poll.until(Effect.map(heard, (topics) => topics.length === 1))
+        assert.deepStrictEqual(yield* heard, ["topic 7"])
+      })
+    )
+
     it.live("hands over a publication as it is", () =>
       Effect.gen(function* () {
         const node = yield* one

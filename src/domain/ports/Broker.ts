@@ -2,7 +2,9 @@
  * Publish/subscribe between nodes. At most once, and in order per topic and publisher: what a broken connection
  * swallows is repaired by `seq` from Postgres. Payloads pass through opaque, encoded once by the publisher.
  */
+import type { Effect } from "effect"
 import { Context } from "effect"
+import type { Unavailable } from "../Errors.ts"
 import type { SessionId } from "../Ids.ts"
 
 export interface Publication {
@@ -27,6 +29,8 @@ export class Broker extends Context.Service<
     /** Declares this node's interest in a topic. Idempotent. */
     readonly subscribe: (topic: string) => void
     readonly unsubscribe: (topic: string) => void
+    /** Those of these topics in which some node has declared an interest. */
+    readonly heard: (topics: ReadonlyArray<string>) => Effect.Effect<ReadonlySet<string>, Unavailable>
     /** Sets the one receiver of this node (its TopicHub). */
     readonly onPublication: (receive: (publication: Publication) => void) => void
     /**

@@ -287,6 +287,16 @@ export const userEvents: ChannelEvents = {
       summary: "The user has received up to here, on another device.",
       payload: Schema.Struct({ conversation_id: ConversationId, last_delivered_seq: Position })
     },
+    notification: {
+      summary: "A message mentions the user.",
+      payload: Schema.Struct({
+        kind: Schema.Literal("mention"),
+        conversation_id: ConversationId,
+        message_id: MessageId,
+        seq: Seq,
+        sender_id: UserId
+      })
+    },
     preferences_updated: { summary: "The user's preferences as they are now.", payload: Preferences },
     draft_updated: {
       summary: "One's own draft, or null when it was thrown away.",

@@ -1,5 +1,5 @@
 /** The Broker of a single node: what is published arrives here, at once, in order. Nothing can be missed. */
-import { Layer } from "effect"
+import { Effect, Layer } from "effect"
 import { Broker, type Publication } from "../../domain/ports/Broker.ts"
 
 export const layer = Layer.sync(Broker, () => {
@@ -11,6 +11,7 @@ export const layer = Layer.sync(Broker, () => {
     },
     subscribe: (topic) => topics.add(topic),
     unsubscribe: (topic) => topics.delete(topic),
+    heard: (asked) => Effect.sync(() => new Set(asked.filter((topic) => topics.has(topic)))),
     onPublication: (handler) => {
       receive = handler
     },

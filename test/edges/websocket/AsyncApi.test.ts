@@ -117,6 +117,7 @@ const told = [
   Events.readStatus(id, member, null),
   Events.deliveryStatus(id, member, null),
   Events.preferencesUpdated(alice, defaultPreferences),
+  Events.mentioned(alice, message),
   own("pending_message", message),
   own("sync_complete", { pending_count: 1, cursor: "1-0", truncated: [id] }),
   own("sync_reset", {
