@@ -25,6 +25,7 @@ export const twoNodes = Effect.fnUntraced(function* (extra: Readonly<Record<stri
   const postgres = yield* PostgresServer.make({ fsync: false })
   const env = {
     APP_ENV: "test",
+    RATE_LIMITS: "off",
     // The dev issuer's key lies there: both nodes believe the same tokens.
     DATA_DIR: yield* TempDir.make("nodes"),
     DATABASE_URL: postgres.url,
@@ -87,10 +88,14 @@ export const nextSecond = Effect.suspend(() => {
   return Poll.until(() => Math.floor(Date.now() / 1000) > second)
 })
 
-export const poll = (app: App, params: Readonly<Record<string, string>>) =>
+export const poll = (
+  app: App,
+  params: Readonly<Record<string, string>>,
+  headers: Readonly<Record<string, string>> = {}
+) =>
   Effect.promise(async () => {
     const query = new URLSearchParams({ vsn: "2.0.0", ...params })
-    const response = await fetch(`${app.url}/socket/longpoll?${query}`)
+    const response = await fetch(`${app.url}/socket/longpoll?${query}`, { headers })
     return (await response.json()) as {
       readonly status: number
       readonly token?: string

@@ -33,7 +33,7 @@ describe("A revocation, on one node alone", () => {
     "ends one token and its sockets, or all of a device, or all of a user; later tokens are good",
     () =>
       Effect.gen(function* () {
-        const app = yield* AppProcess.start()
+        const app = yield* AppProcess.start({ env: { RATE_LIMITS: "off" } })
         const admin = yield* Chat.person(app, { scope: "admin" })
         const phone = yield* Chat.person(app, { jti: "one-of-three" })
         const { user_id } = phone
@@ -73,7 +73,7 @@ describe("A revocation, on one node alone", () => {
 
   it.live("is for admins alone, and says what is wrong with it", () =>
     Effect.gen(function* () {
-      const app = yield* AppProcess.start()
+      const app = yield* AppProcess.start({ env: { RATE_LIMITS: "off" } })
       const someone = yield* Chat.person(app)
       const path = "/api/v1/admin/revocations"
       const refused = yield* someone.rest.request("POST", path, { user_id: someone.user_id })
@@ -93,7 +93,7 @@ describe("A revocation, on one node alone", () => {
 describe("A single-use token", () => {
   it.live("is good once, for whatever it is used", () =>
     Effect.gen(function* () {
-      const app = yield* AppProcess.start()
+      const app = yield* AppProcess.start({ env: { RATE_LIMITS: "off" } })
       const once = yield* Chat.person(app, { single_use: true })
       yield* connect(app, once)
       assert.strictEqual(yield* reasonOf(once), "401 token_replayed")
