@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config"
 // Suites that start servers measure nothing, so two workers at most keep a small machine responsive.
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
+    include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
     pool: "forks",
     maxWorkers: 2,
     testTimeout: 60_000,
