@@ -20,6 +20,7 @@ const observed = (observe: (publication: Publication) => void) =>
       },
       subscribe: (topic) => void topics.add(topic),
       unsubscribe: (topic) => void topics.delete(topic),
+      heard: (asked) => Effect.sync(() => new Set(asked.filter((topic) => topics.has(topic)))),
       onPublication: (handler) => {
         receive = handler
       },
