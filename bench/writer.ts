@@ -203,6 +203,7 @@ const steady = (numbering: Numbering, next: () => NewMessage, pace: number) =>
         maxBatchBytes: 4_000_000
       },
       ...{ pace, failed: "failed", overloaded: "failed" },
+      name: "bench",
       keyOf: (message) => message.conversationId,
       bytesOf: () => 0,
       breaksKey: () => true,

@@ -33,7 +33,7 @@ import { type Finding, Health } from "./domain/ports/Health.ts"
 import { Media } from "./domain/ports/Media.ts"
 import type { MessageQueueCache } from "./domain/ports/MessageQueueCache.ts"
 import { Notifications } from "./domain/ports/Notifications.ts"
-import type { PresenceCache } from "./domain/ports/PresenceCache.ts"
+import { PresenceCache } from "./domain/ports/PresenceCache.ts"
 import type { SessionCache } from "./domain/ports/SessionCache.ts"
 import type { TokenRevocations } from "./domain/ports/TokenRevocations.ts"
 import type { TokenVerifier } from "./domain/ports/TokenVerifier.ts"
@@ -60,6 +60,7 @@ import * as Peers from "./layers/grpc/Peers.ts"
 import type { JwksFileUnusable } from "./layers/JwtKeys.ts"
 import * as JwtVerifier from "./layers/JwtVerifier.ts"
 import * as Logging from "./layers/Logging.ts"
+import * as Measurements from "./layers/Measurements.ts"
 import * as Migrations from "./layers/Migrations.ts"
 import * as MemoryBroker from "./layers/memory/MemoryBroker.ts"
 import * as MemoryConnectTickets from "./layers/memory/MemoryConnectTickets.ts"
@@ -78,6 +79,7 @@ import * as PgScheduleStore from "./layers/PgScheduleStore.ts"
 import * as PgSyncStore from "./layers/PgSyncStore.ts"
 import * as PgUserPreferences from "./layers/PgUserPreferences.ts"
 import * as PgWorkLeases from "./layers/PgWorkLeases.ts"
+import * as ProcessMetrics from "./layers/ProcessMetrics.ts"
 import * as Redis from "./layers/Redis.ts"
 import * as RedisBroker from "./layers/RedisBroker.ts"
 import * as RedisConnectTickets from "./layers/RedisConnectTickets.ts"
@@ -90,6 +92,8 @@ import * as Replacements from "./Replacements.ts"
 import * as ChildSpec from "./supervisors/ChildSpec.ts"
 import * as Supervisor from "./supervisors/Supervisor.ts"
 import * as Tree from "./supervisors/Tree.ts"
+import * as Cleanup from "./workers/Cleanup.ts"
+import * as Metrics from "./workers/Metrics.ts"
 import * as Retention from "./workers/Retention.ts"
 import * as ScheduledSends from "./workers/ScheduledSends.ts"
 
@@ -364,11 +368,35 @@ const health = Layer.effect(
   })
 )
 
+const housekeeping = Layer.unwrap(
+  Effect.gen(function* () {
+    const config = yield* AppConfig
+    const presence = yield* PresenceCache
+    const redis = yield* Effect.serviceOption(Redis.Redis)
+    const measurements = [
+      ...(yield* Measurements.shared),
+      ...Option.match(redis, {
+        onNone: () => [],
+        onSome: ({ main, queue, session }) => Measurements.redis([main, session, queue])
+      })
+    ]
+    return Layer.merge(
+      Cleanup.layer({
+        interval: config.cleanupInterval,
+        tasks: [{ name: "presence", sweep: presence.sweep }]
+      }),
+      Metrics.layer({ interval: config.metricsInterval, measurements })
+    )
+  })
+)
+
 /** Every resource of the service. */
 export const services = health.pipe(
   Layer.merge(workers),
   Layer.merge(scheduled),
   Layer.merge(drafts),
+  Layer.merge(housekeeping),
+  Layer.merge(ProcessMetrics.layer),
   Layer.merge(Tree.layer),
   Layer.provideMerge(realtime),
   Layer.provideMerge(storage)
@@ -393,6 +421,8 @@ const tree = Effect.gen(function* () {
   const scheduledSends = yield* ScheduledSends.ScheduledSends
   const retention = yield* Retention.Retention
   const peers = yield* Peers.connections
+  const cleanup = yield* Cleanup.Cleanup
+  const metrics = yield* Metrics.Metrics
   const repair = yield* Effect.serviceOption(TopicRepair.TopicRepair)
   const presence = yield* PresenceExchange.PresenceExchange
   const placement = yield* Effect.serviceOption(PlacedConversations.PlacementLoop)
@@ -510,7 +540,9 @@ const tree = Effect.gen(function* () {
           ChildSpec.worker({ id: "OfflineDispatch", run: offline.run }),
           ChildSpec.worker({ id: "Notifier", run: notifier.run }),
           ChildSpec.worker({ id: "ScheduledSends", run: scheduledSends.run }),
-          ChildSpec.worker({ id: "Retention", run: retention.run })
+          ChildSpec.worker({ id: "Retention", run: retention.run }),
+          ChildSpec.worker({ id: "Cleanup", run: cleanup.run }),
+          ChildSpec.worker({ id: "Metrics", run: metrics.run })
         ]
       }),
       ChildSpec.supervisor({

@@ -50,6 +50,9 @@ class Turn {
 /** One per process, as the event loop is. */
 const turn = new Turn()
 
+/** What all outboxes have done so far, for metrics. */
+export const outboxTotals = { written: 0, dropped: 0, closedSlow: 0 }
+
 export class Outbox {
   readonly #transport: Transport
   readonly #limits: OutboxLimits
@@ -92,10 +95,12 @@ export class Outbox {
     const waiting = this.#waiting + this.#buffered()
     if (ephemeral && waiting + frame.text.length > this.#limits.soft) {
       this.dropped++
+      outboxTotals.dropped++
       this.#behind = true
       return false
     }
     if (waiting > 0 && waiting + frame.text.length > this.#limits.hard) {
+      outboxTotals.closedSlow++
       this.close(TRY_AGAIN_LATER, "slow reader")
       return false
     }
@@ -118,6 +123,7 @@ export class Outbox {
     const frames = this.#pending
     this.#pending = []
     this.#waiting = 0
+    outboxTotals.written += frames.length
     this.#isCongested = !this.#transport.write(frames)
     // A small backlog may be taken at once, without the transport ever saying "drained".
     this.#checkCaughtUp()

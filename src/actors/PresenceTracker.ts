@@ -6,6 +6,7 @@
 import { Clock, Context, Duration, Effect, FiberSet, Layer } from "effect"
 import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import type { DeviceId, UserId } from "../domain/Ids.ts"
+import * as LiveMetrics from "../domain/LiveMetrics.ts"
 import { type Meta, Roster, type RosterLimits, type Status } from "../domain/Presence.ts"
 import { TopicHub } from "./TopicHub.ts"
 
@@ -139,6 +140,11 @@ export const layerWith = (options: Partial<PresenceOptions> = {}) =>
 
       /** How many devices of this node are on each topic. */
       const here = new Map<string, number>()
+      yield* LiveMetrics.gauge({
+        id: "presence_topics",
+        description: "Topics with devices of this node",
+        value: () => here.size
+      })
       let peers = nobody
       const place = (topic: string): Place => ({
         add: (userId, meta) => {

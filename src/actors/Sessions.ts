@@ -5,6 +5,7 @@
 import { Clock, Context, Duration, Effect, type Exit, FiberSet, Layer, Random, type Scope } from "effect"
 import type { Identity } from "../domain/Identity.ts"
 import type { UserId } from "../domain/Ids.ts"
+import * as LiveMetrics from "../domain/LiveMetrics.ts"
 import type { ConnectedSession, SessionLimits } from "../domain/ports/SessionCache.ts"
 import { TokenRevocations } from "../domain/ports/TokenRevocations.ts"
 import type { Frame, Serializer } from "../domain/protocol/Frame.ts"
@@ -13,7 +14,7 @@ import type { DynamicSupervisor } from "../supervisors/DynamicSupervisor.ts"
 import type { Actor } from "./Actor.ts"
 import * as ConversationChannel from "./ConversationChannel.ts"
 import { isAbnormal } from "./ExitReason.ts"
-import { Outbox, type OutboxLimits, type Transport } from "./Outbox.ts"
+import { Outbox, type OutboxLimits, outboxTotals, type Transport } from "./Outbox.ts"
 import type { Process } from "./Process.ts"
 import { Closing, type JoinTopic, Session } from "./Session.ts"
 import { make as makeRegister, type SessionRegister } from "./SessionRegister.ts"
@@ -148,12 +149,38 @@ export const layer = (options: SessionsOptions) =>
       const abandon = (place: ConnectedSession): void => void run(register.release(place))
       let supervisor: DynamicSupervisor | undefined
       let isAccepting = false
+      let received = 0
 
       const joinTopic: JoinTopic = (host, topic, name, joinRef, payload) =>
         topic.kind === "user"
           ? joinUser(host, topic.userId, name, joinRef, payload)
           : joinConversation(host, topic.conversationId, name, joinRef, payload)
 
+      yield* LiveMetrics.gauge({
+        id: "sockets_open",
+        description: "Sockets of this node, long-poll sessions included",
+        value: () => sessions.size
+      })
+      yield* LiveMetrics.counter({
+        id: "socket_frames_written_total",
+        description: "Frames handed to sockets",
+        value: () => outboxTotals.written
+      })
+      yield* LiveMetrics.counter({
+        id: "socket_frames_dropped_total",
+        description: "Ephemeral frames dropped because their socket reads too slowly",
+        value: () => outboxTotals.dropped
+      })
+      yield* LiveMetrics.counter({
+        id: "sockets_closed_slow_total",
+        description: "Sockets closed (1013) because they read too slowly",
+        value: () => outboxTotals.closedSlow
+      })
+      yield* LiveMetrics.counter({
+        id: "socket_frames_received_total",
+        description: "Frames that sockets have sent",
+        value: () => received
+      })
       const isFull = () => !isAccepting || supervisor === undefined || sessions.size >= options.maxSockets
 
       const add = (live: Live): void => {
@@ -253,6 +280,7 @@ export const layer = (options: SessionsOptions) =>
         return {
           touch,
           receive: (frame) => {
+            received++
             touch()
             if (!live.tell(frame)) return outbox.close(TRY_AGAIN_LATER, "too many frames")
             if (live.waiting > options.maxWaiting && !live.isPaused) {

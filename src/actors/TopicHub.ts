@@ -8,6 +8,7 @@
  * tolerates that.
  */
 import { Context, Duration, Effect, FiberSet, Layer } from "effect"
+import * as LiveMetrics from "../domain/LiveMetrics.ts"
 import { Broker, type Publication } from "../domain/ports/Broker.ts"
 import { SharedFrame } from "./SharedFrame.ts"
 import { TopicOrder } from "./TopicOrder.ts"
@@ -82,6 +83,11 @@ export const layerWith = (options: Partial<TopicHubOptions> = {}) =>
       const run = yield* FiberSet.makeRuntime<never>()
       const topics = new Map<string, Subscribed>()
       let news: NodeNews | undefined
+      yield* LiveMetrics.gauge({
+        id: "topics_subscribed",
+        description: "Topics with subscribers on this node",
+        value: () => topics.size
+      })
 
       /** Waits for missing events as long as others come, and `patience` longer. */
       const wait = (topic: Subscribed): void => {

@@ -9,11 +9,15 @@
  * everything of that key still queued fails with it: a later item must not overtake the one its sender is about to
  * retry.
  */
+
 import { Clock, Duration, Effect, Exit, Latch, Result } from "effect"
+import * as LiveMetrics from "../domain/LiveMetrics.ts"
 
 export type Settle<Out, E> = (result: Result.Result<Out, E>) => void
 
 export interface Options<In, Out, E> {
+  /** A label of its metrics. */
+  readonly name: string
   /** Items that may wait; one more is refused with `overloaded`. */
   readonly capacity: number
   /** Bytes that may wait, by `bytesOf`. */
@@ -76,9 +80,30 @@ export const make = Effect.fnUntraced(function* <In, Out, E>(options: Options<In
   let queue: Array<Entry<In, Out, E>> = []
   let depth = 0
   let depthBytes = 0
+  let commits = 0
+  let items = 0
   // When the last commit began, and how many items it had.
   let begunAt = 0
   let size = 0
+
+  yield* LiveMetrics.gauge({
+    id: "commit_queue_depth",
+    description: "Items queued for a commit, or being committed, by writer",
+    attributes: { writer: options.name },
+    value: () => depth
+  })
+  yield* LiveMetrics.counter({
+    id: "commits_total",
+    description: "Batches committed, by writer",
+    attributes: { writer: options.name },
+    value: () => commits
+  })
+  yield* LiveMetrics.counter({
+    id: "committed_items_total",
+    description: "Items of those batches, by writer",
+    attributes: { writer: options.name },
+    value: () => items
+  })
 
   const offer = (item: In, settle: Settle<Out, E>): void => {
     const bytes = bytesOf(item)
@@ -138,6 +163,8 @@ export const make = Effect.fnUntraced(function* <In, Out, E>(options: Options<In
     const batch = takeBatch()
     begunAt = clock.currentTimeMillisUnsafe()
     size = batch.length
+    commits++
+    items += size
     return Effect.suspend(() => commit(batch.map((entry) => entry.item))).pipe(
       Effect.onExit((exit) =>
         Exit.isSuccess(exit) ? Effect.void : Effect.sync(() => finish(batch, undefined))

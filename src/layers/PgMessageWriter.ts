@@ -169,6 +169,7 @@ const make = Effect.fnUntraced(function* (options: WriterOptions) {
   return yield* GroupCommit.make<Item, Appended | ChangeOutcome, AppendError | ChangeError>({
     capacity: options.capacity,
     maxBatch: options.maxBatch,
+    name: "messages",
     capacityBytes,
     maxBatchBytes,
     pace,

@@ -448,6 +448,16 @@ export const settings = {
   scheduleBatch: int("SCHEDULE_BATCH", 200, "Scheduled messages sent in one go."),
   maxScheduled: int("MAX_SCHEDULED_MESSAGES", 100, "Messages that one user may have scheduled at a time."),
   maxDrafts: int("MAX_DRAFTS", 500, "Drafts of one user, one in each conversation."),
+  cleanupInterval: duration(
+    "CLEANUP_INTERVAL",
+    "5 minutes",
+    "How often what dead nodes have left in Redis is removed. Nobody is shown it meanwhile."
+  ),
+  metricsInterval: duration(
+    "METRICS_INTERVAL",
+    "1 minute",
+    "How often Redis and the database are asked for figures that `/metrics` shows."
+  ),
   askTimeout: duration("ASK_TIMEOUT", "10 seconds", "Deadline of a request to a conversation."),
   drainTimeout: duration("DRAIN_TIMEOUT", "10 seconds", "How long sockets are closed over, at a shutdown."),
 

@@ -79,6 +79,7 @@ export const make = Effect.fnUntraced(function* (options: WatermarkOptions) {
   return yield* GroupCommit.make<Advance, void, Unavailable | Overloaded>({
     capacity: options.capacity,
     maxBatch: options.maxBatch,
+    name: "watermarks",
     capacityBytes: Infinity,
     maxBatchBytes: Infinity,
     // Nobody waits for a receipt, and the longer it waits the more of them are one update.

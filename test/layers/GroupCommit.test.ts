@@ -21,6 +21,7 @@ const harness = Effect.fnUntraced(function* (
   const settled: Array<string> = []
   const group = yield* GroupCommit.make<Item, Item, Error>({
     capacity: 1000,
+    name: "test",
     capacityBytes: 1000,
     maxBatch: 100,
     maxBatchBytes: 100,
