@@ -27,6 +27,7 @@ import * as TopicHub from "../src/actors/TopicHub.ts"
 import { UserSync } from "../src/actors/UserSync.ts"
 import { Users } from "../src/actors/Users.ts"
 import { SendMessage } from "../src/domain/Commands.ts"
+import { defaultMemberSettings, defaultSettings } from "../src/domain/ConversationSettings.ts"
 import { decoder } from "../src/domain/Decode.ts"
 import type { Identity } from "../src/domain/Identity.ts"
 import type { ConversationId, DeviceId, MessageId, SessionId, UserId } from "../src/domain/Ids.ts"
@@ -87,6 +88,7 @@ const conversations = Layer.mock(Conversations, {
         type: "group",
         external_group_id: null,
         metadata: {},
+        settings: defaultSettings,
         is_active: true,
         member_count: SUBSCRIBERS,
         last_seq: 1,
@@ -94,6 +96,8 @@ const conversations = Layer.mock(Conversations, {
         updated_at: message.sent_at
       },
       role: "member",
+      my_settings: defaultMemberSettings,
+      cleared_seq: 0,
       current_seq: 1,
       resumed: false,
       messages: [],

@@ -14,6 +14,8 @@ ${toMarkdownTable()}
   \`role:lower_only\` for an attempt on a member of one's own role or a higher one.
 - Who is no member is answered \`not_member\`, whether there is such a conversation or not; a conversation that was
   deleted is answered like one that never was.
+- When the owner leaves, the admin who joined first becomes the owner, or the first member where there is no admin. When
+  the last member leaves, the group is deleted.
 
 This page is printed from the code (\`node scripts/print-permissions.mjs\`), and a test compares the two.
 `)

@@ -8,16 +8,14 @@
  * in Postgres stays one and gapless. The actor follows its topic like any subscriber: what it did not do itself
  * another owner did, and its state is loaded again before the next command.
  */
-import { Effect, Result } from "effect"
+import { Clock, Effect, Result } from "effect"
 import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import { type ChangeLimits, judge } from "../domain/Changes.ts"
 import type { NewAttachment, SendMessage, Sent } from "../domain/Commands.ts"
 import {
   advance,
-  type ConversationView,
   type Member,
   memberOf,
-  memberView,
   positions,
   type ReadPosition,
   type State,
@@ -25,15 +23,17 @@ import {
 } from "../domain/Conversation.ts"
 import {
   type Forbidden,
-  type NotFound,
+  NotFound,
   NotMember,
   type Overloaded,
+  type RateLimited,
   type Unavailable
 } from "../domain/Errors.ts"
 import type { Caller } from "../domain/Identity.ts"
 import type { ConversationId, MessageId, SessionId, UserId } from "../domain/Ids.ts"
-import type { Message, Metadata } from "../domain/Message.ts"
-import { authorize, authorizeOver, authorizePeer, authorizePeerOver } from "../domain/Policy.ts"
+import type { Message } from "../domain/Message.ts"
+import { authorize, may } from "../domain/Policy.ts"
+import { AuditLog } from "../domain/ports/AuditLog.ts"
 import { Broker, type Publication } from "../domain/ports/Broker.ts"
 import { ConversationStore } from "../domain/ports/ConversationStore.ts"
 import {
@@ -43,10 +43,12 @@ import {
   type NewChange,
   type NewMessage
 } from "../domain/ports/MessageWriter.ts"
+import { SlowMode } from "../domain/SlowMode.ts"
 import * as Topic from "../domain/Topic.ts"
 import type { Behaviour, Self } from "./Behaviour.ts"
 import type { Command, MemberSnapshot } from "./ConversationCommands.ts"
 import * as Events from "./ConversationEvents.ts"
+import { type Managed, Management } from "./ConversationManagement.ts"
 import { isAbnormal } from "./ExitReason.ts"
 import { Notifier } from "./Notifier.ts"
 import { OfflineDispatch } from "./OfflineDispatch.ts"
@@ -64,22 +66,44 @@ interface Services {
   readonly hub: TopicHub["Service"]
   readonly offline: OfflineDispatch["Service"]
   readonly notifier: Notifier["Service"]
+  readonly audit: AuditLog["Service"]
 }
+
+interface Loaded {
+  readonly state: State
+  readonly slowMode: SlowMode | undefined
+}
+
+/** One that was deleted is not found: nobody can do anything with it any more. */
+const load = Effect.fnUntraced(function* (store: Services["store"], id: ConversationId) {
+  const state = yield* store.load(id)
+  if (!state.isActive) return yield* new NotFound({ what: "conversation" })
+  const seconds = state.settings.slow_mode_seconds
+  if (seconds === 0) return { state, slowMode: undefined }
+  const since = (yield* Clock.currentTimeMillis) - seconds * 1000
+  return { state, slowMode: new SlowMode(seconds, yield* store.recentSends(id, since)) }
+})
 
 /** Changes of the state that a publication tells of and this actor may not have made. */
 const CHANGES: ReadonlySet<string> = new Set([
   "member_added",
+  "members_added",
   "member_removed",
+  "member_updated",
   "conversation_updated",
+  "conversation_deleted",
   "read_receipt",
   "delivery_receipt",
-  Events.MEMBER_HID,
+  Events.MEMBER_CHANGED,
   Events.RECEIPTS_CHANGED,
   Events.INTERRUPTED
 ])
 
-class Conversation implements Subscriber {
+class Conversation implements Subscriber, Managed {
   state: State
+  readonly #management = new Management(this)
+  /** Only while slow mode is on. */
+  #slowMode: SlowMode | undefined
   readonly #services: Services
   readonly #self: Self<Command>
   readonly #typing = new Map<UserId, () => void>()
@@ -90,17 +114,22 @@ class Conversation implements Subscriber {
   /** A publication of this actor is on its way to this node's subscribers, the actor among them. */
   #isPublishing = false
 
-  constructor(services: Services, self: Self<Command>, state: State) {
+  constructor(services: Services, self: Self<Command>, { slowMode, state }: Loaded) {
     this.#services = services
     this.#self = self
     this.state = state
+    this.#slowMode = slowMode
     this.#seen = state.lastSeq
   }
 
-  deliver({ event, seq }: Publication): void {
+  deliver({ event, payload, seq }: Publication): void {
     if (seq === null) {
       if (!this.#isPublishing && CHANGES.has(event)) this.#stale = true
       return
+    }
+    if (this.#slowMode !== undefined && !this.#isPublishing && event === "new_message") {
+      const { client_random, sender_id, sent_at } = JSON.parse(payload) as Message
+      this.#slowMode.sent(sender_id, { at: Date.parse(sent_at), clientRandom: client_random })
     }
     if (seq > this.#seen + 1) this.#stale = true
     this.#reached(seq)
@@ -118,6 +147,22 @@ class Conversation implements Subscriber {
 
   inDoubt(): void {
     this.#stale = true
+  }
+
+  get store() {
+    return this.#services.store
+  }
+
+  get audit() {
+    return this.#services.audit
+  }
+
+  gone(userId: UserId): void {
+    this.#stopTyping(userId, null)
+  }
+
+  tell(publication: Publication): void {
+    this.#publish(publication)
   }
 
   #publish(publication: Publication): void {
@@ -150,13 +195,8 @@ class Conversation implements Subscriber {
       case "Snapshot":
         return answer(
           command.reply,
-          Result.map(memberOf(this.state, command.userId), (member) => this.#snapshot(member))
-        )
-      case "Members":
-        return answer(
-          command.reply,
-          Result.map(memberOf(this.state, command.userId), () =>
-            Array.from(this.state.members.values(), memberView)
+          Result.map(memberOf(this.state, command.userId), (member) =>
+            this.#snapshot(member, command.withPositions)
           )
         )
       case "Advance":
@@ -165,23 +205,19 @@ class Conversation implements Subscriber {
         return this.#setTyping(command.caller, command.action, command.reply)
       case "TypingEnded":
         return this.#stopTyping(command.userId, null)
-      case "AddMembers":
-        return this.#addMembers(command)
-      case "RemoveMember":
-        return this.#removeMember(command)
-      case "Update":
-        return this.#update(command)
-      case "Merge":
-        return this.#setMetadata({ ...this.state.metadata, ...command.metadata }, command.at, command.reply)
+      default:
+        return this.#management.handle(command)
     }
   }
 
-  #snapshot(member: Member): MemberSnapshot {
+  #snapshot(member: Member, withPositions: boolean): MemberSnapshot {
     return {
       conversation: view(this.state),
       role: member.role,
+      settings: member.settings,
+      clearedSeq: member.clearedSeq,
       currentSeq: this.state.lastSeq,
-      positions: positions(this.state, member),
+      positions: withPositions ? positions(this.state, member) : {},
       hidesReads: member.hidesReads === true,
       lastHiddenSeq: member.lastHiddenSeq,
       retention: retentionOf(this.state)
@@ -192,11 +228,15 @@ class Conversation implements Subscriber {
     caller: Caller,
     message: SendMessage,
     at: number,
-    reply: ReplyTo<Sent, NotMember | Forbidden | AppendError>
+    reply: ReplyTo<Sent, NotMember | Forbidden | RateLimited | AppendError>
   ): void {
     const { userId } = caller.identity
     const allowed = authorize(this.state, userId, "send")
     if (Result.isFailure(allowed)) return void reply.fail(allowed.failure)
+    const slowed = this.#slowMode?.refuses(userId, message.client_random, at)
+    if (slowed !== undefined && !may(this.state, allowed.success, "skip_slow_mode"))
+      return void reply.fail(slowed)
+    this.#slowMode?.sent(userId, { at, clientRandom: message.client_random })
     const fresh: NewMessage = {
       id: uuidV7Unsafe() as MessageId,
       conversationId: this.state.id,
@@ -211,7 +251,10 @@ class Conversation implements Subscriber {
       attachments: message.attachments === undefined ? none : message.attachments.map(attachmentOf)
     }
     this.#services.writer.append(fresh, (result) => {
-      if (Result.isFailure(result)) return void reply.fail(result.failure)
+      if (Result.isFailure(result)) {
+        this.#slowMode?.failed(userId, fresh.clientRandom)
+        return void reply.fail(result.failure)
+      }
       const { duplicate, id, sentAt, seq } = result.success
       if (!duplicate) {
         this.#committed(seq)
@@ -274,7 +317,7 @@ class Conversation implements Subscriber {
     if (member !== undefined) {
       this.state.members.set(member.userId, { ...member, lastHiddenSeq: this.state.lastSeq })
     }
-    this.#publish(Events.memberHid(this.state.id))
+    this.#publish(Events.memberChanged(this.state.id))
     this.#publish(Events.messageHidden(change.userId, this.state.id, change.messageId, caller.sessionId))
   }
 
@@ -340,91 +383,12 @@ class Conversation implements Subscriber {
     this.#publish(Events.typing(this.state.id, userId, "stop", except))
   }
 
-  #mayAdd({
-    authority,
-    by,
-    role
-  }: Extract<Command, { readonly _tag: "AddMembers" }>): Result.Result<unknown, NotMember | Forbidden> {
-    if (authority === "peer") return authorizePeer(this.state, "add_member")
-    const allowed = authorize(this.state, by, "add_member")
-    if (role === "member" || Result.isFailure(allowed)) return allowed
-    return authorize(this.state, by, "grant_role")
-  }
-
-  #addMembers(command: Extract<Command, { readonly _tag: "AddMembers" }>): Effect.Effect<void> | void {
-    const { at, by, reply, role, userIds } = command
-    const allowed = this.#mayAdd(command)
-    if (Result.isFailure(allowed)) return void reply.fail(allowed.failure)
-    const { id } = this.state
-    return this.#services.store.addMembers(id, userIds, role, at).pipe(
-      Effect.match({
-        onFailure: (error) => void reply.fail(error),
-        onSuccess: (added) => {
-          for (const member of added) {
-            this.state.members.set(member.userId, member)
-            this.#publish(Events.memberAdded(Topic.ofConversation(id), id, member, by))
-            this.#publish(Events.memberAdded(Topic.ofUser(member.userId), id, member, by))
-          }
-          reply.succeed(added.map(memberView))
-        }
-      })
-    )
-  }
-
-  #removeMember(command: Extract<Command, { readonly _tag: "RemoveMember" }>): Effect.Effect<void> | void {
-    const { authority, by, reply, userId } = command
-    const allowed =
-      authority === "peer"
-        ? authorizePeerOver(this.state, "remove_member", userId)
-        : by === userId
-          ? authorize(this.state, by, "leave")
-          : authorizeOver(this.state, by, "remove_member", userId)
-    if (Result.isFailure(allowed)) return void reply.fail(allowed.failure)
-    const { id } = this.state
-    return this.#services.store.removeMember(id, userId).pipe(
-      Effect.match({
-        onFailure: (error) => void reply.fail(error),
-        onSuccess: () => {
-          this.state.members.delete(userId)
-          this.#stopTyping(userId, null)
-          this.#publish(Events.memberRemoved(Topic.ofConversation(id), id, userId, by))
-          this.#publish(Events.memberRemoved(Topic.ofUser(userId), id, userId, by))
-          reply.succeed(undefined)
-        }
-      })
-    )
-  }
-
-  #update(command: Extract<Command, { readonly _tag: "Update" }>): Effect.Effect<void> | void {
-    const { at, by, metadata, reply } = command
-    const allowed = authorize(this.state, by, "update")
-    if (Result.isFailure(allowed)) return void reply.fail(allowed.failure)
-    return this.#setMetadata(metadata, at, reply)
-  }
-
-  #setMetadata(
-    metadata: Metadata,
-    at: number,
-    reply: ReplyTo<ConversationView, NotFound | Unavailable>
-  ): Effect.Effect<void> {
-    return this.#services.store.update(this.state.id, metadata, at).pipe(
-      Effect.match({
-        onFailure: (error) => void reply.fail(error),
-        onSuccess: () => {
-          this.state = { ...this.state, metadata, updatedAt: at }
-          const conversation = view(this.state)
-          this.#publish(Events.conversationUpdated(Topic.ofConversation(this.state.id), conversation))
-          reply.succeed(conversation)
-        }
-      })
-    )
-  }
-
   #reload(): Effect.Effect<void, NotMember | Unavailable> {
     // What another owner does while this loads marks it again, and is not lost.
     this.#stale = false
-    return this.#services.store.load(this.state.id).pipe(
-      Effect.map((state) => {
+    return load(this.#services.store, this.state.id).pipe(
+      Effect.map(({ slowMode, state }) => {
+        this.#slowMode = slowMode
         this.state = { ...state, lastSeq: Math.max(state.lastSeq, this.state.lastSeq) }
         this.#seen = Math.max(this.#seen, this.state.lastSeq)
       }),
@@ -473,18 +437,19 @@ export const make = Effect.fnUntraced(function* (limits: ChangeLimits) {
     broker: yield* Broker,
     hub: yield* TopicHub,
     offline: yield* OfflineDispatch,
-    notifier: yield* Notifier
+    notifier: yield* Notifier,
+    audit: yield* AuditLog
   }
   return (id: ConversationId): Behaviour<Command, Conversation, NotMember | Unavailable> => ({
     init: (self) =>
-      services.store.load(id).pipe(
-        Effect.map((state) => {
+      load(services.store, id).pipe(
+        Effect.map((loaded) => {
           // What it had committed and not yet published, nobody else will publish.
           self.onExit((exit) => isAbnormal(exit) && services.broker.publish(Events.interrupted(id)))
-          const conversation = new Conversation(services, self, state)
+          const conversation = new Conversation(services, self, loaded)
           const topic = Topic.ofConversation(id)
           services.hub.subscribe(topic, conversation)
-          services.hub.startsAt(topic, state.lastSeq)
+          services.hub.startsAt(topic, loaded.state.lastSeq)
           self.onExit(() => services.hub.unsubscribe(topic, conversation))
           return conversation
         }),

@@ -14,7 +14,7 @@ import type { Ref } from "../domain/protocol/Frame.ts"
 import type { Channel, ChannelHost, Joined } from "./Channel.ts"
 import { ChannelPresence, DIFF_EVENT } from "./ChannelPresence.ts"
 import { refuse, reply, unknownEvent } from "./ChannelReply.ts"
-import { INTERRUPTED, MEMBER_HID, RECEIPTS_CHANGED } from "./ConversationEvents.ts"
+import { INTERRUPTED, MEMBER_CHANGED, RECEIPTS_CHANGED } from "./ConversationEvents.ts"
 import { Conversations, type Snapshot } from "./Conversations.ts"
 import { PresenceTracker } from "./PresenceTracker.ts"
 import type { SharedFrame } from "./SharedFrame.ts"
@@ -75,7 +75,7 @@ class ConversationChannel implements Channel {
 
   deliver(publication: Publication, frame: SharedFrame): void {
     if (publication.except === this.#host.caller.sessionId) return
-    if (publication.event === MEMBER_HID) return
+    if (publication.event === MEMBER_CHANGED) return
     if (publication.event === RECEIPTS_CHANGED) return this.#receiptsChanged(publication)
     if (publication.event === "read_receipt" && !this.#readReceipts) return
     if (publication.event === INTERRUPTED) return this.#interrupted()

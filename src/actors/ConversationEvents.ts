@@ -4,6 +4,7 @@
  */
 import type { Change } from "../domain/Changes.ts"
 import { type ConversationView, type Member, memberView } from "../domain/Conversation.ts"
+import type { MemberSettings } from "../domain/ConversationSettings.ts"
 import type { Draft } from "../domain/Draft.ts"
 import type { ConversationId, MessageId, SessionId, UserId } from "../domain/Ids.ts"
 import type { Attachment, Message } from "../domain/Message.ts"
@@ -128,11 +129,12 @@ export const messageHidden = (
 export const draftUpdated = (userId: UserId, id: ConversationId, draft: Draft | null): Publication =>
   ephemeral(Topic.ofUser(userId), "draft_updated", { conversation_id: id, draft }, null)
 
-/** Only for other owners of the conversation, who have to learn that a member's `lastHiddenSeq` has moved. */
-export const MEMBER_HID = "member_hid"
+/** Not for clients. */
+export const MEMBER_CHANGED = "member_changed"
 
-export const memberHid = (id: ConversationId): Publication =>
-  ephemeral(Topic.ofConversation(id), MEMBER_HID, {}, null)
+/** Something of a member's own has changed that only other owners of the conversation have to learn. */
+export const memberChanged = (id: ConversationId): Publication =>
+  ephemeral(Topic.ofConversation(id), MEMBER_CHANGED, {}, null)
 
 export const typing = (
   id: ConversationId,
@@ -206,11 +208,49 @@ export const receiptsChanged = (id: ConversationId, userId: UserId, isOn: boolea
 export const memberAdded = (topic: string, id: ConversationId, member: Member, by: UserId): Publication =>
   ephemeral(topic, "member_added", { conversation_id: id, ...memberView(member), added_by: by }, null)
 
+/** Instead of one event for each of them. */
+export const membersAdded = (id: ConversationId, count: number, by: UserId): Publication =>
+  ephemeral(Topic.ofConversation(id), "members_added", { conversation_id: id, count, added_by: by }, null)
+
+export const memberUpdated = (id: ConversationId, member: Member, by: UserId): Publication =>
+  ephemeral(
+    Topic.ofConversation(id),
+    "member_updated",
+    { conversation_id: id, ...memberView(member), updated_by: by },
+    null
+  )
+
 export const memberRemoved = (topic: string, id: ConversationId, userId: UserId, by: UserId): Publication =>
   ephemeral(topic, "member_removed", { conversation_id: id, user_id: userId, removed_by: by }, null)
 
 export const conversationUpdated = (topic: string, conversation: ConversationView): Publication =>
   ephemeral(topic, "conversation_updated", conversation, null)
+
+/** To the other devices of a member who has changed their own settings. */
+export const ownSettingsUpdated = (
+  userId: UserId,
+  conversation: ConversationView,
+  settings: MemberSettings,
+  except: SessionId | null
+): Publication =>
+  ephemeral(Topic.ofUser(userId), "conversation_updated", { ...conversation, my_settings: settings }, except)
+
+/** To the other devices of a member who has deleted the conversation for themselves. */
+export const conversationCleared = (
+  userId: UserId,
+  id: ConversationId,
+  clearedSeq: number,
+  except: SessionId | null
+): Publication =>
+  ephemeral(
+    Topic.ofUser(userId),
+    "conversation_cleared",
+    { conversation_id: id, cleared_seq: clearedSeq },
+    except
+  )
+
+export const conversationDeleted = (topic: string, id: ConversationId, by: UserId): Publication =>
+  ephemeral(topic, "conversation_deleted", { conversation_id: id, deleted_by: by }, null)
 
 export const conversationCreated = (userId: UserId, conversation: ConversationView): Publication =>
   ephemeral(Topic.ofUser(userId), "conversation_created", conversation, null)

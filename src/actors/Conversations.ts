@@ -17,6 +17,7 @@ import type {
   Sent
 } from "../domain/Commands.ts"
 import type { ConversationView, MemberView, ReadPosition, Role } from "../domain/Conversation.ts"
+import type { MemberSettings, UpdateMemberSettings, UpdateSettings } from "../domain/ConversationSettings.ts"
 import type {
   Conflict,
   Forbidden,
@@ -30,7 +31,7 @@ import type { Caller, Identity } from "../domain/Identity.ts"
 import type { ConversationId, MessageId, UserId } from "../domain/Ids.ts"
 import type { Message, Metadata } from "../domain/Message.ts"
 import type { AdmissionRefusal } from "../domain/ports/Admission.ts"
-import type { ConversationPage } from "../domain/ports/ConversationStore.ts"
+import type { ConversationPage, ListFilter } from "../domain/ports/ConversationStore.ts"
 import type {
   AttachmentPlace,
   Page,
@@ -46,10 +47,16 @@ export type SendError = AdmissionRefusal | InvalidInput | Forbidden | NotFound |
 
 export type ChangeError = Conflict | SendError
 
+/** `Conflict`: it is no more as the caller has seen it, or as its owner knew it. */
+export type ManageError = Conflict | Forbidden | NotFound | AskError
+
 /** What a member gets at the join of `conversation:{id}`, or a resume after `last_seq`. */
 export interface Snapshot {
   readonly conversation: ConversationView
   readonly role: Role
+  readonly my_settings: MemberSettings
+  /** Up to here the caller has deleted the conversation for themselves: a device forgets what it has of it. */
+  readonly cleared_seq: number
   readonly current_seq: number
   readonly resumed: boolean
   readonly messages: ReadonlyArray<Message>
@@ -78,30 +85,57 @@ export class Conversations extends Context.Service<
     >
     readonly list: (
       caller: Identity,
-      options: { readonly cursor: string | undefined; readonly limit: number }
+      options: ListFilter & { readonly cursor: string | undefined; readonly limit: number }
     ) => Effect.Effect<ConversationPage, InvalidInput | Unavailable>
     readonly show: (caller: Identity, id: ConversationId) => Effect.Effect<ConversationView, AskError>
+    /** With `expected`, an entity tag, only what the caller has seen is changed. */
     readonly update: (
       caller: Identity,
       id: ConversationId,
-      metadata: Metadata
-    ) => Effect.Effect<ConversationView, Forbidden | NotFound | AskError>
+      metadata: Metadata,
+      expected?: string
+    ) => Effect.Effect<ConversationView, ManageError>
+    readonly configure: (
+      caller: Identity,
+      id: ConversationId,
+      settings: UpdateSettings,
+      expected?: string
+    ) => Effect.Effect<ConversationView, ManageError>
+    readonly mySettings: (caller: Identity, id: ConversationId) => Effect.Effect<MemberSettings, AskError>
+    readonly updateMySettings: (
+      caller: Caller,
+      id: ConversationId,
+      settings: UpdateMemberSettings
+    ) => Effect.Effect<MemberSettings, ManageError>
+    /** For the caller: what there is now is gone for them, and the conversation until something new happens. */
+    readonly clear: (caller: Caller, id: ConversationId) => Effect.Effect<void, ManageError>
+    /** For everyone. */
+    readonly close: (caller: Identity, id: ConversationId) => Effect.Effect<void, ManageError>
+    /** In the order of user ids. */
     readonly members: (
       caller: Identity,
-      id: ConversationId
-    ) => Effect.Effect<ReadonlyArray<MemberView>, AskError>
+      id: ConversationId,
+      page: { readonly after: UserId | undefined; readonly limit: number }
+    ) => Effect.Effect<Page<MemberView>, AskError>
+    /** `owner` makes them the owner in the caller's place. */
+    readonly changeRole: (
+      caller: Identity,
+      id: ConversationId,
+      userId: UserId,
+      role: Role
+    ) => Effect.Effect<MemberView, ManageError>
     /** Answers those who were not members before. */
     readonly addMembers: (
       caller: Identity,
       id: ConversationId,
       input: AddMembers
-    ) => Effect.Effect<ReadonlyArray<MemberView>, InvalidInput | Forbidden | NotFound | AskError>
+    ) => Effect.Effect<ReadonlyArray<MemberView>, InvalidInput | ManageError>
     /** Removing oneself is leaving. */
     readonly removeMember: (
       caller: Identity,
       id: ConversationId,
       userId: UserId
-    ) => Effect.Effect<void, Forbidden | NotFound | AskError>
+    ) => Effect.Effect<void, ManageError>
     /**
      * Two steps, for callers that keep many sends under way: the outer effect admits the message; the inner one,
      * when run, queues it at once and ends when it is committed. Order is the order in which inner ones are run.

@@ -3,7 +3,7 @@ import { Clock, Effect, FiberSet, Layer } from "effect"
 import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import type { Change } from "../domain/Changes.ts"
 import { DEFAULT_PAGE, type NewAttachment } from "../domain/Commands.ts"
-import { MAX_MEMBERS } from "../domain/Conversation.ts"
+import { memberView } from "../domain/Conversation.ts"
 import { type Forbidden, InvalidInput, NotFound, NotMember } from "../domain/Errors.ts"
 import { asOf, isOver } from "../domain/Expiry.ts"
 import type { Caller, Identity } from "../domain/Identity.ts"
@@ -44,7 +44,7 @@ export const layer = Layer.effect(
     const run = yield* FiberSet.makeRuntime<never>()
 
     const snapshotOf = (caller: Identity, id: ConversationId) =>
-      registry.ask(id, "Snapshot", { userId: caller.userId })
+      registry.ask(id, "Snapshot", { userId: caller.userId, withPositions: false })
 
     /** What was committed after the snapshot comes as an event: the subscription stands already. */
     const upTo = (seq: number, items: ReadonlyArray<Message>) => items.filter((message) => message.seq <= seq)
@@ -72,8 +72,8 @@ export const layer = Layer.effect(
     const recipientsOf = Effect.fnUntraced(function* (caller: Identity, id: ConversationId) {
       const { conversation } = yield* snapshotOf(caller, id)
       if (conversation.type !== "direct") return []
-      const members = yield* registry.ask(id, "Members", { userId: caller.userId })
-      return members.flatMap(({ user_id }) => (user_id === caller.userId ? [] : [user_id]))
+      const members = yield* store.membersOf(id, { after: undefined, limit: 2 })
+      return members.flatMap(({ userId }) => (userId === caller.userId ? [] : [userId]))
     })
 
     const maySend = (caller: Identity, conversationId: ConversationId, messageType: MessageType = "text") =>
@@ -187,18 +187,41 @@ export const layer = Layer.effect(
 
       show: (caller, id) => Effect.map(snapshotOf(caller, id), (snapshot) => snapshot.conversation),
 
-      update: Effect.fnUntraced(function* (caller, id, metadata) {
+      update: Effect.fnUntraced(function* (caller, id, metadata, expected) {
         const at = yield* Clock.currentTimeMillis
-        return yield* registry.ask(id, "Update", { by: caller.userId, metadata, at })
+        return yield* registry.ask(id, "Update", {
+          by: caller.userId,
+          metadata,
+          expected: expected ?? null,
+          at
+        })
       }),
 
-      members: (caller, id) => registry.ask(id, "Members", { userId: caller.userId }),
+      configure: (caller, id, settings, expected) =>
+        registry.ask(id, "Configure", { by: caller.userId, settings, expected: expected ?? null }),
+
+      mySettings: (caller, id) => Effect.map(snapshotOf(caller, id), (snapshot) => snapshot.settings),
+
+      updateMySettings: (caller, id, settings) => registry.ask(id, "Prefer", { caller, settings }),
+
+      clear: (caller, id) => registry.ask(id, "Clear", { caller }),
+
+      close: Effect.fn("Conversations.close")(function* (caller, id) {
+        const at = yield* Clock.currentTimeMillis
+        yield* registry.ask(id, "Close", { by: caller.userId, at })
+      }),
+
+      members: Effect.fn("Conversations.members")(function* (caller, id, { after, limit }) {
+        yield* snapshotOf(caller, id)
+        const found = yield* store.membersOf(id, { after, limit: limit + 1 })
+        return { items: found.slice(0, limit).map(memberView), hasMore: found.length > limit }
+      }),
+
+      changeRole: (caller, id, userId, role) =>
+        registry.ask(id, "ChangeRole", { by: caller.userId, userId, role }),
 
       addMembers: Effect.fn("Conversations.addMembers")(function* (caller, id, input) {
-        const { conversation } = yield* snapshotOf(caller, id)
-        if (conversation.member_count + input.user_ids.length > MAX_MEMBERS) {
-          return yield* invalid("user_ids", `A conversation has at most ${MAX_MEMBERS} members`)
-        }
+        yield* snapshotOf(caller, id)
         const userIds = Array.from(new Set(input.user_ids))
         yield* directory.mayInvite(caller.userId, userIds)
         const at = yield* Clock.currentTimeMillis
@@ -211,8 +234,10 @@ export const layer = Layer.effect(
         })
       }),
 
-      removeMember: (caller, id, userId) =>
-        registry.ask(id, "RemoveMember", { by: caller.userId, authority: "member", userId }),
+      removeMember: Effect.fn("Conversations.removeMember")(function* (caller, id, userId) {
+        const at = yield* Clock.currentTimeMillis
+        yield* registry.ask(id, "RemoveMember", { by: caller.userId, authority: "member", userId, at })
+      }),
 
       history: Effect.fn("Conversations.history")(function* (caller, id, page) {
         const snapshot = yield* snapshotOf(caller, id)
@@ -266,9 +291,9 @@ export const layer = Layer.effect(
         Snapshot,
         Forbidden | AskError
       > {
-        const snapshot = yield* snapshotOf(caller, id)
+        const snapshot = yield* registry.ask(id, "Snapshot", { userId: caller.userId, withPositions: true })
         yield* directory.mayJoin(caller.userId, id)
-        const { conversation, currentSeq, lastHiddenSeq, positions, role } = snapshot
+        const { clearedSeq, conversation, currentSeq, lastHiddenSeq, positions, role } = snapshot
         const viewer = viewerOf(caller, snapshot)
         const resumed = lastSeq !== undefined
         const limit = resumed ? MAX_CATCH_UP : DEFAULT_PAGE
@@ -286,6 +311,8 @@ export const layer = Layer.effect(
         return {
           conversation,
           role,
+          my_settings: snapshot.settings,
+          cleared_seq: clearedSeq,
           current_seq: currentSeq,
           resumed,
           messages: upTo(currentSeq, yield* present(items, snapshot)),

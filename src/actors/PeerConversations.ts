@@ -35,7 +35,9 @@ export class PeerConversations extends Context.Service<
   PeerConversations,
   {
     /** Whether it changed anything: false for what had been so already. */
-    readonly apply: (event: ConversationEvent) => Effect.Effect<boolean, Forbidden | PeerError>
+    readonly apply: (
+      event: ConversationEvent
+    ) => Effect.Effect<boolean, Conflict | Forbidden | InvalidInput | PeerError>
     readonly createGroup: (
       group: GroupCreation
     ) => Effect.Effect<
@@ -79,18 +81,19 @@ export const layer = Layer.effect(
     })
 
     const removeMember = ({ conversation_id, metadata, user_id: userId }: MemberRemoved) =>
-      registry
-        .ask(conversation_id, "RemoveMember", {
+      Effect.flatMap(Clock.currentTimeMillis, (at) =>
+        registry.ask(conversation_id, "RemoveMember", {
           by: metadata.removed_by ?? userId,
           authority: "peer",
-          userId
+          userId,
+          at
         })
-        .pipe(
-          Effect.as(true),
-          Effect.catchTag("NotFound", (error) =>
-            error.what === "member" ? Effect.succeed(false) : Effect.fail(error)
-          )
+      ).pipe(
+        Effect.as(true),
+        Effect.catchTag("NotFound", (error) =>
+          error.what === "member" ? Effect.succeed(false) : Effect.fail(error)
         )
+      )
 
     const changeSettings = Effect.fnUntraced(function* ({ conversation_id, metadata }: SettingsChanged) {
       const at = yield* Clock.currentTimeMillis
@@ -126,7 +129,7 @@ export const layer = Layer.effect(
         })
         if (created) {
           const { conversation } = yield* registry
-            .ask(id, "Snapshot", { userId: creator })
+            .ask(id, "Snapshot", { userId: creator, withPositions: false })
             .pipe(Effect.catchTag("NotMember", notFound))
           for (const userId of memberIds) broker.publish(Events.conversationCreated(userId, conversation))
         }

@@ -17,7 +17,7 @@ import {
 } from "./ConversationRegistry.ts"
 
 /** Raised when a question or an answer changes so that another version would misread it. */
-const VERSION = 1
+const VERSION = 2
 
 /** What other nodes may ask. */
 const known: Readonly<Record<QuestionTag, true>> = {
@@ -25,13 +25,17 @@ const known: Readonly<Record<QuestionTag, true>> = {
   Change: true,
   Apply: true,
   Snapshot: true,
-  Members: true,
   Advance: true,
   Typing: true,
   AddMembers: true,
   RemoveMember: true,
+  ChangeRole: true,
   Update: true,
-  Merge: true
+  Merge: true,
+  Configure: true,
+  Prefer: true,
+  Clear: true,
+  Close: true
 }
 
 interface Question<T extends QuestionTag> {
@@ -57,7 +61,8 @@ export const layer = Layer.effectContext(
     const placement = yield* Placement
 
     const answer: Answerer = (id, question) => {
-      const { fields, tag, version }: Question<QuestionTag> = JSON.parse(question)
+      // Any of them; named as one, since all in one type are more than the compiler can hold.
+      const { fields, tag, version }: Question<"Snapshot"> = JSON.parse(question)
       if (version !== VERSION || !Object.hasOwn(known, tag)) return Effect.succeed(unreadable)
       return Effect.map(here.ask(id, tag, fields), (answer) => JSON.stringify({ answer }))
     }

@@ -32,6 +32,16 @@ interface Services {
   readonly store: ConversationStore["Service"]
 }
 
+/** What is told over the user's channel of conversations that a socket has not joined. */
+const PREVIEWS: ReadonlySet<string> = new Set([
+  "new_message",
+  "conversation_updated",
+  "member_added",
+  "members_added",
+  "member_removed",
+  "member_updated"
+])
+
 /** RFC 6455's close code for a server that met something unexpected. */
 const INTERNAL_ERROR = 1011
 
@@ -66,10 +76,20 @@ class User implements Subscriber {
 
   deliver(publication: Publication, _frame: SharedFrame): void {
     if (publication.topic === this.#topic) return this.#own(publication)
-    if (publication.event !== "new_message") return
+    if (!this.#isPreview(publication)) return
     for (const session of this.#sessions) {
       if (this.#needsPreview(session, publication.topic)) session.preview(this.#topic, publication)
     }
+  }
+
+  /** What concerns oneself comes on one's own topic. */
+  #isPreview({ event, payload }: Publication): boolean {
+    if (!PREVIEWS.has(event)) return false
+    if (!event.startsWith("member_")) return true
+    return (
+      (JSON.parse(payload) as { readonly user_id: UserId }).user_id !== this.#userId ||
+      event === "member_updated"
+    )
   }
 
   /** Changes of one's own memberships, wherever they were made. */
@@ -81,7 +101,8 @@ class User implements Subscriber {
         return
       }
       case "member_added":
-      case "member_removed": {
+      case "member_removed":
+      case "conversation_deleted": {
         const { conversation_id: conversationId } = JSON.parse(publication.payload) as {
           readonly conversation_id: ConversationId
         }

@@ -85,7 +85,7 @@ class UserChannel implements Channel {
 
   preview(publication: Publication): void {
     this.#catchUp.previewed(publication)
-    this.#push("new_message", publication.payload)
+    this.#push(publication.event, publication.payload)
   }
 
   opened(): void {

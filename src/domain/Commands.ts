@@ -3,7 +3,7 @@
  * behind it everything is typed. Unknown fields are ignored, wrong ones are named.
  */
 import { Schema } from "effect"
-import { ConversationType } from "./Conversation.ts"
+import { ConversationType, Role } from "./Conversation.ts"
 import { MAX_EXPIRES_IN } from "./Expiry.ts"
 import { ConversationId, MediaId, MessageId, UserId } from "./Ids.ts"
 import { ClientRandom, MediaType, MessageMetadata, Metadata, Position } from "./Message.ts"
@@ -115,6 +115,9 @@ export const CreateConversation = Schema.Struct({
   metadata: Schema.optionalKey(Metadata)
 }).annotate({ identifier: "CreateConversation" })
 export type CreateConversation = typeof CreateConversation.Type
+
+/** `owner` makes them the owner in the caller's place. */
+export const ChangeRole = Schema.Struct({ role: Role }).annotate({ identifier: "ChangeRole" })
 
 export const AddMembers = Schema.Struct({
   user_ids: Schema.Array(UserId).pipe(

@@ -3,7 +3,7 @@
  * State; who may do what with it is in `Policy`.
  */
 import { Result, Schema } from "effect"
-import type { ConversationSettings } from "./ConversationSettings.ts"
+import { ConversationSettings, type MemberSettings } from "./ConversationSettings.ts"
 import { NotMember } from "./Errors.ts"
 import { ConversationId, UserId } from "./Ids.ts"
 import { Metadata, Position, Timestamp } from "./Message.ts"
@@ -30,6 +30,9 @@ export interface Member {
   readonly lastHiddenSeq: number
   /** Keeps to themselves how far they have read, and is not told it of others. */
   readonly hidesReads?: boolean
+  /** Up to here the member has deleted the conversation for themselves; 0 for nothing. */
+  readonly clearedSeq: number
+  readonly settings: MemberSettings
 }
 
 /**
@@ -58,6 +61,7 @@ export const ConversationView = Schema.Struct({
   type: ConversationType,
   external_group_id: Schema.NullOr(Schema.String),
   metadata: Metadata,
+  settings: ConversationSettings,
   is_active: Schema.Boolean,
   last_seq: Position,
   member_count: Schema.Int,
@@ -83,6 +87,7 @@ export const view = (state: State): ConversationView => ({
   type: state.type,
   external_group_id: state.externalGroupId,
   metadata: state.metadata,
+  settings: state.settings,
   is_active: state.isActive,
   last_seq: state.lastSeq,
   member_count: state.members.size,

@@ -51,6 +51,17 @@ export const UpdateSettings = Schema.Struct({
 }).annotate({ identifier: "UpdateSettings" })
 export type UpdateSettings = typeof UpdateSettings.Type
 
+/** A moment as clients write it: anything that ISO 8601 is, with its offset. */
+const Moment = Schema.String.pipe(
+  Schema.check(
+    Schema.makeFilter(
+      (text) =>
+        /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/.test(text) && Date.parse(text) > 0,
+      { expected: "an ISO 8601 time such as 2030-01-31T12:00:00.000Z" }
+    )
+  )
+)
+
 /** One member's own view of a conversation; nobody else sees it. `muted_until` null with `muted`: until further notice. */
 export const MemberSettings = Schema.Struct({
   muted: Schema.Boolean,
@@ -59,6 +70,15 @@ export const MemberSettings = Schema.Struct({
   archived: Schema.Boolean
 }).annotate({ identifier: "MemberSettings" })
 export type MemberSettings = typeof MemberSettings.Type
+
+/** What is left out stays as it is. */
+export const UpdateMemberSettings = Schema.Struct({
+  muted: Schema.optionalKey(Schema.Boolean),
+  muted_until: Schema.optionalKey(Schema.NullOr(Moment)),
+  pinned: Schema.optionalKey(Schema.Boolean),
+  archived: Schema.optionalKey(Schema.Boolean)
+}).annotate({ identifier: "UpdateMemberSettings" })
+export type UpdateMemberSettings = typeof UpdateMemberSettings.Type
 
 export const defaultMemberSettings: MemberSettings = {
   muted: false,

@@ -1,5 +1,7 @@
 /** The statements of `PgConversationStore`. Positions come as doubles, which hold every number up to 2^53. */
 
+import { MAX_MEMBERS } from "../domain/Conversation.ts"
+
 /** Unread messages are counted up to here: a badge shows no more, and counting further costs with the backlog. */
 export const maxUnread = 1000
 
@@ -27,7 +29,7 @@ export const load = `
   FROM conversations c LEFT JOIN conversation_settings s ON s.conversation_id = c.id WHERE c.id = $1`
 
 const memberColumns =
-  "user_id, role, joined_at, joined_seq::float8, last_read_seq::float8, last_delivered_seq::float8, last_hidden_seq::float8"
+  "user_id, role, joined_at, joined_seq::float8, last_read_seq::float8, last_delivered_seq::float8, last_hidden_seq::float8, cleared_seq::float8, settings"
 
 const readReceipts = (of: string) => `
     coalesce((SELECT p.read_receipts FROM user_preferences p WHERE p.user_id = ${of}.user_id), true) AS read_receipts`
@@ -38,26 +40,38 @@ export const members = `
 export const lastSeqs = "SELECT id, last_seq::float8 FROM conversations WHERE id = ANY ($1::uuid[])"
 
 /**
- * $1 user; $2 µs and $3 id where the last page ended, or null; $4 rows; $5 at. Starts from the member's own rows, which are
- * as many as they have conversations, and sorts those.
+ * $1 user; $2 pinned, $3 µs and $4 id where the last page ended, or nulls; $5 rows; $6 at; $7 archived, $8 pattern and
+ * $9 user to filter by, or nulls. Starts from the member's own rows, which are as many as they have conversations, and
+ * sorts those.
  */
 export const list = `
-  WITH page AS MATERIALIZED (
-    SELECT c.*, m.role, m.last_read_seq, greatest(m.last_read_seq, m.joined_seq) AS seen_seq
+  WITH mine AS (
+    SELECT c.*, m.role, m.last_read_seq, m.settings AS my_settings,
+      greatest(m.last_read_seq, m.joined_seq, m.cleared_seq) AS seen_seq,
+      coalesce((m.settings ->> 'pinned')::boolean, false)::int AS pinned
     FROM conversation_members m
     JOIN conversations c ON c.id = m.conversation_id
-    WHERE m.user_id = $1 AND m.is_active AND c.is_active
-      AND ($2::float8 IS NULL OR (c.updated_at, c.id) < ('epoch'::timestamptz + $2 * interval '1 microsecond', $3::uuid))
-    ORDER BY c.updated_at DESC, c.id DESC LIMIT $4
+    WHERE m.user_id = $1 AND m.is_active AND c.is_active AND (m.cleared_seq = 0 OR c.last_seq > m.cleared_seq)
+      AND ($7::boolean IS NULL OR coalesce((m.settings ->> 'archived')::boolean, false) = $7)
+      AND ($8::text IS NULL OR c.metadata ->> 'name' ILIKE $8 OR c.metadata ->> 'title' ILIKE $8)
+      AND ($9::uuid IS NULL OR EXISTS (
+        SELECT FROM conversation_members o
+        WHERE o.conversation_id = m.conversation_id AND o.user_id = $9 AND o.is_active
+      ))
+  ), page AS MATERIALIZED (
+    SELECT * FROM mine
+    WHERE $3::float8 IS NULL
+      OR (pinned, updated_at, id) < ($2::int, 'epoch'::timestamptz + $3 * interval '1 microsecond', $4::uuid)
+    ORDER BY pinned DESC, updated_at DESC, id DESC LIMIT $5
   )
   SELECT p.id, p.type, p.external_group_id, p.metadata, p.is_active, p.last_seq::float8, p.member_count, p.created_at,
-    p.updated_at, p.role, p.last_read_seq::float8,
+    p.updated_at, p.role, p.last_read_seq::float8, p.my_settings, p.pinned, s.settings,
     (extract(epoch FROM p.updated_at) * 1000000)::float8 AS activity,
     (
       SELECT count(*)::int FROM (
         SELECT FROM messages u
         WHERE u.conversation_id = p.id AND u.seq > p.seen_seq AND u.sender_id <> $1 AND NOT u.is_deleted
-          AND (u.expires_at IS NULL OR u.expires_at > $5)
+          AND (u.expires_at IS NULL OR u.expires_at > $6)
         LIMIT ${maxUnread}
       ) unread
     ) AS unread_count,
@@ -65,11 +79,12 @@ export const list = `
       SELECT count(*)::int FROM (
         SELECT FROM message_mentions n JOIN messages u ON u.id = n.message_id
         WHERE n.user_id = $1 AND n.conversation_id = p.id AND n.seq > p.seen_seq
-          AND (u.expires_at IS NULL OR u.expires_at > $5)
+          AND (u.expires_at IS NULL OR u.expires_at > $6)
         LIMIT ${maxUnread}
       ) mentioned
     ) AS unread_mentions
-  FROM page p ORDER BY p.updated_at DESC, p.id DESC`
+  FROM page p LEFT JOIN conversation_settings s ON s.conversation_id = p.id
+  ORDER BY p.pinned DESC, p.updated_at DESC, p.id DESC`
 
 /** $1 conversation, $2 whether to count the messages, $3 whose unread ones to count, or null; $4 at. */
 export const stats = `
@@ -119,17 +134,56 @@ export const addMembers = `
   )
   SELECT ${memberColumns},${readReceipts("added")} FROM target LEFT JOIN added ON true`
 
-/** $1 conversation, $2 user. */
-export const removeMember = `
-  WITH target AS (
-    SELECT id FROM conversations WHERE id = $1 FOR NO KEY UPDATE
-  ), removed AS (
-    UPDATE conversation_members m SET is_active = false, updated_at = now()
-    FROM target WHERE m.conversation_id = target.id AND m.user_id = $2 AND m.is_active
-    RETURNING m.id
+/** $1 conversation, $2 by, $3 user, $4 role. */
+export const removeMember =
+  "SELECT removed, heir, closed FROM remove_member($1::uuid, $2::uuid, $3::uuid, $4)"
+
+/** $1 conversation, $2 by, $3 user, $4 new role. */
+export const changeRole = "SELECT change_role($1::uuid, $2::uuid, $3::uuid, $4) AS done"
+
+/** $1 conversation, $2 after user, $3 rows. */
+export const membersOf = `
+  SELECT ${memberColumns},${readReceipts("conversation_members")} FROM conversation_members
+  WHERE conversation_id = $1 AND is_active AND ($2::uuid IS NULL OR user_id > $2) ORDER BY user_id LIMIT $3`
+
+/** $1 conversation, $2 by, $3 at. */
+export const close = `
+  UPDATE conversations c SET is_active = false, updated_at = greatest(c.updated_at, $3)
+  WHERE c.id = $1 AND c.is_active AND EXISTS (
+    SELECT FROM conversation_members m
+    WHERE m.conversation_id = c.id AND m.user_id = $2 AND m.is_active AND m.role = 'owner'
   )
-  UPDATE conversations c SET member_count = c.member_count - 1
-  FROM removed WHERE c.id = $1`
+  RETURNING c.id`
+
+/** $1 conversation, $2 user. */
+export const clear = `
+  WITH target AS (
+    SELECT id, last_seq FROM conversations WHERE id = $1 FOR NO KEY UPDATE
+  )
+  UPDATE conversation_members m SET cleared_seq = target.last_seq, last_hidden_seq = target.last_seq, updated_at = now()
+  FROM target WHERE m.conversation_id = target.id AND m.user_id = $2 AND m.is_active
+  RETURNING m.cleared_seq::float8`
+
+/** $1 row id, $2 conversation, $3 settings. */
+export const configure = `
+  INSERT INTO conversation_settings AS s (id, conversation_id, settings)
+  SELECT $1::uuid, c.id, $3 FROM conversations c WHERE c.id = $2 AND c.is_active
+  ON CONFLICT (conversation_id) DO UPDATE SET settings = s.settings || excluded.settings, updated_at = now()
+  RETURNING s.id`
+
+/** $1 conversation, $2 user, $3 settings. */
+export const prefer = `
+  UPDATE conversation_members SET settings = settings || $3, updated_at = now()
+  WHERE conversation_id = $1 AND user_id = $2 AND is_active RETURNING id`
+
+/** $1 conversation, $2 since. In slow mode there are hardly more messages than members; further back is not looked. */
+export const recentSends = `
+  SELECT DISTINCT ON (r.sender_id) r.sender_id, r.sent_at, r.client_random::float8
+  FROM (
+    SELECT sender_id, sent_at, client_random, seq FROM messages
+    WHERE conversation_id = $1 ORDER BY seq DESC LIMIT ${MAX_MEMBERS}
+  ) r
+  WHERE r.sent_at > $2 ORDER BY r.sender_id, r.seq DESC`
 
 /** $1 conversation, $2 metadata, $3 at. */
 export const update = `

@@ -76,11 +76,15 @@ const bounded = (
     { columns: ", p.found", join: "" }
   )
 
-/** With a viewer, who is then each statement's last parameter, without what they have hidden. */
+/** With a viewer, who is then each statement's last parameter, without what they have hidden or cleared. */
 const pages = (hasViewer: boolean) => {
-  const visible = (n: number, id = "messages.id") =>
+  const visible = (n: number, id = "messages.id", seq = "messages.seq", conversation = "$1") =>
     hasViewer
-      ? `AND NOT EXISTS (SELECT FROM hidden_messages h WHERE h.user_id = $${n} AND h.message_id = ${id})`
+      ? `AND NOT EXISTS (SELECT FROM hidden_messages h WHERE h.user_id = $${n} AND h.message_id = ${id})
+        AND ${seq} > coalesce((
+          SELECT v.cleared_seq FROM conversation_members v
+          WHERE v.conversation_id = ${conversation} AND v.user_id = $${n}
+        ), 0)`
       : ""
   return {
     /** $1 conversation, $2 limit, $3 bytes, $4 after version. */
@@ -92,7 +96,7 @@ const pages = (hasViewer: boolean) => {
     /** $1 conversation, $2 limit, $3 bytes, $4 after seq. */
     after: bounded(`conversation_id = $1 AND seq > $4 ${visible(5)}`, "seq", "$2", "$3"),
     /** $1 message. */
-    get: all(`id = $1 ${visible(2)}`, "p.seq"),
+    get: all(`id = $1 ${visible(2, "messages.id", "messages.seq", "messages.conversation_id")}`, "p.seq"),
     /** $1 conversation. Newest pin first. */
     pins: all(
       `id = ANY (ARRAY (SELECT message_id FROM pinned_messages WHERE conversation_id = $1)) ${visible(2)}`,
@@ -109,7 +113,7 @@ const pages = (hasViewer: boolean) => {
       FROM message_attachments a JOIN messages m ON m.id = a.message_id
       WHERE a.conversation_id = $1
         AND (a.seq, a.position) < (coalesce($3::float8::bigint, 9223372036854775807), coalesce($4::int, 0)::smallint)
-        AND (m.expires_at IS NULL OR m.expires_at > $5) ${visible(6, "a.message_id")}
+        AND (m.expires_at IS NULL OR m.expires_at > $5) ${visible(6, "a.message_id", "m.seq")}
       ORDER BY a.seq DESC, a.position DESC LIMIT $2`
   }
 }

@@ -28,6 +28,7 @@ import search from "../../migrations/0018_search.ts"
 import scheduled from "../../migrations/0019_scheduled.ts"
 import userPreferences from "../../migrations/0020_user_preferences.ts"
 import drafts from "../../migrations/0021_drafts.ts"
+import membership from "../../migrations/0022_membership.ts"
 import { messageOf } from "./SqlFailure.ts"
 
 /** In code rather than read from a folder, so that it works wherever the package is installed. */
@@ -52,7 +53,8 @@ const steps = {
   "0018_search": search,
   "0019_scheduled": scheduled,
   "0020_user_preferences": userPreferences,
-  "0021_drafts": drafts
+  "0021_drafts": drafts,
+  "0022_membership": membership
 }
 
 /** A step may take as long as it takes, unlike a query of the service. */

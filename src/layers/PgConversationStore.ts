@@ -8,14 +8,23 @@ import { Clock, Context, Effect, Exit, Layer, Request, RequestResolver } from "e
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { ConversationType, Member, Role } from "../domain/Conversation.ts"
-import { defaultSettings, type UpdateSettings } from "../domain/ConversationSettings.ts"
+import {
+  defaultMemberSettings,
+  defaultSettings,
+  type MemberSettings,
+  type UpdateMemberSettings,
+  type UpdateSettings
+} from "../domain/ConversationSettings.ts"
 import { Conflict, NotFound, NotMember, type Unavailable } from "../domain/Errors.ts"
 import type { ConversationId, UserId } from "../domain/Ids.ts"
 import type { Metadata } from "../domain/Message.ts"
 import {
   ConversationStore,
   type ConversationSummary,
-  type NewConversation
+  type ListFilter,
+  type NewConversation,
+  type RecentSend,
+  type Removal
 } from "../domain/ports/ConversationStore.ts"
 import * as ConversationCursor from "./ConversationCursor.ts"
 import * as statements from "./ConversationSql.ts"
@@ -37,6 +46,8 @@ interface MemberRow {
   readonly last_delivered_seq: number
   readonly last_hidden_seq: number
   readonly read_receipts: boolean
+  readonly cleared_seq: number
+  readonly settings: UpdateMemberSettings
 }
 
 interface ConversationRow {
@@ -44,6 +55,7 @@ interface ConversationRow {
   readonly type: ConversationType
   readonly external_group_id: string | null
   readonly metadata: Metadata
+  readonly settings: UpdateSettings | null
   readonly is_active: boolean
   readonly last_seq: number
   readonly member_count: number
@@ -51,12 +63,10 @@ interface ConversationRow {
   readonly updated_at: Date
 }
 
-interface LoadedRow extends ConversationRow {
-  readonly settings: UpdateSettings | null
-}
-
 interface SummaryRow extends ConversationRow {
   readonly role: Role
+  readonly my_settings: UpdateMemberSettings
+  readonly pinned: 0 | 1
   readonly last_read_seq: number
   readonly unread_count: number
   readonly unread_mentions: number
@@ -70,6 +80,15 @@ interface StatsRow {
   readonly last_activity: number
 }
 
+const settingsOf = (set: UpdateSettings | null) =>
+  set === null ? defaultSettings : { ...defaultSettings, ...set }
+
+/** Most members have set nothing: they share one object. */
+const memberSettingsOf = (set: UpdateMemberSettings): MemberSettings => {
+  for (const _ in set) return { ...defaultMemberSettings, ...set }
+  return defaultMemberSettings
+}
+
 const memberOf = (row: MemberRow): Member => ({
   userId: row.user_id,
   role: row.role,
@@ -78,6 +97,8 @@ const memberOf = (row: MemberRow): Member => ({
   lastReadSeq: row.last_read_seq,
   lastDeliveredSeq: row.last_delivered_seq,
   lastHiddenSeq: row.last_hidden_seq,
+  clearedSeq: row.cleared_seq,
+  settings: memberSettingsOf(row.settings),
   ...(row.read_receipts ? {} : { hidesReads: true })
 })
 
@@ -87,6 +108,7 @@ const summaryOf = (row: SummaryRow): ConversationSummary => ({
     type: row.type,
     external_group_id: row.external_group_id,
     metadata: row.metadata,
+    settings: settingsOf(row.settings),
     is_active: row.is_active,
     last_seq: row.last_seq,
     member_count: row.member_count,
@@ -94,10 +116,14 @@ const summaryOf = (row: SummaryRow): ConversationSummary => ({
     updated_at: row.updated_at.toISOString()
   },
   role: row.role,
+  settings: memberSettingsOf(row.my_settings),
   lastReadSeq: row.last_read_seq,
   unreadCount: row.unread_count,
   unreadMentions: row.unread_mentions
 })
+
+/** A pattern of LIKE for what contains a text as it is written. */
+const containing = (text: string): string => `%${text.replaceAll(/[\\%_]/g, "\\$&")}%`
 
 /** Rows get their ids here: version 7, so that they are made in the order of their index. */
 const newIds = (count: number): ReadonlyArray<string> =>
@@ -155,7 +181,7 @@ const make = Effect.fnUntraced(function* (options: Watermarks.WatermarkOptions) 
   const load = Effect.fnUntraced(function* (id: ConversationId) {
     const [rows, members] = yield* Effect.all(
       [
-        query<LoadedRow>("load", statements.load, [id]),
+        query<ConversationRow>("load", statements.load, [id]),
         query<MemberRow>("members", statements.members, [id])
       ],
       { concurrency: "unbounded" }
@@ -167,7 +193,7 @@ const make = Effect.fnUntraced(function* (options: Watermarks.WatermarkOptions) 
       type: row.type,
       externalGroupId: row.external_group_id,
       metadata: row.metadata,
-      settings: row.settings === null ? defaultSettings : { ...defaultSettings, ...row.settings },
+      settings: settingsOf(row.settings),
       isActive: row.is_active,
       createdAt: row.created_at.getTime(),
       updatedAt: row.updated_at.getTime(),
@@ -195,16 +221,27 @@ const make = Effect.fnUntraced(function* (options: Watermarks.WatermarkOptions) 
 
   const listOf = Effect.fnUntraced(function* (
     userId: UserId,
-    { cursor, limit }: { readonly cursor: string | undefined; readonly limit: number }
+    {
+      archived,
+      cursor,
+      limit,
+      memberId,
+      text
+    }: ListFilter & { readonly cursor: string | undefined; readonly limit: number }
   ) {
-    const after = cursor === undefined ? undefined : ConversationCursor.decode(cursor)
+    // Pinned ones come first: whether it was one of them is the first character.
+    const after = /^[01]/.test(cursor ?? "") ? ConversationCursor.decode((cursor ?? "").slice(1)) : undefined
     if (cursor !== undefined && after === undefined) return yield* new Conflict({ what: "cursor" })
     const rows = yield* query<SummaryRow>("listOf", statements.list, [
       userId,
+      Number(cursor?.startsWith("1")),
       PgTypes.float8(after?.updatedAt ?? null),
       PgTypes.uuid(after?.id ?? null),
       limit + 1,
-      PgTypes.timestamptz(yield* Clock.currentTimeMillis)
+      PgTypes.timestamptz(yield* Clock.currentTimeMillis),
+      PgTypes.bool(archived ?? null),
+      PgTypes.text(text === undefined ? null : containing(text)),
+      PgTypes.uuid(memberId ?? null)
     ])
     const page = rows.slice(0, limit)
     const last = page.at(-1)
@@ -212,7 +249,7 @@ const make = Effect.fnUntraced(function* (options: Watermarks.WatermarkOptions) 
       items: page.map(summaryOf),
       nextCursor:
         rows.length > limit && last !== undefined
-          ? ConversationCursor.encode({ updatedAt: last.activity, id: last.id })
+          ? `${last.pinned}${ConversationCursor.encode({ updatedAt: last.activity, id: last.id })}`
           : null
     }
   })
@@ -269,8 +306,66 @@ const make = Effect.fnUntraced(function* (options: Watermarks.WatermarkOptions) 
     return rows.flatMap((row) => (row.user_id === null ? [] : [memberOf(row)]))
   })
 
-  const removeMember = (id: ConversationId, userId: UserId) =>
-    Effect.asVoid(query("removeMember", statements.removeMember, [id, userId]))
+  const removeMember = (id: ConversationId, by: UserId | null, userId: UserId, role: Role) =>
+    Effect.map(
+      query<Removal>("removeMember", statements.removeMember, [id, PgTypes.uuid(by), userId, role]),
+      ([removal]) => removal ?? { removed: false, heir: null, closed: false }
+    )
+
+  const changeRole = (id: ConversationId, by: UserId, userId: UserId, role: Role) =>
+    Effect.map(
+      query<{ readonly done: boolean }>("changeRole", statements.changeRole, [id, by, userId, role]),
+      ([row]) => row?.done === true
+    )
+
+  const membersOf = (
+    id: ConversationId,
+    { after, limit }: { readonly after: UserId | undefined; readonly limit: number }
+  ) =>
+    Effect.map(
+      query<MemberRow>("membersOf", statements.membersOf, [id, PgTypes.uuid(after ?? null), limit]),
+      (rows) => rows.map(memberOf)
+    )
+
+  const close = (id: ConversationId, by: UserId, at: number) =>
+    Effect.map(query("close", statements.close, [id, by, PgTypes.timestamptz(at)]), (rows) => rows.length > 0)
+
+  const clear = Effect.fnUntraced(function* (id: ConversationId, userId: UserId) {
+    const [row] = yield* query<{ readonly cleared_seq: number }>("clear", statements.clear, [id, userId])
+    if (row === undefined) return yield* new NotFound({ what: "member" })
+    return row.cleared_seq
+  })
+
+  const configure = Effect.fnUntraced(function* (id: ConversationId, settings: UpdateSettings) {
+    const rows = yield* query("configure", statements.configure, [
+      SecureRandom.uuidV7Unsafe(),
+      id,
+      PgTypes.jsonb(settings)
+    ])
+    if (rows.length === 0) return yield* new NotFound({ what: "conversation" })
+  })
+
+  const prefer = Effect.fnUntraced(function* (
+    id: ConversationId,
+    userId: UserId,
+    settings: UpdateMemberSettings
+  ) {
+    const rows = yield* query("prefer", statements.prefer, [id, userId, PgTypes.jsonb(settings)])
+    if (rows.length === 0) return yield* new NotFound({ what: "member" })
+  })
+
+  const recentSends = (id: ConversationId, since: number) =>
+    Effect.map(
+      query<{ readonly sender_id: UserId; readonly sent_at: Date; readonly client_random: number }>(
+        "recentSends",
+        statements.recentSends,
+        [id, PgTypes.timestamptz(since)]
+      ),
+      (rows) =>
+        new Map<UserId, RecentSend>(
+          rows.map((row) => [row.sender_id, { at: row.sent_at.getTime(), clientRandom: row.client_random }])
+        )
+    )
 
   const update = Effect.fnUntraced(function* (id: ConversationId, metadata: Metadata, at: number) {
     const rows = yield* query("update", statements.update, [
@@ -290,6 +385,13 @@ const make = Effect.fnUntraced(function* (options: Watermarks.WatermarkOptions) 
     idsOf: (userId) => Effect.request(IdsOf({ userId }), resolver),
     addMembers,
     removeMember,
+    changeRole,
+    membersOf,
+    close,
+    clear,
+    configure,
+    prefer,
+    recentSends,
     update,
     advance: watermarks.offer
   })

@@ -6,12 +6,13 @@ import { Notifier } from "../../src/actors/Notifier.ts"
 import { OfflineDispatch } from "../../src/actors/OfflineDispatch.ts"
 import * as TopicHub from "../../src/actors/TopicHub.ts"
 import type { Member, State } from "../../src/domain/Conversation.ts"
-import { defaultSettings } from "../../src/domain/ConversationSettings.ts"
+import { defaultMemberSettings, defaultSettings } from "../../src/domain/ConversationSettings.ts"
 import { NotFound, Unavailable } from "../../src/domain/Errors.ts"
 import type { ConversationId, UserId } from "../../src/domain/Ids.ts"
 import { ConversationStore } from "../../src/domain/ports/ConversationStore.ts"
 import { MessageWriter } from "../../src/domain/ports/MessageWriter.ts"
 import * as Topic from "../../src/domain/Topic.ts"
+import * as MemoryAuditLog from "../../src/layers/memory/MemoryAuditLog.ts"
 import * as MemoryBroker from "../../src/layers/memory/MemoryBroker.ts"
 import * as ChildSpec from "../../src/supervisors/ChildSpec.ts"
 import * as Supervisor from "../../src/supervisors/Supervisor.ts"
@@ -33,7 +34,9 @@ const member: Member = {
   joinedSeq: 0,
   lastReadSeq: 0,
   lastDeliveredSeq: 0,
-  lastHiddenSeq: 0
+  lastHiddenSeq: 0,
+  clearedSeq: 0,
+  settings: defaultMemberSettings
 }
 
 const state = (of: ConversationId): State => ({
@@ -75,6 +78,7 @@ const registry = layer({
   Layer.provide([
     store,
     writer,
+    MemoryAuditLog.layer,
     Layer.mock(OfflineDispatch)({ committed: unexpected, depth: () => 0 }),
     Layer.mock(Notifier)({ committed: unexpected, depth: () => 0 })
   ]),
@@ -90,7 +94,8 @@ const running = Effect.gen(function* () {
     intensity: { maxRestarts: 0, within: "1 minute" },
     children: [ChildSpec.supervisor({ id: "Realtime", children: [conversations.supervisor] })]
   })
-  const ask = (of: ConversationId) => conversations.ask(of, "Snapshot", { userId: alice })
+  const ask = (of: ConversationId) =>
+    conversations.ask(of, "Snapshot", { userId: alice, withPositions: false })
   return { ask, conversations, root }
 })
 
@@ -99,7 +104,10 @@ describe("ConversationRegistry", () => {
     Effect.gen(function* () {
       const { ask, conversations } = yield* running
       assert.strictEqual((yield* Effect.flip(ask(missing)))._tag, "NotMember")
-      const stranger = conversations.ask(healthy, "Snapshot", { userId: id(2) as UserId })
+      const stranger = conversations.ask(healthy, "Snapshot", {
+        userId: id(2) as UserId,
+        withPositions: false
+      })
       assert.strictEqual((yield* Effect.flip(stranger))._tag, "NotMember")
     }).pipe(Effect.scoped, Effect.provide(registry))
   )
@@ -116,7 +124,9 @@ describe("ConversationRegistry", () => {
   it.effect("answers unavailable while its supervisor does not run", () =>
     Effect.gen(function* () {
       const conversations = yield* ConversationRegistry
-      const error = yield* Effect.flip(conversations.ask(healthy, "Snapshot", { userId: alice }))
+      const error = yield* Effect.flip(
+        conversations.ask(healthy, "Snapshot", { userId: alice, withPositions: false })
+      )
       assert.strictEqual(error._tag, "Unavailable")
     }).pipe(Effect.provide(registry))
   )

@@ -3,7 +3,7 @@ import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as Notifier from "../../src/actors/Notifier.ts"
 import type { State } from "../../src/domain/Conversation.ts"
-import { defaultSettings } from "../../src/domain/ConversationSettings.ts"
+import { defaultMemberSettings, defaultSettings } from "../../src/domain/ConversationSettings.ts"
 import { Unavailable } from "../../src/domain/Errors.ts"
 import type { UserId } from "../../src/domain/Ids.ts"
 import type { Message } from "../../src/domain/Message.ts"
@@ -34,7 +34,9 @@ const state: State = {
         joinedSeq: 0,
         lastReadSeq: 0,
         lastDeliveredSeq: 0,
-        lastHiddenSeq: 0
+        lastHiddenSeq: 0,
+        clearedSeq: 0,
+        settings: defaultMemberSettings
       }
     ])
   )

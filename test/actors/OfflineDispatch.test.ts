@@ -3,7 +3,7 @@ import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as OfflineDispatch from "../../src/actors/OfflineDispatch.ts"
 import type { Member, State } from "../../src/domain/Conversation.ts"
-import { defaultSettings } from "../../src/domain/ConversationSettings.ts"
+import { defaultMemberSettings, defaultSettings } from "../../src/domain/ConversationSettings.ts"
 import { Unavailable } from "../../src/domain/Errors.ts"
 import type { UserId } from "../../src/domain/Ids.ts"
 import { MessageQueueCache, type News } from "../../src/domain/ports/MessageQueueCache.ts"
@@ -21,7 +21,9 @@ const stateOf = (size: number): State => {
         joinedSeq: 0,
         lastReadSeq: 0,
         lastDeliveredSeq: 0,
-        lastHiddenSeq: 0
+        lastHiddenSeq: 0,
+        clearedSeq: 0,
+        settings: defaultMemberSettings
       }
     ]
   })

@@ -1,7 +1,7 @@
 /** What every `ConversationStore` promises. */
 import { assert, layer } from "@effect/vitest"
 import { Effect, type Layer, Result } from "effect"
-import { defaultSettings } from "../../src/domain/ConversationSettings.ts"
+import { defaultMemberSettings, defaultSettings } from "../../src/domain/ConversationSettings.ts"
 import type { ConversationId, UserId } from "../../src/domain/Ids.ts"
 import { type Advance, ConversationStore } from "../../src/domain/ports/ConversationStore.ts"
 import type { MessageWriter } from "../../src/domain/ports/MessageWriter.ts"
@@ -86,7 +86,9 @@ export const conversationStoreContract = <E>(
             joinedSeq: 0,
             lastReadSeq: 0,
             lastDeliveredSeq: 0,
-            lastHiddenSeq: 0
+            lastHiddenSeq: 0,
+            clearedSeq: 0,
+            settings: defaultMemberSettings
           }
           assert.deepStrictEqual(
             [members.get(ann), members.get(bob), members.size],
@@ -135,13 +137,13 @@ export const conversationStoreContract = <E>(
       it.effect("does not know what was never created", () =>
         Effect.gen(function* () {
           const store = yield* ConversationStore
-          const id = conversationId()
+          const [id, stranger] = [conversationId(), userId()]
           const tags = yield* Effect.all([
             failure(store.load(id)),
             failure(store.lastSeq(id)),
             failure(store.addMembers(id, [userId()], "member", someTime)),
             failure(store.update(id, {}, someTime)),
-            failure(store.removeMember(id, userId()))
+            failure(store.removeMember(id, stranger, stranger, "member"))
           ])
           assert.deepStrictEqual(tags, ["NotFound", "NotFound", "NotFound", "NotFound", "success"])
         })
@@ -174,7 +176,9 @@ export const conversationStoreContract = <E>(
             joinedSeq: 1,
             lastReadSeq: 0,
             lastDeliveredSeq: 0,
-            lastHiddenSeq: 0
+            lastHiddenSeq: 0,
+            clearedSeq: 0,
+            settings: defaultMemberSettings
           }
           assert.deepStrictEqual(
             [...added].sort((a, b) => a.userId.localeCompare(b.userId)),
@@ -193,8 +197,12 @@ export const conversationStoreContract = <E>(
           const { id } = yield* create({ creator: ann, memberIds: [ann, bob] })
           yield* append({ conversationId: id })
           yield* advanceAll([{ conversationId: id, userId: bob, readSeq: 1, deliveredSeq: 1 }])
-          yield* store.removeMember(id, bob)
-          yield* store.removeMember(id, bob)
+          const removed = { removed: true, heir: null, closed: false }
+          assert.deepStrictEqual(yield* store.removeMember(id, ann, bob, "member"), removed)
+          assert.deepStrictEqual(yield* store.removeMember(id, ann, bob, "member"), {
+            ...removed,
+            removed: false
+          })
           assert.deepStrictEqual([...(yield* load(id)).members.keys()], [ann])
           assert.deepStrictEqual((yield* list(bob, 10)).items, [])
           assert.deepStrictEqual(yield* store.idsOf(bob), [])
@@ -208,7 +216,9 @@ export const conversationStoreContract = <E>(
               joinedSeq: 1,
               lastReadSeq: 1,
               lastDeliveredSeq: 1,
-              lastHiddenSeq: 0
+              lastHiddenSeq: 0,
+              clearedSeq: 0,
+              settings: defaultMemberSettings
             }
           ])
           assert.strictEqual((yield* list(ann, 1)).items[0]?.conversation.member_count, 2)

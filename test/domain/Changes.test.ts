@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
 import { type Change, judge, ReactionKey } from "../../src/domain/Changes.ts"
 import type { ConversationType, Role, State } from "../../src/domain/Conversation.ts"
-import { defaultSettings } from "../../src/domain/ConversationSettings.ts"
+import { defaultMemberSettings, defaultSettings } from "../../src/domain/ConversationSettings.ts"
 import type { ConversationId, MediaId, MessageId, UserId } from "../../src/domain/Ids.ts"
 import type { Message, MessageType } from "../../src/domain/Message.ts"
 
@@ -26,7 +26,17 @@ const state = (type: ConversationType, senderRole: Role, otherRole: Role, isActi
   members: new Map(
     [[sender, senderRole] as const, [other, otherRole] as const].map(([userId, role]) => [
       userId,
-      { userId, role, joinedAt: 0, joinedSeq: 0, lastReadSeq: 0, lastDeliveredSeq: 0, lastHiddenSeq: 0 }
+      {
+        userId,
+        role,
+        joinedAt: 0,
+        joinedSeq: 0,
+        lastReadSeq: 0,
+        lastDeliveredSeq: 0,
+        lastHiddenSeq: 0,
+        clearedSeq: 0,
+        settings: defaultMemberSettings
+      }
     ])
   )
 })

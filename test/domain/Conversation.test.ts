@@ -7,7 +7,7 @@ import {
   type State,
   view
 } from "../../src/domain/Conversation.ts"
-import { defaultSettings } from "../../src/domain/ConversationSettings.ts"
+import { defaultMemberSettings, defaultSettings } from "../../src/domain/ConversationSettings.ts"
 import type { ConversationId, UserId } from "../../src/domain/Ids.ts"
 
 const user = (n: number) => `00000000-0000-7000-8000-${String(n).padStart(12, "0")}` as UserId
@@ -19,7 +19,9 @@ const member = (n: number, role: Role, lastReadSeq = 0, lastDeliveredSeq = 0): M
   joinedSeq: 0,
   lastReadSeq,
   lastDeliveredSeq,
-  lastHiddenSeq: 0
+  lastHiddenSeq: 0,
+  clearedSeq: 0,
+  settings: defaultMemberSettings
 })
 
 const state = (overrides: Partial<State> = {}, ...members: ReadonlyArray<Member>): State => ({

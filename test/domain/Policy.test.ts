@@ -2,7 +2,11 @@ import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
 import type { ConversationType, Member, Role, State } from "../../src/domain/Conversation.ts"
-import { type Audience, defaultSettings } from "../../src/domain/ConversationSettings.ts"
+import {
+  type Audience,
+  defaultMemberSettings,
+  defaultSettings
+} from "../../src/domain/ConversationSettings.ts"
 import type { ConversationId, UserId } from "../../src/domain/Ids.ts"
 import { type Action, authorize, authorizeOver, rules, toMarkdownTable } from "../../src/domain/Policy.ts"
 
@@ -16,7 +20,9 @@ const member = (userId: UserId, role: Role): Member => ({
   joinedSeq: 0,
   lastReadSeq: 0,
   lastDeliveredSeq: 0,
-  lastHiddenSeq: 0
+  lastHiddenSeq: 0,
+  clearedSeq: 0,
+  settings: defaultMemberSettings
 })
 
 interface Situation {

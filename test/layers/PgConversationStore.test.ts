@@ -50,7 +50,7 @@ layer(over(recorded), { excludeTestServices: true, timeout: "60 seconds" })("PgC
         (user, i) =>
           Effect.andThen(
             store.addMembers(id, [user], "member", Date.now()),
-            i % 3 === 0 ? store.removeMember(id, user) : Effect.void
+            i % 3 === 0 ? store.removeMember(id, ann, user, "member") : Effect.void
           ),
         { concurrency: "unbounded" }
       )

@@ -2,6 +2,7 @@
 import type { Effect, Result } from "effect"
 import { Context } from "effect"
 import type { ConversationType, ConversationView, Member, Role, State } from "../Conversation.ts"
+import type { MemberSettings, UpdateMemberSettings, UpdateSettings } from "../ConversationSettings.ts"
 import type { Conflict, NotFound, NotMember, Overloaded, Unavailable } from "../Errors.ts"
 import type { ConversationId, UserId } from "../Ids.ts"
 import type { Metadata } from "../Message.ts"
@@ -25,10 +26,37 @@ export interface Advance {
   readonly deliveredSeq: number
 }
 
+/** What became of a removal. */
+export interface Removal {
+  /** False when storage knows of another role, or of none: whoever decided did so from an old state. */
+  readonly removed: boolean
+  /** Who owns the group now that its owner has left. */
+  readonly heir: UserId | null
+  /** The last one has left. */
+  readonly closed: boolean
+}
+
+/** The last send of a member. */
+export interface RecentSend {
+  /** Unix ms. */
+  readonly at: number
+  readonly clientRandom: number
+}
+
+/** Which of one's conversations; all that is given must hold. */
+export interface ListFilter {
+  readonly archived?: boolean | undefined
+  /** A part of the `name` or `title` in the metadata, in any case. */
+  readonly text?: string | undefined
+  /** Who is in it as well. */
+  readonly memberId?: UserId | undefined
+}
+
 /** One conversation in one member's list. */
 export interface ConversationSummary {
   readonly conversation: ConversationView
   readonly role: Role
+  readonly settings: MemberSettings
   readonly lastReadSeq: number
   /** Messages after the member's read watermark, not counting their own. */
   readonly unreadCount: number
@@ -64,10 +92,10 @@ export class ConversationStore extends Context.Service<
     readonly load: (id: ConversationId) => Effect.Effect<State, NotFound | Unavailable>
     /** How far the conversation has come. Batched across callers. */
     readonly lastSeq: (id: ConversationId) => Effect.Effect<number, NotFound | Unavailable>
-    /** Most recently active first; keyset-paged. `Conflict` on a cursor that is not ours. */
+    /** Pinned ones, then the most recently active first; keyset-paged. `Conflict` on a cursor that is not ours. */
     readonly listOf: (
       userId: UserId,
-      options: { readonly cursor: string | undefined; readonly limit: number }
+      options: ListFilter & { readonly cursor: string | undefined; readonly limit: number }
     ) => Effect.Effect<ConversationPage, Conflict | Unavailable>
     /** Counting messages takes as long as the conversation is: for those who ask rarely. */
     readonly stats: (
@@ -83,7 +111,43 @@ export class ConversationStore extends Context.Service<
       role: Role,
       at: number
     ) => Effect.Effect<ReadonlyArray<Member>, NotFound | Unavailable>
-    readonly removeMember: (id: ConversationId, userId: UserId) => Effect.Effect<void, Unavailable>
+    /** `by` removes a member of that role, or leaves; without anybody's name, the service itself removes them. */
+    readonly removeMember: (
+      id: ConversationId,
+      by: UserId | null,
+      userId: UserId,
+      role: Role
+    ) => Effect.Effect<Removal, Unavailable>
+    /** By the owner; whom they make owner takes their place. False when storage knows of other roles. */
+    readonly changeRole: (
+      id: ConversationId,
+      by: UserId,
+      userId: UserId,
+      role: Role
+    ) => Effect.Effect<boolean, Unavailable>
+    /** In the order of user ids, those after `after`. */
+    readonly membersOf: (
+      id: ConversationId,
+      options: { readonly after: UserId | undefined; readonly limit: number }
+    ) => Effect.Effect<ReadonlyArray<Member>, Unavailable>
+    /** Deletes for everyone, by the owner. False when storage knows of another owner. */
+    readonly close: (id: ConversationId, by: UserId, at: number) => Effect.Effect<boolean, Unavailable>
+    /** Deletes for one member what there is now; answers up to where that is. */
+    readonly clear: (id: ConversationId, userId: UserId) => Effect.Effect<number, NotFound | Unavailable>
+    readonly configure: (
+      id: ConversationId,
+      settings: UpdateSettings
+    ) => Effect.Effect<void, NotFound | Unavailable>
+    readonly prefer: (
+      id: ConversationId,
+      userId: UserId,
+      settings: UpdateMemberSettings
+    ) => Effect.Effect<void, NotFound | Unavailable>
+    /** Who has sent since then (Unix ms), and when last. */
+    readonly recentSends: (
+      id: ConversationId,
+      since: number
+    ) => Effect.Effect<ReadonlyMap<UserId, RecentSend>, Unavailable>
     readonly update: (
       id: ConversationId,
       metadata: Metadata,

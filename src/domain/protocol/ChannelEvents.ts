@@ -18,6 +18,7 @@ import {
   UpTo
 } from "../Commands.ts"
 import { ConversationView, ReadPosition, Role } from "../Conversation.ts"
+import { MemberSettings } from "../ConversationSettings.ts"
 import { Draft } from "../Draft.ts"
 import { ConversationId, MessageId, UserId } from "../Ids.ts"
 import { Attachment, Message, Position, Seq, Timestamp } from "../Message.ts"
@@ -95,9 +96,28 @@ const MemberAdded = Schema.Struct({
 
 const MemberRemoved = Schema.Struct({ conversation_id: ConversationId, user_id: UserId, removed_by: UserId })
 
+const MemberUpdated = Schema.Struct({
+  conversation_id: ConversationId,
+  user_id: UserId,
+  role: Role,
+  joined_at: Timestamp,
+  updated_by: UserId
+})
+
+const MembersAdded = Schema.Struct({ conversation_id: ConversationId, count: Schema.Int, added_by: UserId })
+
 const membership: Readonly<Record<string, Notice>> = {
   member_added: { summary: "Somebody became a member.", payload: MemberAdded },
-  member_removed: { summary: "Somebody is a member no more.", payload: MemberRemoved }
+  members_added: {
+    summary: "More than twenty became members at once; the members' list tells who.",
+    payload: MembersAdded
+  },
+  member_updated: { summary: "Somebody has another role.", payload: MemberUpdated },
+  member_removed: { summary: "Somebody is a member no more.", payload: MemberRemoved },
+  conversation_deleted: {
+    summary: "The conversation was deleted for everyone.",
+    payload: Schema.Struct({ conversation_id: ConversationId, deleted_by: UserId })
+  }
 }
 
 /** `changed: false` in the reply: it was so already, nobody is told. */
@@ -122,6 +142,8 @@ const changes: Readonly<Record<string, Request>> = {
 export const ConversationJoined = Schema.Struct({
   conversation: ConversationView,
   role: Role,
+  my_settings: MemberSettings,
+  cleared_seq: Position,
   current_seq: Position,
   resumed: Schema.Boolean,
   messages: Schema.Array(Message),
@@ -213,7 +235,7 @@ export const conversationEvents: ChannelEvents = {
       payload: Schema.Struct({ user_id: UserId, last_delivered_seq: Position })
     },
     ...membership,
-    conversation_updated: { summary: "Its metadata changed.", payload: ConversationView },
+    conversation_updated: { summary: "Its metadata or its settings changed.", payload: ConversationView },
     ...presence
   }
 }
@@ -273,6 +295,17 @@ export const userEvents: ChannelEvents = {
     token_expiring: {
       summary: "The connection is closed soon unless its token is refreshed.",
       payload: Schema.Struct({ expires_in: Schema.Int.annotate({ description: "Seconds" }) })
+    },
+    conversation_updated: {
+      summary: "Its metadata or its settings changed; with `my_settings`, one's own did, on another device.",
+      payload: Schema.Struct({
+        ...ConversationView.fields,
+        my_settings: Schema.optionalKey(MemberSettings)
+      })
+    },
+    conversation_cleared: {
+      summary: "Deleted for oneself on another device, up to here.",
+      payload: Schema.Struct({ conversation_id: ConversationId, cleared_seq: Position })
     },
     conversation_created: { summary: "The user is a member from its beginning.", payload: ConversationView },
     read_status: {

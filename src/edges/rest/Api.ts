@@ -11,6 +11,7 @@ import { MessagesApi } from "./api/MessagesApi.ts"
 import { PinsApi } from "./api/PinsApi.ts"
 import { ReactionsApi } from "./api/ReactionsApi.ts"
 import { ScheduledMessagesApi } from "./api/ScheduledMessagesApi.ts"
+import { SettingsApi } from "./api/SettingsApi.ts"
 import { SignInsApi } from "./api/SignInsApi.ts"
 import { SocketTicketsApi } from "./api/SocketTicketsApi.ts"
 import { InvalidRequests } from "./InvalidRequests.ts"
@@ -27,6 +28,7 @@ export class Api extends HttpApi.make("messaging")
   .add(
     ConversationsApi,
     MembersApi,
+    SettingsApi,
     MessagesApi,
     ReactionsApi,
     PinsApi,

@@ -16,6 +16,10 @@ export interface OneMessage {
 export const tagged = (message: Message, status = 200) =>
   HttpServerResponse.jsonUnsafe(message, { status, headers: { etag: `"${message.version_seq}"` } })
 
+/** What a checked `If-Match` asks for; `undefined` for anything. */
+export const expectedTag = (entityTag: string | undefined): string | undefined =>
+  entityTag === "*" ? undefined : entityTag
+
 /** The version behind a checked `If-Match`; `null` for any. */
 export const versionOf = (entityTag: string | undefined): number | null =>
   entityTag === undefined || entityTag === "*" ? null : Number(entityTag.slice(1, -1))

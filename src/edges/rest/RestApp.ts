@@ -15,6 +15,7 @@ import * as Messages from "./handlers/Messages.ts"
 import * as Pins from "./handlers/Pins.ts"
 import * as Reactions from "./handlers/Reactions.ts"
 import * as ScheduledMessages from "./handlers/ScheduledMessages.ts"
+import * as Settings from "./handlers/Settings.ts"
 import * as SignIns from "./handlers/SignIns.ts"
 import * as SocketTickets from "./handlers/SocketTickets.ts"
 import * as InvalidRequests from "./InvalidRequests.ts"
@@ -29,6 +30,7 @@ const api = HttpApiBuilder.layer(Api, { openapiPath: "/api/openapi.json" }).pipe
   Layer.provide([
     Conversations.layer,
     Members.layer,
+    Settings.layer,
     Messages.layer,
     SocketTickets.layer,
     SignIns.layer,

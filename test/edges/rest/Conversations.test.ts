@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { ConversationView } from "../../../src/domain/Conversation.ts"
+import { defaultMemberSettings, defaultSettings } from "../../../src/domain/ConversationSettings.ts"
 import {
   Conflict,
   Forbidden,
@@ -19,6 +20,7 @@ const conversation: ConversationView = {
   type: "group",
   external_group_id: null,
   metadata: { name: "us" },
+  settings: defaultSettings,
   is_active: true,
   last_seq: 7,
   member_count: 2,
@@ -123,14 +125,32 @@ describe("GET /conversations", () => {
     Effect.gen(function* () {
       const { calls, record } = recorder()
       const page = {
-        items: [{ conversation, role: "owner" as const, lastReadSeq: 3, unreadCount: 4, unreadMentions: 1 }],
+        items: [
+          {
+            conversation,
+            role: "owner" as const,
+            settings: defaultMemberSettings,
+            lastReadSeq: 3,
+            unreadCount: 4,
+            unreadMentions: 1
+          }
+        ],
         nextCursor: "further"
       }
       const call = yield* serve({ conversations: { list: record(page) } })
       const answer = yield* call("/api/v1/conversations?cursor=here&limit=10&unknown=1", { as: "alice" })
       assert.strictEqual(answer.status, 200)
       assert.deepStrictEqual(answer.json, {
-        items: [{ ...conversation, role: "owner", last_read_seq: 3, unread_count: 4, unread_mentions: 1 }],
+        items: [
+          {
+            ...conversation,
+            role: "owner",
+            my_settings: defaultMemberSettings,
+            last_read_seq: 3,
+            unread_count: 4,
+            unread_mentions: 1
+          }
+        ],
         next_cursor: "further"
       })
       assert.deepStrictEqual(calls[0], [identityOf("alice"), { cursor: "here", limit: 10 }])
@@ -183,8 +203,8 @@ describe("/conversations/{id}", () => {
         assert.deepStrictEqual(answer.json, conversation)
       }
       assert.deepStrictEqual(calls, [
-        [identityOf("alice"), id, { name: "we" }],
-        [identityOf("alice"), id, { name: "we" }]
+        [identityOf("alice"), id, { name: "we" }, undefined],
+        [identityOf("alice"), id, { name: "we" }, undefined]
       ])
     })
   )

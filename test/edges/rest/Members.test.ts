@@ -8,12 +8,29 @@ const PATH = `/api/v1/conversations/${id}/members`
 const member = { user_id: userId("bob"), role: "member" as const, joined_at: "2026-01-01T00:00:00.000Z" }
 
 describe("/conversations/{id}/members", () => {
-  it.live("lists the members as one page", () =>
+  it.live("lists the members page by page", () =>
     Effect.gen(function* () {
-      const call = yield* serve({ conversations: { members: () => Effect.succeed([member]) } })
-      const answer = yield* call(PATH, { as: "alice" })
-      assert.strictEqual(answer.status, 200)
-      assert.deepStrictEqual(answer.json, { items: [member], next_cursor: null })
+      const asked: Array<unknown> = []
+      const call = yield* serve({
+        conversations: {
+          members: (_caller, _id, page) => {
+            asked.push(page)
+            return Effect.succeed({ items: [member], hasMore: page.after === undefined })
+          }
+        }
+      })
+      const first = yield* call(`${PATH}?limit=1`, { as: "alice" })
+      assert.strictEqual(first.status, 200)
+      const { items, next_cursor } = first.json as { items: unknown; next_cursor: string }
+      assert.deepStrictEqual(items, [member])
+      const second = yield* call(`${PATH}?limit=1&cursor=${next_cursor}`, { as: "alice" })
+      assert.deepStrictEqual(second.json, { items: [member], next_cursor: null })
+      assert.deepStrictEqual(asked, [
+        { after: undefined, limit: 1 },
+        { after: member.user_id, limit: 1 }
+      ])
+      const forged = yield* call(`${PATH}?cursor=bm90aGluZw`, { as: "alice" })
+      assert.deepInclude(forged.json, { status: 400, reason: "invalid" })
     })
   )
 

@@ -37,7 +37,13 @@ describe("The OpenAPI document", () => {
       const one = "/api/v1/conversations/{conversation_id}"
       assert.sameMembers(Object.keys(document.paths), [
         "/api/v1/conversations",
+        "/api/v1/conversations/search",
         one,
+        `${one}/leave`,
+        `${one}/settings`,
+        `${one}/settings/me`,
+        `${one}/archive`,
+        `${one}/pin`,
         `${one}/mark-as-read`,
         `${one}/delivered`,
         `${one}/members`,

@@ -5,6 +5,7 @@ import type { Snapshot } from "../../../src/actors/Conversations.ts"
 import { expiringPayload } from "../../../src/actors/TokenRefresh.ts"
 import { decodeChange } from "../../../src/domain/ChangeRequests.ts"
 import type { ConversationView, Member } from "../../../src/domain/Conversation.ts"
+import { defaultMemberSettings, defaultSettings } from "../../../src/domain/ConversationSettings.ts"
 import { MediaId } from "../../../src/domain/Ids.ts"
 import type { Message } from "../../../src/domain/Message.ts"
 import { defaultPreferences } from "../../../src/domain/Preferences.ts"
@@ -50,6 +51,7 @@ const view: ConversationView = {
   type: "group",
   external_group_id: null,
   metadata: {},
+  settings: defaultSettings,
   is_active: true,
   last_seq: 1,
   member_count: 1,
@@ -64,7 +66,9 @@ const member: Member = {
   joinedSeq: 0,
   lastReadSeq: 1,
   lastDeliveredSeq: 1,
-  lastHiddenSeq: 0
+  lastHiddenSeq: 0,
+  clearedSeq: 0,
+  settings: defaultMemberSettings
 }
 
 const change = (kind: Events.PublicChange) => {
@@ -104,7 +108,12 @@ const told = [
   Events.deliveryReceipt(id, member, null),
   Events.memberAdded(topic(1), id, member, alice),
   Events.memberRemoved(topic(1), id, alice, alice),
+  Events.membersAdded(id, 21, alice),
+  Events.memberUpdated(id, member, alice),
   Events.conversationUpdated(topic(1), view),
+  Events.ownSettingsUpdated(alice, view, defaultMemberSettings, null),
+  Events.conversationCleared(alice, id, 7, null),
+  Events.conversationDeleted(topic(1), id, alice),
   Events.conversationCreated(alice, view),
   Events.draftUpdated(alice, id, {
     conversation_id: id,

@@ -5,6 +5,7 @@
 import { Deferred, Effect, Layer } from "effect"
 import { newMessage, typing } from "../../../src/actors/ConversationEvents.ts"
 import { Conversations, type Snapshot } from "../../../src/actors/Conversations.ts"
+import { defaultMemberSettings, defaultSettings } from "../../../src/domain/ConversationSettings.ts"
 import { NotMember } from "../../../src/domain/Errors.ts"
 import type { ConversationId, MessageId } from "../../../src/domain/Ids.ts"
 import type { Message } from "../../../src/domain/Message.ts"
@@ -62,6 +63,7 @@ export const layer = (control: Control) =>
                 type: "group",
                 external_group_id: null,
                 metadata: {},
+                settings: defaultSettings,
                 is_active: true,
                 member_count: 1,
                 last_seq: messages.length,
@@ -69,6 +71,8 @@ export const layer = (control: Control) =>
                 updated_at: now
               },
               role: "member",
+              my_settings: defaultMemberSettings,
+              cleared_seq: 0,
               current_seq: messages.length,
               resumed: lastSeq !== undefined,
               messages: messages.slice(lastSeq ?? 0, (lastSeq ?? 0) + PAGE),

@@ -1,9 +1,11 @@
 /** The `conversations` resource: what it takes and what it answers. */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
+import { DeleteScope } from "../../../domain/ChangeRequests.ts"
 import { CreateConversation } from "../../../domain/Commands.ts"
 import { ConversationView, ReadPosition, Role } from "../../../domain/Conversation.ts"
-import { ConversationId, MessageId } from "../../../domain/Ids.ts"
+import { MemberSettings } from "../../../domain/ConversationSettings.ts"
+import { ConversationId, MessageId, UserId } from "../../../domain/Ids.ts"
 import { Metadata, Position } from "../../../domain/Message.ts"
 import { problems } from "../Problem.ts"
 import { page, pageQuery } from "./Paging.ts"
@@ -12,6 +14,7 @@ import { page, pageQuery } from "./Paging.ts"
 export const ConversationItem = Schema.Struct({
   ...ConversationView.fields,
   role: Role,
+  my_settings: MemberSettings,
   last_read_seq: Position,
   unread_count: Schema.Int,
   unread_mentions: Schema.Int
@@ -22,6 +25,11 @@ const UpdateConversation = Schema.Struct({ metadata: Metadata }).annotate({
   identifier: "UpdateConversation"
 })
 
+const searched = Schema.makeFilter(
+  (query: { readonly q?: string; readonly member_id?: string }) =>
+    query.q !== undefined || query.member_id !== undefined || "Expected q, member_id, or both"
+)
+
 /** Up to where: a `seq`, a message, or (without either, or without a body) everything there is now. */
 const UpToHere = Schema.Struct({
   seq: Schema.optionalKey(Position),
@@ -31,12 +39,24 @@ export type UpToHere = typeof UpToHere.Type | null
 
 const params = { conversation_id: ConversationId }
 
+/** Of what can be changed of a conversation: its metadata and its settings. */
+export const ConversationTag = Schema.String.pipe(
+  Schema.check(Schema.isPattern(/^(?:\*|"[\w-]{22}")$/, { expected: "an ETag of the conversation, or *" }))
+)
+
 const update = {
   params,
+  headers: { "if-match": Schema.optionalKey(ConversationTag) },
   payload: UpdateConversation,
   success: ConversationView,
-  error: problems(403, 404, 503)
+  error: problems(403, 409, 503)
 }
+
+const updated =
+  "By the owner and admins of a group, or both of a direct conversation. With `If-Match`, a conversation that has changed since answers 409 and stays as it is."
+
+/** A query's words: `true`, `false`. */
+const Flag = Schema.Literals(["true", "false"])
 
 export class ConversationsApi extends HttpApiGroup.make("conversations")
   .add(
@@ -52,20 +72,70 @@ export class ConversationsApi extends HttpApiGroup.make("conversations")
       })
     ),
     HttpApiEndpoint.get("list", "/conversations", {
-      query: pageQuery,
+      query: { ...pageQuery, archived: Schema.optionalKey(Flag) },
       success: page(ConversationItem),
       error: problems(503)
-    }).annotateMerge(OpenApi.annotations({ summary: "My conversations, the most recently active first" })),
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "My conversations: pinned ones, then the most recently active first",
+        description: "With `archived`, only those that are archived, or only those that are not."
+      })
+    ),
+    HttpApiEndpoint.get("search", "/conversations/search", {
+      query: Schema.Struct({
+        ...pageQuery,
+        q: Schema.optionalKey(
+          Schema.String.pipe(Schema.check(Schema.isMinLength(1), Schema.isMaxLength(100)))
+        ),
+        member_id: Schema.optionalKey(UserId)
+      }).pipe(Schema.check(searched)),
+      success: page(ConversationItem),
+      error: problems(503)
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Search in my conversations",
+        description:
+          "By a part of the `name` or `title` in their metadata (`q`), by who is in them (`member_id`), or by both; archived ones as well."
+      })
+    ),
     HttpApiEndpoint.get("show", "/conversations/:conversation_id", {
       params,
       success: ConversationView,
       error: problems(403, 503)
-    }).annotateMerge(OpenApi.annotations({ summary: "One conversation" })),
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "One conversation",
+        description: "Its `ETag` is for the `If-Match` of a change of its metadata or its settings."
+      })
+    ),
+    HttpApiEndpoint.delete("remove", "/conversations/:conversation_id", {
+      params,
+      query: { scope: Schema.optionalKey(DeleteScope) },
+      success: HttpApiSchema.NoContent,
+      error: problems(403, 409, 503)
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Delete a conversation",
+        description:
+          "`scope=me` (the default of a direct conversation): what there is now is gone for oneself, and the conversation until something new is said. `scope=everyone` (the default of a group): by its owner; all members are told (`conversation_deleted`)."
+      })
+    ),
+    HttpApiEndpoint.post("leave", "/conversations/:conversation_id/leave", {
+      params,
+      success: HttpApiSchema.NoContent,
+      error: problems(403, 409, 503)
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "Leave a group",
+        description:
+          "When its owner leaves, the admin who joined first becomes the owner, else the member who did. When the last one leaves, the group is deleted."
+      })
+    ),
     HttpApiEndpoint.put("replace", "/conversations/:conversation_id", update).annotateMerge(
-      OpenApi.annotations({ summary: "Replace the conversation's metadata" })
+      OpenApi.annotations({ summary: "Replace the conversation's metadata", description: updated })
     ),
     HttpApiEndpoint.patch("update", "/conversations/:conversation_id", update).annotateMerge(
-      OpenApi.annotations({ summary: "Replace the conversation's metadata" })
+      OpenApi.annotations({ summary: "Replace the conversation's metadata", description: updated })
     ),
     HttpApiEndpoint.post("markAsRead", "/conversations/:conversation_id/mark-as-read", {
       params,

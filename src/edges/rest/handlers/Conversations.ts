@@ -3,21 +3,29 @@ import { Effect } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { Conversations } from "../../../actors/Conversations.ts"
+import { tagOf } from "../../../actors/ConversationTag.ts"
 import { DEFAULT_PAGE } from "../../../domain/Commands.ts"
+import type { ConversationView } from "../../../domain/Conversation.ts"
 import type { ConversationId } from "../../../domain/Ids.ts"
-import type { ConversationSummary } from "../../../domain/ports/ConversationStore.ts"
+import type { ConversationSummary, ListFilter } from "../../../domain/ports/ConversationStore.ts"
 import { Api } from "../Api.ts"
 import { CurrentIdentity, currentCaller } from "../Authorization.ts"
 import type { ConversationItem, UpToHere } from "../api/ConversationsApi.ts"
+import { expectedTag } from "../MessageChange.ts"
 import { answerRefusals } from "../Problem.ts"
 
 const toItem = (summary: ConversationSummary): ConversationItem => ({
   ...summary.conversation,
   role: summary.role,
+  my_settings: summary.settings,
   last_read_seq: summary.lastReadSeq,
   unread_count: summary.unreadCount,
   unread_mentions: summary.unreadMentions
 })
+
+/** A conversation with its entity tag. */
+const tagged = (conversation: ConversationView) =>
+  HttpServerResponse.jsonUnsafe(conversation, { headers: { etag: tagOf(conversation) } })
 
 export const layer = HttpApiBuilder.group(
   Api,
@@ -26,13 +34,29 @@ export const layer = HttpApiBuilder.group(
     const conversations = yield* Conversations
 
     const update = Effect.fnUntraced(function* ({
+      headers,
       params,
       payload
     }: {
+      readonly headers: { readonly "if-match"?: string }
       readonly params: { readonly conversation_id: ConversationId }
       readonly payload: { readonly metadata: Parameters<Conversations["Service"]["update"]>[2] }
     }) {
-      return yield* conversations.update(yield* CurrentIdentity, params.conversation_id, payload.metadata)
+      const expected = expectedTag(headers["if-match"])
+      const caller = yield* CurrentIdentity
+      return tagged(yield* conversations.update(caller, params.conversation_id, payload.metadata, expected))
+    }, answerRefusals)
+
+    const pageOf = Effect.fnUntraced(function* (
+      query: { readonly cursor?: string; readonly limit?: number },
+      filter: ListFilter
+    ) {
+      const { items, nextCursor } = yield* conversations.list(yield* CurrentIdentity, {
+        ...filter,
+        cursor: query.cursor,
+        limit: query.limit ?? DEFAULT_PAGE
+      })
+      return { items: items.map(toItem), next_cursor: nextCursor }
     }, answerRefusals)
 
     /** The seq that a request's body names, one way or another. */
@@ -53,16 +77,27 @@ export const layer = HttpApiBuilder.group(
         })
       }, answerRefusals),
 
-      list: Effect.fn("Rest.conversations.list")(function* ({ query }) {
-        const { items, nextCursor } = yield* conversations.list(yield* CurrentIdentity, {
-          cursor: query.cursor,
-          limit: query.limit ?? DEFAULT_PAGE
-        })
-        return { items: items.map(toItem), next_cursor: nextCursor }
-      }, answerRefusals),
+      list: ({ query }) =>
+        pageOf(query, query.archived === undefined ? {} : { archived: query.archived === "true" }),
+
+      search: ({ query }) => pageOf(query, { text: query.q, memberId: query.member_id }),
 
       show: Effect.fn("Rest.conversations.show")(function* ({ params }) {
-        return yield* conversations.show(yield* CurrentIdentity, params.conversation_id)
+        return tagged(yield* conversations.show(yield* CurrentIdentity, params.conversation_id))
+      }, answerRefusals),
+
+      remove: Effect.fn("Rest.conversations.remove")(function* ({ params, query }) {
+        const caller = yield* currentCaller
+        const id = params.conversation_id
+        const scope =
+          query.scope ??
+          ((yield* conversations.show(caller.identity, id)).type === "direct" ? "me" : "everyone")
+        yield* scope === "me" ? conversations.clear(caller, id) : conversations.close(caller.identity, id)
+      }, answerRefusals),
+
+      leave: Effect.fn("Rest.conversations.leave")(function* ({ params }) {
+        const caller = yield* CurrentIdentity
+        yield* conversations.removeMember(caller, params.conversation_id, caller.userId)
       }, answerRefusals),
 
       replace: update,
