@@ -50,17 +50,19 @@ const all = (
 /**
  * A page of what an index names, in its order: `limit` messages, or fewer where they reach `maxBytes` (both are
  * parameters). One row more is looked at, for `found` to tell whether there is more. Content that lies outside its
- * row is not read for its length. `shown` is the order of the answer.
+ * row is not read for its length. `shown` is the order of the answer,
+ * `from` what is read instead of the whole table.
  */
 const bounded = (
   where: string,
   order: string,
   limit: string,
   maxBytes: string,
-  shown = `p.${order.replace(" DESC", "")}`
+  shown = `p.${order.replace(" DESC", "")}`,
+  from = "messages"
 ): string =>
   gathered(
-    `found AS MATERIALIZED (SELECT ${columns} FROM messages WHERE ${where} ORDER BY ${order} LIMIT ${limit}::int + 1),
+    `found AS MATERIALIZED (SELECT ${columns} FROM ${from} WHERE ${where} ORDER BY ${order} LIMIT ${limit}::int + 1),
   measured AS (
     SELECT f.*, count(*) OVER ()::int AS found, row_number() OVER w AS place, sum(
       coalesce(octet_length(f.content), 0) + pg_column_size(f.metadata) + (
@@ -141,13 +143,7 @@ export const expired = bare(
  * The index is asked for the words and the conversations at once; whose they are is then checked of each message.
  */
 export const search = bounded(
-  `search @@ (
-      SELECT websearch_to_tsquery('messaging', $4) && string_agg('''conversation:' || c.id || '''', ' | ')::tsquery
-      FROM conversation_members m JOIN conversations c ON c.id = m.conversation_id
-      WHERE m.user_id = $1 AND m.is_active AND c.is_active AND ($5::uuid IS NULL OR c.id = $5)
-        AND numnode(websearch_to_tsquery('messaging', $4)) > 0
-    )
-    AND EXISTS (
+  `EXISTS (
       SELECT FROM conversation_members m
       WHERE m.conversation_id = messages.conversation_id AND m.user_id = $1 AND m.is_active
     )
@@ -161,7 +157,17 @@ export const search = bounded(
   "sent_at DESC, id DESC",
   "$2",
   "$3",
-  "p.sent_at DESC, p.id DESC"
+  "p.sent_at DESC, p.id DESC",
+  // Fenced by OFFSET 0: the words first, by their index, whatever the planner makes of the conditions.
+  `(
+      SELECT * FROM messages WHERE search @@ (
+        SELECT websearch_to_tsquery('messaging', $4)
+          && string_agg('''conversation:' || c.id || '''', ' | ')::tsquery
+        FROM conversation_members m JOIN conversations c ON c.id = m.conversation_id
+        WHERE m.user_id = $1 AND m.is_active AND c.is_active AND ($5::uuid IS NULL OR c.id = $5)
+          AND numnode(websearch_to_tsquery('messaging', $4)) > 0
+      ) OFFSET 0
+    ) AS messages`
 )
 
 /** $1 user, $2 conversation, $3 from seq, $4 limit. */
