@@ -182,7 +182,7 @@ export const messageStoreContract = <E>(
           assert.deepStrictEqual(yield* in_(ann, theirs), [])
           assert.sameMembers(yield* in_(bob), [mine, theirs])
           assert.deepStrictEqual(yield* in_(bob, theirs), [theirs])
-          yield* (yield* ConversationStore).removeMember(mine, null, ann, "member")
+          yield* (yield* ConversationStore).removeMember(mine, null, ann, "owner")
           assert.deepStrictEqual(yield* in_(ann), [])
           assert.deepStrictEqual(yield* in_(userId()), [])
           // The word by which a conversation is found opens nobody else's.

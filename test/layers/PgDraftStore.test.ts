@@ -44,7 +44,7 @@ for (const [name, database] of Object.entries(databases)) {
         assert.isNull(rest.nextCursor)
         assert.strictEqual((yield* Effect.flip(store.list(ann, { cursor: "x", limit: 1 })))._tag, "Conflict")
 
-        yield* conversations.removeMember(ids[1]!, null, ann, "member")
+        yield* conversations.removeMember(ids[1]!, null, ann, "owner")
         assert.lengthOf((yield* store.list(ann, { cursor: undefined, limit: 9 })).items, 1)
         assert.deepStrictEqual(
           [yield* store.remove(ann, ids[0]!), yield* store.remove(ann, ids[0]!)],
