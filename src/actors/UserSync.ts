@@ -114,18 +114,32 @@ export const layer = (options: UserSyncOptions) =>
         isNew: boolean
       ): number => {
         if (isNew) return row.deliveredSeq
-        if (queued !== undefined) return Math.max(queued - 1, seen ?? 0)
-        return seen ?? (row.changedFrom === undefined ? row.lastSeq : row.changedFrom - 1)
+        if (seen !== undefined) return seen
+        // An earlier reference may have been lost while a later one was not.
+        return Math.min(queued ?? Infinity, row.changedFrom ?? Infinity, row.lastSeq + 1) - 1
       }
 
-      const plan: UserSync["Service"]["plan"] = Effect.fn("UserSync.plan")(function* (
-        { deviceId, userId },
-        text
-      ) {
+      /** What the queue knows of the device; nothing to worry about, when it could not have learnt of it. */
+      const open = (
+        identity: Identity,
+        asked: string | undefined,
+        cursor: SyncCursor.SyncCursor | undefined
+      ) =>
+        Effect.catch(
+          Effect.map(queue.open(identity.userId, identity.deviceId, asked), (opened) =>
+            opened.status === "lost" && cursor?.byTime === true
+              ? { ...opened, status: "resumed" as const, after: cursor.id }
+              : opened
+          ),
+          () => openWithout(cursor?.id)
+        )
+
+      const plan: UserSync["Service"]["plan"] = Effect.fn("UserSync.plan")(function* (identity, text) {
+        const { userId } = identity
         const cursor = text === undefined ? undefined : SyncCursor.decode(text)
         // What is no cursor of ours is as good as one that nobody remembers.
         const asked = text === undefined ? undefined : (cursor?.id ?? SyncCursor.START)
-        const opened = yield* Effect.catch(queue.open(userId, deviceId, asked), () => openWithout(cursor?.id))
+        const opened = yield* open(identity, asked, cursor)
         const { after, end, entries, mark, status, token } = opened
         if (status === "lost" || status === "trimmed" || (text !== undefined && cursor === undefined)) {
           const unread = yield* store.unread(userId)
@@ -148,7 +162,9 @@ export const layer = (options: UserSyncOptions) =>
         const rows = yield* store.backlog(userId, {
           since: isNew ? undefined : SyncCursor.millisOf(after) - CLOCK_MARGIN,
           named: Array.from(queued.keys()),
-          limit: options.maxConversations
+          limit: options.maxConversations,
+          // One more than are told: then it shows whether there are more.
+          lookBack: options.maxPending + 1
         })
         const truncated: Array<ConversationId> = []
         const seen = new Map<ConversationId, number>()
@@ -163,7 +179,14 @@ export const layer = (options: UserSyncOptions) =>
           if (stands < earliest) truncated.push(conversationId)
           news.push({ conversationId, after: Math.max(stands, earliest), upTo: lastSeq })
         }
-        return { _tag: "CatchUp", token, cursor: SyncCursor.encode({ id: end, seen }), news, truncated }
+        const byTime = token === undefined
+        return {
+          _tag: "CatchUp",
+          token,
+          cursor: SyncCursor.encode({ id: end, seen, byTime }),
+          news,
+          truncated
+        }
       })
 
       return UserSync.of({

@@ -12,7 +12,11 @@ import { isCanonicalUuid } from "./Ids.ts"
 export interface SyncCursor {
   readonly id: string
   readonly seen: ReadonlyMap<ConversationId, number>
+  /** Made while the queue could not be asked: it may know nothing of the device, and was not needed. */
+  readonly byTime?: boolean
 }
+
+const BY_TIME = "t"
 
 /** Conversations remembered in one cursor. Of a further one the last seconds may be told twice. */
 export const MAX_SEEN = 50
@@ -36,22 +40,25 @@ export const isAfter = (a: string, b: string): boolean => {
 
 export const latest = (a: string, b: string): string => (isAfter(a, b) ? a : b)
 
-export const encode = ({ id, seen }: SyncCursor): string => {
-  if (seen.size === 0) return id
+export const encode = ({ byTime, id, seen }: SyncCursor): string => {
+  const position = byTime === true ? BY_TIME + id : id
+  if (seen.size === 0) return position
   const parts = Array.from(seen, ([conversation, seq]) => `${conversation}:${seq}`).slice(0, MAX_SEEN)
-  return `${id}.${Buffer.from(parts.join(",")).toString("base64url")}`
+  return `${position}.${Buffer.from(parts.join(",")).toString("base64url")}`
 }
 
 /** `undefined` for what is no cursor of ours. */
 export const decode = (text: string): SyncCursor | undefined => {
-  const [id = "", encoded = ""] = text.split(".")
+  const [position = "", encoded = ""] = text.split(".")
+  const byTime = position.startsWith(BY_TIME)
+  const id = byTime ? position.slice(BY_TIME.length) : position
   if (!idPattern.test(id)) return undefined
   const seen = new Map<ConversationId, number>()
-  if (encoded === "") return { id, seen }
+  if (encoded === "") return { id, seen, byTime }
   for (const part of Buffer.from(encoded, "base64url").toString("latin1").split(",")) {
     const [conversation = "", seq = ""] = part.split(":")
     if (!isCanonicalUuid(conversation) || !/^\d{1,16}$/.test(seq) || seen.size >= MAX_SEEN) return undefined
     seen.set(conversation as ConversationId, Number(seq))
   }
-  return { id, seen }
+  return { id, seen, byTime }
 }

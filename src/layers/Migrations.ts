@@ -29,6 +29,7 @@ import scheduled from "../../migrations/0019_scheduled.ts"
 import userPreferences from "../../migrations/0020_user_preferences.ts"
 import drafts from "../../migrations/0021_drafts.ts"
 import membership from "../../migrations/0022_membership.ts"
+import changedAt from "../../migrations/0023_changed_at.ts"
 import { messageOf } from "./SqlFailure.ts"
 
 /** In code rather than read from a folder, so that it works wherever the package is installed. */
@@ -54,7 +55,8 @@ const steps = {
   "0019_scheduled": scheduled,
   "0020_user_preferences": userPreferences,
   "0021_drafts": drafts,
-  "0022_membership": membership
+  "0022_membership": membership,
+  "0023_changed_at": changedAt
 }
 
 /** A step may take as long as it takes, unlike a query of the service. */

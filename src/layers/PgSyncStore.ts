@@ -8,25 +8,22 @@ import { maxUnread } from "./ConversationSql.ts"
 import { Database } from "./Database.ts"
 import { uuids } from "./SqlArrays.ts"
 
-/** Changes of one conversation that are looked through for the first one since a moment. */
-const LOOK_BACK = 500
-
-/** $1 user, $2 since (Unix ms) or null, $3 conversations that are named, $4 rows. */
+/** $1 user, $2 since (Unix ms) or null, $3 conversations that are named, $4 rows, $5 changes looked through. */
 const backlogSql = `
   SELECT c.id, c.last_seq::float8, m.joined_seq::float8, m.last_delivered_seq::float8,
-    CASE WHEN $2::float8 IS NULL OR c.id = ANY ($3::uuid[]) THEN NULL ELSE (
+    CASE WHEN $2::float8 IS NULL THEN NULL ELSE (
       SELECT min(r.version_seq) FROM (
         SELECT version_seq, updated_at FROM messages WHERE conversation_id = c.id
-        ORDER BY version_seq DESC LIMIT ${LOOK_BACK}
+        ORDER BY version_seq DESC LIMIT $5
       ) r WHERE r.updated_at >= to_timestamp($2 / 1000)
     )::float8 END AS changed_from
   FROM conversation_members m JOIN conversations c ON c.id = m.conversation_id
   WHERE m.user_id = $1 AND m.is_active AND c.is_active AND (
     c.id = ANY ($3::uuid[])
     OR CASE WHEN $2 IS NULL THEN c.last_seq > greatest(m.last_delivered_seq, m.joined_seq)
-       ELSE c.updated_at >= to_timestamp($2 / 1000) END
+       ELSE c.changed_at >= to_timestamp($2 / 1000) END
   )
-  ORDER BY c.updated_at DESC, c.id LIMIT $4`
+  ORDER BY c.changed_at DESC, c.id LIMIT $4`
 
 /** $1 user, $2 rows. */
 const unreadSql = `
@@ -63,11 +60,17 @@ export const layer = Layer.effect(
     const sql = yield* SqlClient
     const database = yield* Database
     return SyncStore.of({
-      backlog: (userId, { limit, named, since }) =>
+      backlog: (userId, { limit, lookBack, named, since }) =>
         Effect.map(
           database.run(
             "SyncStore.backlog",
-            sql.unsafe<BacklogRow>(backlogSql, [userId, PgTypes.float8(since ?? null), uuids(named), limit])
+            sql.unsafe<BacklogRow>(backlogSql, [
+              userId,
+              PgTypes.float8(since ?? null),
+              uuids(named),
+              limit,
+              lookBack
+            ])
           ),
           (rows) =>
             rows.map((row) => ({

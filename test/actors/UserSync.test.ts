@@ -84,7 +84,7 @@ describe("What a device is told", () => {
       ]
       const { asked, plan } = yield* planned({ opened: queue({ entries }), rows: [row({})] })
       assert.deepStrictEqual(newsOf(plan), [[7, 10]])
-      assert.deepStrictEqual(asked, [{ since: 40_000, named: [a], limit: 100 }] as never)
+      assert.deepStrictEqual(asked, [{ since: 40_000, named: [a], limit: 100, lookBack: 101 }] as never)
     })
   )
 
@@ -94,6 +94,14 @@ describe("What a device is told", () => {
         opened: queue({}),
         rows: [row({ changedFrom: 6 }), row({ conversationId: b, changedFrom: undefined })]
       })
+      assert.deepStrictEqual(newsOf(plan), [[5, 10]])
+    })
+  )
+
+  it.effect("is not cut short by a queue that has lost an earlier reference", () =>
+    Effect.gen(function* () {
+      const entries = [{ id: "50001-0", conversationId: a, fromSeq: 9 }]
+      const { plan } = yield* planned({ opened: queue({ entries }), rows: [row({ changedFrom: 6 })] })
       assert.deepStrictEqual(newsOf(plan), [[5, 10]])
     })
   )
@@ -158,7 +166,19 @@ describe("What a device is told", () => {
       })
       assert.deepStrictEqual(newsOf(plan), [[5, 10]])
       assert.strictEqual(asked[0]?.since, 40_000)
-      assert.isTrue(plan._tag === "CatchUp" && plan.cursor.startsWith("90000-0."))
+      assert.isTrue(plan._tag === "CatchUp" && plan.cursor.startsWith("t90000-0."))
+    })
+  )
+
+  it.effect("goes on by time from a cursor that was made while the queue was away", () =>
+    Effect.gen(function* () {
+      const { asked, plan } = yield* planned({
+        opened: queue({ status: "lost" }),
+        rows: [row({ changedFrom: 6 })],
+        cursor: SyncCursor.encode({ id: "50000-0", seen: new Map([[a, 7]]), byTime: true })
+      })
+      assert.deepStrictEqual(newsOf(plan), [[7, 10]])
+      assert.strictEqual(asked[0]?.since, 40_000)
     })
   )
 })

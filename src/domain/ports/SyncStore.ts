@@ -13,7 +13,7 @@ export interface Backlog {
   readonly joinedSeq: number
   /** No device of the user has acknowledged what came after it. */
   readonly deliveredSeq: number
-  /** The first number of the changes since the moment that was asked for; `undefined` where none of the newest is. */
+  /** The first number of the newest changes that were made since the moment asked for; `undefined` where none was. */
   readonly changedFrom: number | undefined
 }
 
@@ -50,6 +50,8 @@ export class SyncStore extends Context.Service<
         readonly since: number | undefined
         readonly named: ReadonlyArray<ConversationId>
         readonly limit: number
+        /** Changes of one conversation that are looked through for the first one since then. */
+        readonly lookBack: number
       }
     ) => Effect.Effect<ReadonlyArray<Backlog>, Unavailable>
     readonly unread: (userId: UserId) => Effect.Effect<Unread, Unavailable>
