@@ -8,6 +8,7 @@ import { Context, Data, type Duration, Effect, Layer, Redacted } from "effect"
 import type { Finding } from "../domain/ports/Health.ts"
 import type { RedisConnection } from "./redis/RedisConnection.ts"
 import * as RedisPool from "./redis/RedisPool.ts"
+import * as RedisUrl from "./redis/RedisUrl.ts"
 
 export interface RedisOptions {
   readonly url: Redacted.Redacted
@@ -52,12 +53,11 @@ const checked = (
   variable: string,
   url: Redacted.Redacted
 ): Effect.Effect<Redacted.Redacted, RedisUnusable> => {
-  const parsed = URL.parse(Redacted.value(url))
-  return parsed?.protocol === "redis:" || parsed?.protocol === "rediss:"
+  return RedisUrl.parse(Redacted.value(url)) !== undefined
     ? Effect.succeed(url)
     : Effect.fail(
         new RedisUnusable({
-          message: `${variable} cannot be used: expected redis://host:port/database or rediss://…`
+          message: `${variable} cannot be used: expected redis://host:port/database, rediss://…, or redis-sentinel://host:port,host:port/name/database`
         })
       )
 }

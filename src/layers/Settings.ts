@@ -37,7 +37,9 @@ const setting =
 
 const text = setting<string>("text", Config.String)
 const int = setting<number>("integer", Config.Int)
+const positive = Schema.Int.pipe(Schema.check(Schema.isGreaterThan(0)))
 const portNumber = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 65_535 })))
+const count = setting<number>("integer above 0", (name) => Config.schema(positive, name))
 const flag = setting<boolean>("`true` or `false`", Config.Boolean)
 const port = setting<number>("port, 0 for a free one", (name) => Config.schema(portNumber, name))
 
@@ -163,11 +165,11 @@ export const settings = {
 
   redisUrl: secret(
     "REDIS_URL",
-    "`redis://user:password@host:port/database`, or `rediss:` for TLS. Joins the nodes that share it and a database. Unset: this node is alone."
+    "`redis://user:password@host:port/database`, or `rediss:` for TLS; or through Sentinels, `redis-sentinel://user:password@host:port,host:port/name/database`. Joins the nodes that share it and a database. Unset: this node is alone."
   ),
   redisSessionUrl: secret("REDIS_SESSION_URL", "Another Redis, or database, for `session_pool`."),
   redisQueueUrl: secret("REDIS_QUEUE_URL", "Another Redis, or database, for `queue_pool`."),
-  redisConnections: int("REDIS_CONNECTIONS", 2, "Connections of each Redis pool."),
+  redisConnections: count("REDIS_CONNECTIONS", 2, "Connections of each Redis pool."),
   redisConnectTimeout: duration(
     "REDIS_CONNECT_TIMEOUT",
     "5 seconds",

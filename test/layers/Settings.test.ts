@@ -38,6 +38,7 @@ describe("AppConfig", () => {
         LOG_FORMAT: "xml",
         SOCKET_IDLE_TIMEOUT: "soon",
         MAX_SOCKETS: "many",
+        REDIS_CONNECTIONS: "0",
         JWT_JWKS_URL: "not a url"
       })) {
         const error = yield* Effect.flip(load({ [name]: value }))

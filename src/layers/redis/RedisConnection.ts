@@ -10,11 +10,12 @@ import { Data, Duration, Effect, Random, Redacted, Schedule } from "effect"
 import { Redis } from "ioredis"
 import { Unavailable } from "../../domain/Errors.ts"
 import type { RedisMetrics } from "./RedisMetrics.ts"
+import * as RedisUrl from "./RedisUrl.ts"
 
 export interface ConnectionOptions {
   /** Names the pool in logs, in metrics and in Redis's own `CLIENT LIST`. */
   readonly name: string
-  /** `redis://` or `rediss://`, with user, password and database number where needed. */
+  /** As `RedisUrl` reads it. */
   readonly url: Redacted.Redacted
   /** From the first packet until Redis takes commands. */
   readonly connectTimeout: Duration.Duration
@@ -166,7 +167,7 @@ export class RedisConnection {
 
   #makeClient(onError: (error: Error) => void): Redis {
     const { connectTimeout, name, url } = this.options
-    const client = new Redis(Redacted.value(url), {
+    const common = {
       lazyConnect: true,
       // One owner of reconnection: `run`.
       retryStrategy: () => null,
@@ -176,7 +177,12 @@ export class RedisConnection {
       enableAutoPipelining: true,
       connectTimeout: Duration.toMillis(connectTimeout),
       connectionName: `messaging-service:${name}`
-    })
+    }
+    const parsed = RedisUrl.parse(Redacted.value(url))
+    const client =
+      parsed?.kind === "sentinel"
+        ? new Redis({ ...common, ...parsed.options })
+        : new Redis(Redacted.value(url), common)
     client.on("error", onError)
     return client
   }
