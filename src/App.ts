@@ -27,6 +27,7 @@ import * as Users from "./actors/Users.ts"
 import { Admission } from "./domain/ports/Admission.ts"
 import { Broker } from "./domain/ports/Broker.ts"
 import type { ConnectTickets } from "./domain/ports/ConnectTickets.ts"
+import { ContentPolicy } from "./domain/ports/ContentPolicy.ts"
 import type { ConversationStore } from "./domain/ports/ConversationStore.ts"
 import { DevIssuer as DevIssuerPort, type DevTokenRequest } from "./domain/ports/DevIssuer.ts"
 import { type Finding, Health } from "./domain/ports/Health.ts"
@@ -53,6 +54,8 @@ import { AppConfig, ConfigInvalid, layer as configLayer } from "./layers/AppConf
 import type { Head } from "./layers/AuditChain.ts"
 import * as AuditVerification from "./layers/AuditVerification.ts"
 import * as ClusterPlacement from "./layers/ClusterPlacement.ts"
+import * as ContentAdmission from "./layers/content/ContentAdmission.ts"
+import * as RuledContentPolicy from "./layers/content/RuledContentPolicy.ts"
 import * as Database from "./layers/Database.ts"
 import { DatabaseUnusable } from "./layers/DatabaseUnusable.ts"
 import * as DevIssuer from "./layers/DevIssuer.ts"
@@ -159,9 +162,16 @@ const identity = configured(
   }
 )
 
+const contentPolicy = Replacements.orElse(
+  ContentPolicy,
+  configured(({ blockedWords, contentRules: modes }) => RuledContentPolicy.layer({ blockedWords, modes }))
+)
+
 const admission = Replacements.orElse(
   Admission,
-  configured(({ maxMessageBytes }) => SizeAdmission.layer({ maxMessageBytes }))
+  ContentAdmission.layer.pipe(
+    Layer.provide(configured(({ maxMessageBytes }) => SizeAdmission.layer({ maxMessageBytes })))
+  )
 )
 
 /** Alone, or joined with other nodes by Redis. Then the context also holds a Redis and a TopicRepair, for the tree. */
@@ -287,6 +297,7 @@ const conversations = AuditedConversations.layer.pipe(
   Layer.provideMerge(offline),
   Layer.provideMerge(notifier),
   Layer.provide(admission),
+  Layer.provide(contentPolicy),
   Layer.provideMerge(users),
   Layer.provideMerge(media)
 )

@@ -1,5 +1,5 @@
 /**
- * `Conversations` with a record of what people do to other people in them: who is let in or out, whose message
+ * `Conversations` with a record of what people do to other people in them: who is let in or out, whose role is changed, whose message
  * is deleted by somebody else. What is refused, and what people do to what is their own, is not on record.
  */
 import { Effect, Layer, Option } from "effect"
@@ -37,6 +37,32 @@ export const layer = Layer.effect(
             const details = { left: userId === caller.userId }
             note({ action: "member.removed", outcome: "done", actor: caller.userId, targets, details })
           })
+        ),
+
+      changeRole: (caller, id, userId, role) =>
+        Effect.tap(inner.changeRole(caller, id, userId, role), () =>
+          Effect.sync(() => {
+            const targets = [conversation(id), user(userId)]
+            note({
+              action: "member.role_changed",
+              outcome: "done",
+              actor: caller.userId,
+              targets,
+              details: { role }
+            })
+          })
+        ),
+
+      close: (caller, id) =>
+        Effect.tap(inner.close(caller, id), () =>
+          Effect.sync(() =>
+            note({
+              action: "conversation.deleted",
+              outcome: "done",
+              actor: caller.userId,
+              targets: [conversation(id)]
+            })
+          )
         ),
 
       change: Effect.fnUntraced(function* (caller, id, messageId, change) {

@@ -20,6 +20,7 @@ import type { ConversationView, MemberView, ReadPosition, Role } from "../domain
 import type { MemberSettings, UpdateMemberSettings, UpdateSettings } from "../domain/ConversationSettings.ts"
 import type {
   Conflict,
+  ContentRejected,
   Forbidden,
   InvalidInput,
   NotFound,
@@ -81,7 +82,7 @@ export class Conversations extends Context.Service<
       input: CreateConversation
     ) => Effect.Effect<
       { readonly conversation: ConversationView; readonly created: boolean },
-      InvalidInput | Conflict | Forbidden | AskError
+      ContentRejected | InvalidInput | Conflict | Forbidden | AskError
     >
     readonly list: (
       caller: Identity,
@@ -94,7 +95,7 @@ export class Conversations extends Context.Service<
       id: ConversationId,
       metadata: Metadata,
       expected?: string
-    ) => Effect.Effect<ConversationView, ManageError>
+    ) => Effect.Effect<ConversationView, ContentRejected | ManageError>
     readonly configure: (
       caller: Identity,
       id: ConversationId,

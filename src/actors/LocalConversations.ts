@@ -8,9 +8,10 @@ import { type Forbidden, InvalidInput, NotFound, NotMember } from "../domain/Err
 import { asOf, isOver } from "../domain/Expiry.ts"
 import type { Caller, Identity } from "../domain/Identity.ts"
 import type { ConversationId, MessageId, UserId } from "../domain/Ids.ts"
-import type { Message, MessageType } from "../domain/Message.ts"
+import type { Message, MessageType, Metadata } from "../domain/Message.ts"
 import { Admission } from "../domain/ports/Admission.ts"
 import { Broker } from "../domain/ports/Broker.ts"
+import { ContentPolicy } from "../domain/ports/ContentPolicy.ts"
 import { ConversationStore } from "../domain/ports/ConversationStore.ts"
 import { Media } from "../domain/ports/Media.ts"
 import { MessageStore, type Page } from "../domain/ports/MessageStore.ts"
@@ -38,6 +39,7 @@ export const layer = Layer.effect(
     const store = yield* ConversationStore
     const messages = yield* MessageStore
     const admission = yield* Admission
+    const policy = yield* ContentPolicy
     const broker = yield* Broker
     const media = yield* Media
     const directory = yield* UserDirectory
@@ -122,7 +124,6 @@ export const layer = Layer.effect(
     const change: Conversations["Service"]["change"] = Effect.fnUntraced(
       function* (caller, id, messageId, wanted) {
         const snapshot = yield* snapshotOf(caller.identity, id)
-        const admitted = wanted.kind === "edit" ? yield* admitEdit(caller.identity, id, wanted) : wanted
         // An edit reaches others like a message does.
         const permission = wanted.kind === "edit" ? maySend(caller.identity, id) : undefined
         if (permission !== undefined) yield* permission
@@ -131,6 +132,8 @@ export const layer = Layer.effect(
         // Hiding again what is hidden already is no mistake.
         const viewer = wanted.kind === "hide" ? undefined : viewerOf(caller.identity, snapshot)
         const found = yield* messages.get(messageId, viewer)
+        const admitted =
+          wanted.kind === "edit" ? yield* admitEdit(caller.identity, id, wanted, found) : wanted
         const at = yield* Clock.currentTimeMillis
         const target = found && asOf(found, at, snapshot.retention)
         const changed = registry.ask(id, "Change", { caller, target, change: admitted, at })
@@ -140,12 +143,20 @@ export const layer = Layer.effect(
       }
     )
 
-    const admitEdit = (caller: Identity, id: ConversationId, edit: Edit) =>
+    /** What a conversation is called is read by all its members, like a message. */
+    const admitMetadata = (caller: Identity, metadata: Metadata) =>
+      Effect.map(
+        Effect.fromResult(policy.judge(caller, { content: "", metadata })),
+        (admitted) => admitted.metadata
+      )
+
+    /** The metadata that an edit keeps says whether its content may be looked into. */
+    const admitEdit = (caller: Identity, id: ConversationId, edit: Edit, edited: Message | undefined) =>
       edit.metadata === null
-        ? Effect.map(admission.message(caller, id, { content: edit.content }), ({ content }) => ({
-            ...edit,
-            content
-          }))
+        ? Effect.map(
+            admission.message(caller, id, { content: edit.content, metadata: edited?.metadata ?? {} }),
+            ({ content }) => ({ ...edit, content })
+          )
         : Effect.map(
             admission.message(caller, id, { content: edit.content, metadata: edit.metadata }),
             (admitted) => ({ ...edit, ...admitted })
@@ -170,7 +181,7 @@ export const layer = Layer.effect(
           type: input.type,
           creator: caller.userId,
           memberIds,
-          metadata: input.metadata ?? {},
+          metadata: yield* admitMetadata(caller, input.metadata ?? {}),
           externalGroupId: null,
           createdAt: yield* Clock.currentTimeMillis
         })
@@ -187,7 +198,8 @@ export const layer = Layer.effect(
 
       show: (caller, id) => Effect.map(snapshotOf(caller, id), (snapshot) => snapshot.conversation),
 
-      update: Effect.fnUntraced(function* (caller, id, metadata, expected) {
+      update: Effect.fnUntraced(function* (caller, id, wanted, expected) {
+        const metadata = yield* admitMetadata(caller, wanted)
         const at = yield* Clock.currentTimeMillis
         return yield* registry.ask(id, "Update", {
           by: caller.userId,

@@ -4,6 +4,7 @@
  */
 import { isIP } from "node:net"
 import { Config, Duration, Option, type Redacted, Schema, SchemaTransformation } from "effect"
+import { makeRules, RuleMode } from "./content/ContentRules.ts"
 
 export const AppEnv = ["dev", "test", "prod", "kube"] as const
 export type AppEnv = (typeof AppEnv)[number]
@@ -135,6 +136,39 @@ const networks = (name: string, doc: string): Setting<typeof Networks.Type> => (
   doc,
   type: "comma-separated networks or addresses",
   config: () => Config.schema(Networks, name).pipe(Config.withDefault([])),
+  shown: () => "empty"
+})
+
+const ruleNames = Object.keys(makeRules([]))
+const ruleModes = new RegExp(`^(?:${ruleNames.join("|")})=(?:${RuleMode.join("|")})$`)
+
+const RuleModes = Schema.String.pipe(
+  Schema.decodeTo(
+    Schema.Array(
+      Schema.String.pipe(
+        Schema.check(
+          Schema.isPattern(ruleModes, {
+            expected: `rule=mode, of the rules ${ruleNames.join(", ")} and the modes ${RuleMode.join(", ")}`
+          })
+        )
+      )
+    ),
+    SchemaTransformation.transform({
+      decode: (text: string): ReadonlyArray<string> => split(text),
+      encode: (modes: ReadonlyArray<string>) => modes.join(",")
+    })
+  )
+)
+
+const rules = (name: string, doc: string): Setting<Readonly<Record<string, RuleMode>>> => ({
+  name,
+  doc,
+  type: "comma-separated `rule=mode`",
+  config: () =>
+    Config.schema(RuleModes, name).pipe(
+      Config.withDefault([]),
+      Config.map((modes) => Object.fromEntries(modes.map((mode) => mode.split("="))))
+    ),
   shown: () => "empty"
 })
 
@@ -343,6 +377,11 @@ export const settings = {
     11 * 1024 * 1024,
     "One WebSocket frame; a larger one closes the socket (1009)."
   ),
+  contentRules: rules(
+    "CONTENT_RULES",
+    "What rules of the content policy do, other than by default, such as `blocked_words=sanitize, injection=off`: `off`, `flag` (count), `sanitize`, `reject`. The rules are in [content-policy.md](content-policy.md)."
+  ),
+  blockedWords: list("BLOCKED_WORDS", "Words for the rule `blocked_words`."),
   maxBodyBytes: int("MAX_BODY_BYTES", 11 * 1024 * 1024, "One HTTP request body; a larger one answers 413."),
   maxChannels: int("MAX_CHANNELS_PER_SOCKET", 100, "Topics one socket may join."),
   maxConnectedDevices: int(
