@@ -5,7 +5,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import type { Duplex } from "node:stream"
-import { Effect, Schema } from "effect"
+import { Duration, Effect, Schema } from "effect"
 import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import { PATH as LONG_POLL_PATH } from "./longpoll/LongPollRoute.ts"
 import { refuse } from "./websocket/Refuse.ts"
@@ -22,6 +22,10 @@ export interface EndpointOptions {
   readonly port: number
   /** Whether other processes may listen on the port, too. */
   readonly sharedPort: boolean
+  /** Slow clients are cut off: a request's head must be here within this long, */
+  readonly headersTimeout: Duration.Duration
+  /** and the whole of it within this long. */
+  readonly requestTimeout: Duration.Duration
   readonly onRequest: RequestListener
   readonly onLongPoll: RequestListener
   readonly onUpgrade: UpgradeHandler
@@ -36,9 +40,8 @@ export interface Listening {
   readonly broken: Effect.Effect<never, ListenFailed>
 }
 
-/** Slow clients are cut off: headers within this many milliseconds, the whole request within the next. */
-const HEADERS_TIMEOUT_MS = 10_000
-const REQUEST_TIMEOUT_MS = 60_000
+/** Node looks for slow clients this often at the least. */
+const CONNECTIONS_CHECK_MS = 5_000
 const MAX_HEADER_BYTES = 16 * 1024
 /** Requests under way at a shutdown have this long. */
 const CLOSE_GRACE = "5 seconds"
@@ -73,9 +76,11 @@ const closeServer = (server: Server): Effect.Effect<void> =>
 
 /** Listens as long as the scope is open. */
 export const listen = Effect.fnUntraced(function* (options: EndpointOptions) {
+  const headersTimeout = Duration.toMillis(options.headersTimeout)
   const server = createServer({
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    headersTimeout,
+    requestTimeout: Duration.toMillis(options.requestTimeout),
+    connectionsCheckingInterval: Math.min(CONNECTIONS_CHECK_MS, headersTimeout / 2),
     maxHeaderSize: MAX_HEADER_BYTES,
     noDelay: true
   })

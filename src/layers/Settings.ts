@@ -454,6 +454,12 @@ export const settings = {
     "References per second that one conversation adds to its members' offline queues."
   ),
 
+  headersTimeout: duration(
+    "HEADERS_TIMEOUT",
+    "10 seconds",
+    "A connection that has not sent the head of a request within this long is answered 408, and closed."
+  ),
+  requestTimeout: duration("REQUEST_TIMEOUT", "60 seconds", "The same for a whole request."),
   socketIdleTimeout: duration(
     "SOCKET_IDLE_TIMEOUT",
     "60 seconds",

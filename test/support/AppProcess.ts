@@ -83,6 +83,16 @@ const issueToken = async (url: string, request: TokenRequest): Promise<IssuedTok
   return JSON.parse(body)
 }
 
+/** The three parts of a JWT, or the secret ones of it. */
+const token = /eyJ[\w-]{10,}\.eyJ[\w-]{10,}|Bearer [\w-]{20,}/
+
+/** No process of any test may ever log a token, whatever the test is about. */
+const refuseTokens = (output: string): void => {
+  const found = token.exec(output)
+  if (found === null) return
+  throw new Error(`A token was logged: ${output.slice(Math.max(0, found.index - 300), found.index + 60)}`)
+}
+
 const spawned = (child: Child, deadline: number): SpawnedApp => {
   const app: SpawnedApp = {
     pid: child.pid,
@@ -128,7 +138,12 @@ export const spawn = Effect.fnUntraced(function* (
         }),
       catch: failure
     }),
-    (child) => Effect.promise(() => child.kill9())
+    (child) =>
+      Effect.promise(async () => {
+        await child.kill9()
+        // Its owner asked for a token there.
+        if (options.args?.[0] !== "token") refuseTokens(child.output)
+      })
   )
   return spawned(child, options.deadline ?? 30_000)
 })
