@@ -21,9 +21,11 @@ import type {
   GroupCreation,
   MemberAdded,
   MemberRemoved,
+  Peer,
   SettingsChanged,
   StatsMetric
 } from "../domain/PeerCommands.ts"
+import { type AuditDetails, AuditLog } from "../domain/ports/AuditLog.ts"
 import { Broker } from "../domain/ports/Broker.ts"
 import { ConversationStore } from "../domain/ports/ConversationStore.ts"
 import * as Events from "./ConversationEvents.ts"
@@ -36,6 +38,7 @@ export class PeerConversations extends Context.Service<
   {
     /** Whether it changed anything: false for what had been so already. */
     readonly apply: (
+      peer: Peer,
       event: ConversationEvent
     ) => Effect.Effect<boolean, Conflict | Forbidden | InvalidInput | PeerError>
     readonly createGroup: (
@@ -67,33 +70,53 @@ export const layer = Layer.effect(
     const registry = yield* ConversationRegistry
     const store = yield* ConversationStore
     const broker = yield* Broker
+    const { note } = yield* AuditLog
 
-    const addMember = Effect.fnUntraced(function* (event: MemberAdded) {
+    /** No user did it: who is on record is the peer. */
+    const record = (peer: Peer, event: MemberAdded | MemberRemoved, details: AuditDetails = {}) =>
+      Effect.sync(() =>
+        note({
+          action: event.event_type === "member_added" ? "member.added" : "member.removed",
+          outcome: "done",
+          targets: [
+            { type: "conversation", id: event.conversation_id },
+            { type: "user", id: event.user_id }
+          ],
+          details: { peer: peer.name, ...details }
+        })
+      )
+
+    const addMember = Effect.fnUntraced(function* (peer: Peer, event: MemberAdded) {
       const { metadata, user_id: userId } = event
+      const role = metadata.role ?? "member"
       const added = yield* registry.ask(event.conversation_id, "AddMembers", {
         by: metadata.added_by ?? userId,
         authority: "peer",
         userIds: [userId],
-        role: metadata.role ?? "member",
+        role,
         at: yield* Clock.currentTimeMillis
       })
-      return added.length > 0
+      if (added.length === 0) return false
+      yield* record(peer, event, { role })
+      return true
     })
 
-    const removeMember = ({ conversation_id, metadata, user_id: userId }: MemberRemoved) =>
-      Effect.flatMap(Clock.currentTimeMillis, (at) =>
-        registry.ask(conversation_id, "RemoveMember", {
+    const removeMember = Effect.fnUntraced(
+      function* (peer: Peer, event: MemberRemoved) {
+        const { conversation_id, metadata, user_id: userId } = event
+        yield* registry.ask(conversation_id, "RemoveMember", {
           by: metadata.removed_by ?? userId,
           authority: "peer",
           userId,
-          at
+          at: yield* Clock.currentTimeMillis
         })
-      ).pipe(
-        Effect.as(true),
-        Effect.catchTag("NotFound", (error) =>
-          error.what === "member" ? Effect.succeed(false) : Effect.fail(error)
-        )
+        yield* record(peer, event)
+        return true
+      },
+      Effect.catchTag("NotFound", (error) =>
+        error.what === "member" ? Effect.succeed(false) : Effect.fail(error)
       )
+    )
 
     const changeSettings = Effect.fnUntraced(function* ({ conversation_id, metadata }: SettingsChanged) {
       const at = yield* Clock.currentTimeMillis
@@ -101,19 +124,19 @@ export const layer = Layer.effect(
       return true
     })
 
-    const applied = (event: ConversationEvent) => {
+    const applied = (peer: Peer, event: ConversationEvent) => {
       switch (event.event_type) {
         case "member_added":
-          return addMember(event)
+          return addMember(peer, event)
         case "member_removed":
-          return removeMember(event)
+          return removeMember(peer, event)
         case "settings_changed":
           return changeSettings(event)
       }
     }
 
     return PeerConversations.of({
-      apply: (event) => applied(event).pipe(Effect.catchTag("NotMember", notFound)),
+      apply: (peer, event) => applied(peer, event).pipe(Effect.catchTag("NotMember", notFound)),
 
       createGroup: Effect.fn("PeerConversations.createGroup")(function* (group) {
         const creator = group.creator_id

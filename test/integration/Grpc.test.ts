@@ -8,11 +8,15 @@ import { status } from "@grpc/grpc-js"
 import { Effect } from "effect"
 import type { ConversationView } from "../../src/domain/Conversation.ts"
 import type { Message } from "../../src/domain/Message.ts"
+import type { AuditEntry } from "../../src/domain/ports/AuditLog.ts"
 import * as AppProcess from "../support/AppProcess.ts"
 import * as Chat from "../support/Chat.ts"
 import * as GrpcClient from "../support/GrpcClient.ts"
 import { Inbox } from "../support/Inbox.ts"
+import * as Poll from "../support/Poll.ts"
 import * as Ports from "../support/Ports.ts"
+import * as PostgresServer from "../support/PostgresServer.ts"
+import * as RedisServer from "../support/RedisServer.ts"
 import * as TempDir from "../support/TempDir.ts"
 import { requireTool, tools } from "../support/Tools.ts"
 
@@ -20,9 +24,9 @@ const root = join(import.meta.dirname, "../..")
 const SERVICE = "messaging.MessagingService"
 
 const peerOf = Effect.fnUntraced(function* (app: AppProcess.RunningApp) {
-  const { token } = yield* app.token({ scope: "service" })
+  const { token, user_id } = yield* app.token({ scope: "service" })
   const client = yield* GrpcClient.connect({ port: app.grpcPort! })
-  return { ...client, token }
+  return { ...client, token, user_id }
 })
 
 interface PythonAnswer {
@@ -96,6 +100,69 @@ describe("A gRPC peer", () => {
       assert.deepInclude(yield* tell("member_removed"), { message: "already so" })
       assert.strictEqual((yield* bob.rest.request("GET", `/api/v1/conversations/${id}`)).status, 403)
       assert.lengthOf(channel.received("member_added"), 1)
+    })
+  )
+
+  it.live("is on record with whom it adds and removes", () =>
+    Effect.gen(function* () {
+      const app = yield* AppProcess.start()
+      const peer = yield* peerOf(app)
+      const [alice, admin] = [yield* Chat.person(app), yield* Chat.person(app, { scope: "admin" })]
+      const id = yield* Chat.group(alice)
+      const user_id = randomUUID()
+      for (const event_type of ["member_added", "member_added", "member_removed", "member_removed"]) {
+        const event = { conversation_id: id, event_type, user_id }
+        yield* peer.call(SERVICE, "NotifyConversationEvent", event, { token: peer.token })
+      }
+      const recorded = (action: string) =>
+        Poll.until(
+          async () => {
+            const { body } = await Effect.runPromise(
+              admin.rest.request<{ readonly items: ReadonlyArray<AuditEntry> }>(
+                "GET",
+                `/api/v1/admin/audit?action=${action}`
+              )
+            )
+            return body.items.length === 0 ? undefined : body.items
+          },
+          { what: action }
+        )
+      for (const action of ["member.added", "member.removed"]) {
+        const [entry, ...more] = yield* recorded(action)
+        assert.lengthOf(more, 0)
+        assert.deepStrictEqual(entry?.targets, [
+          { type: "conversation", id },
+          { type: "user", id: user_id }
+        ])
+        assert.strictEqual(entry?.details?.peer, peer.user_id)
+      }
+    })
+  )
+
+  it.live("talks to any node: members on the others see it", () =>
+    Effect.gen(function* () {
+      const postgres = yield* PostgresServer.make()
+      const redis = yield* RedisServer.make()
+      const env = { DATABASE_URL: yield* postgres.createDatabase(), REDIS_URL: redis.url }
+      const here = yield* AppProcess.start({ env })
+      const jwks = { JWT_JWKS_URL: `${here.url}/.well-known/jwks.json` }
+      const there = yield* AppProcess.start({ env: { ...env, ...jwks } })
+      const peer = yield* peerOf(here)
+      const [alice, bob] = [yield* Chat.person(here), yield* Chat.person(here)]
+      const id = yield* Chat.group(alice)
+      const channel = yield* (yield* Chat.connect(there, alice)).join(`conversation:${id}`)
+      const far = yield* GrpcClient.connect({ port: there.grpcPort! })
+      for (const [client, event_type] of [
+        [peer, "member_added"],
+        [far, "member_removed"]
+      ] as const) {
+        const event = { conversation_id: id, event_type, user_id: bob.user_id }
+        const { response } = yield* client.call(SERVICE, "NotifyConversationEvent", event, {
+          token: peer.token
+        })
+        assert.strictEqual(response.message, "applied")
+        assert.deepInclude(yield* channel.next(event_type), { user_id: bob.user_id })
+      }
     })
   )
 

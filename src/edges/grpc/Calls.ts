@@ -7,6 +7,7 @@ import { type handleUnaryCall, Metadata, type StatusObject, status } from "@grpc
 import { Clock, type Duration, Effect, Exit, FiberSet, Metric, Option } from "effect"
 import { Headers, HttpTraceContext } from "effect/http"
 import { type InvalidInput, Overloaded, type Refusal } from "../../domain/Errors.ts"
+import type { Peer } from "../../domain/PeerCommands.ts"
 import { choose, HEADER as REQUEST_ID } from "../rest/RequestId.ts"
 import * as Authentication from "./Authentication.ts"
 import * as Statuses from "./Statuses.ts"
@@ -34,7 +35,7 @@ export type Answer<Response> =
 
 export interface Method<Request, Response> {
   readonly decode: (input: unknown) => Effect.Effect<Request, InvalidInput>
-  readonly handle: (request: Request) => Effect.Effect<Response, Refusal>
+  readonly handle: (request: Request, peer: Peer) => Effect.Effect<Response, Refusal>
 }
 
 const overloaded = new Overloaded({ what: "gRPC calls" })
@@ -101,7 +102,7 @@ export const make = Effect.fnUntraced(function* (options: CallOptions) {
         const asked = Effect.gen(function* () {
           const peer = yield* authenticate(call)
           const request = yield* decode(call.request)
-          return yield* handle(request).pipe(Effect.annotateLogs("peer", peer.name))
+          return yield* handle(request, peer).pipe(Effect.annotateLogs("peer", peer.name))
         })
         const answered = yield* answer(asked).pipe(
           Effect.onInterrupt(() => observe(path, status.CANCELLED, startedAt))

@@ -29,9 +29,9 @@ export const make = Effect.fnUntraced(function* (options: Calls.CallOptions) {
   const implementation: Implementation = {
     NotifyConversationEvent: unary({
       decode: decodeEvent,
-      handle: Effect.fnUntraced(function* (event) {
+      handle: Effect.fnUntraced(function* (event, peer) {
         const event_id = uuidV7Unsafe()
-        const isNew = yield* peers.apply(event)
+        const isNew = yield* peers.apply(peer, event)
         yield* Effect.logInfo(`${event.event_type} applied`, {
           event_id,
           conversation_id: event.conversation_id,
