@@ -71,7 +71,6 @@ import * as MemoryMessageQueueCache from "./layers/memory/MemoryMessageQueueCach
 import * as MemoryPresenceCache from "./layers/memory/MemoryPresenceCache.ts"
 import * as MemorySessionCache from "./layers/memory/MemorySessionCache.ts"
 import * as MemoryTokenRevocations from "./layers/memory/MemoryTokenRevocations.ts"
-import * as NoNotifications from "./layers/NoNotifications.ts"
 import * as PgAuditLog from "./layers/PgAuditLog.ts"
 import * as PgConversationStore from "./layers/PgConversationStore.ts"
 import * as PgDraftStore from "./layers/PgDraftStore.ts"
@@ -288,7 +287,12 @@ const media = Replacements.orElse(
 )
 
 const notifier = configured(({ maxNotifications }) => Notifier.layer({ capacity: maxNotifications })).pipe(
-  Layer.provide(Replacements.orElse(Notifications, NoNotifications.layer))
+  Layer.provideMerge(
+    Replacements.orElse(
+      Notifications,
+      configured((config) => Peers.notifications(config.notificationServiceUrl, peerOptions(config)))
+    )
+  )
 )
 
 const conversations = AuditedConversations.layer.pipe(

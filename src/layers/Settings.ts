@@ -323,6 +323,10 @@ export const settings = {
     "MEDIA_SERVICE_URL",
     "The media service: what may be attached. Unset: any media id may."
   ),
+  notificationServiceUrl: peer(
+    "NOTIFICATION_SERVICE_URL",
+    "The notification service: told of messages whose recipients have no device connected. Unset: nobody is."
+  ),
   peerTimeout: duration(
     "PEER_TIMEOUT",
     "1 second",
