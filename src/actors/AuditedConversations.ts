@@ -1,6 +1,6 @@
 /**
- * `Conversations` with a record of what people do to other people in them: who is let in or out, whose role is changed, whose message
- * is deleted by somebody else. What is refused, and what people do to what is their own, is not on record.
+ * `Conversations` with a record of messages that are deleted by somebody else than their sender. Who is let in or out,
+ * and whose role is changed, the conversation's actor puts on record itself.
  */
 import { Effect, Layer, Option } from "effect"
 import type { ConversationId, UserId } from "../domain/Ids.ts"
@@ -19,51 +19,6 @@ export const layer = Layer.effect(
 
     return Conversations.of({
       ...inner,
-
-      addMembers: (caller, id, input) =>
-        Effect.tap(inner.addMembers(caller, id, input), (added) =>
-          Effect.sync(() => {
-            if (added.length === 0) return
-            const targets = [conversation(id), ...added.map((member) => user(member.user_id))]
-            const details = { role: input.role ?? "member" }
-            note({ action: "member.added", outcome: "done", actor: caller.userId, targets, details })
-          })
-        ),
-
-      removeMember: (caller, id, userId) =>
-        Effect.tap(inner.removeMember(caller, id, userId), () =>
-          Effect.sync(() => {
-            const targets = [conversation(id), user(userId)]
-            const details = { left: userId === caller.userId }
-            note({ action: "member.removed", outcome: "done", actor: caller.userId, targets, details })
-          })
-        ),
-
-      changeRole: (caller, id, userId, role) =>
-        Effect.tap(inner.changeRole(caller, id, userId, role), () =>
-          Effect.sync(() => {
-            const targets = [conversation(id), user(userId)]
-            note({
-              action: "member.role_changed",
-              outcome: "done",
-              actor: caller.userId,
-              targets,
-              details: { role }
-            })
-          })
-        ),
-
-      close: (caller, id) =>
-        Effect.tap(inner.close(caller, id), () =>
-          Effect.sync(() =>
-            note({
-              action: "conversation.deleted",
-              outcome: "done",
-              actor: caller.userId,
-              targets: [conversation(id)]
-            })
-          )
-        ),
 
       change: Effect.fnUntraced(function* (caller, id, messageId, change) {
         if (change.kind !== "delete") return yield* inner.change(caller, id, messageId, change)

@@ -76,7 +76,7 @@ describe("The audit log", () => {
             action: "member.added",
             actor: alice.user_id,
             targets: [id, carol.user_id],
-            details: { role: "member" }
+            details: { count: 1, role: "member" }
           },
           {
             action: "message.deleted",
@@ -88,7 +88,7 @@ describe("The audit log", () => {
             action: "member.removed",
             actor: carol.user_id,
             targets: [id, carol.user_id],
-            details: { left: true }
+            details: {}
           },
           { action: "token.refused", actor: null, targets: [], details: { reason: "signature" } },
           { action: "admin.refused", actor: bob.user_id, targets: [`GET ${AUDIT}`], details: {} }
