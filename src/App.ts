@@ -324,7 +324,11 @@ const realtime = configured((config) =>
 ).pipe(
   Layer.provideMerge(configured(({ maxWatched }) => Users.layer({ maxFollowed: maxWatched }))),
   Layer.provideMerge(configured(({ presenceLease: lease }) => PresenceExchange.layerWith({ lease }))),
-  Layer.provideMerge(PresenceTracker.layer),
+  Layer.provideMerge(
+    configured(({ maxPresenceKeys: keys, maxPresenceMetas: metas }) =>
+      PresenceTracker.layerWith({ keys, metas })
+    )
+  ),
   Layer.provideMerge(PeerConversations.layer),
   Layer.provide(
     configured(({ maxPending, maxWatched }) => UserSync.layer({ maxPending, maxConversations: maxWatched }))
@@ -471,7 +475,7 @@ const tree = Effect.gen(function* () {
     const crashRoutes = config.env === "test" ? CrashRoutes.layer : Layer.empty
     const routes = Layer.mergeAll(RestApp.routes(), AsyncApi.layer, AdminRoutes.layer, devRoutes, crashRoutes)
     const onRequest = yield* HttpEdge.listener(routes, config)
-    const onLongPoll = yield* LongPollRoute.make(config)
+    const onLongPoll = yield* LongPollRoute.make({ ...config, window: config.longPollWindow })
     const onUpgrade = yield* SocketRoute.make(config)
     const onClientError = yield* ClientErrors.listener
     const listening = yield* Endpoint.listen({

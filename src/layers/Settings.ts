@@ -464,6 +464,21 @@ export const settings = {
     "A connection that has not sent the head of a request within this long is answered 408, and closed."
   ),
   requestTimeout: duration("REQUEST_TIMEOUT", "60 seconds", "The same for a whole request."),
+  maxPresenceKeys: count(
+    "MAX_PRESENCE_KEYS",
+    1_000,
+    "Users shown in the presence of one topic; those past it are there, and not shown."
+  ),
+  maxPresenceMetas: count(
+    "MAX_PRESENCE_METAS",
+    20,
+    "Devices shown for one user in the presence of one topic."
+  ),
+  longPollWindow: duration(
+    "LONG_POLL_WINDOW",
+    "10 seconds",
+    "How long a long-poll request waits for frames. A session without a request for 1.5 times this long ends."
+  ),
   socketIdleTimeout: duration(
     "SOCKET_IDLE_TIMEOUT",
     "60 seconds",
