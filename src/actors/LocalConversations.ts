@@ -118,8 +118,8 @@ export const layer = Layer.effect(
       })
 
     /** What the caller may see is left to the query only where they have hidden anything. */
-    const viewerOf = (caller: Identity, { lastHiddenSeq }: { readonly lastHiddenSeq: number }) =>
-      lastHiddenSeq > 0 ? caller.userId : undefined
+    const viewerOf = (caller: Identity, { clearedSeq, lastHiddenSeq }: MemberSnapshot) =>
+      lastHiddenSeq > 0 ? { userId: caller.userId, clearedSeq } : undefined
 
     const change: Conversations["Service"]["change"] = Effect.fnUntraced(
       function* (caller, id, messageId, wanted) {
@@ -318,7 +318,7 @@ export const layer = Layer.effect(
         // At the position of a device that missed it, or later: see `MessageStore.hiddenSince`.
         const hidden_ids =
           resumed && viewer !== undefined && lastHiddenSeq >= lastSeq
-            ? yield* messages.hiddenSince(id, viewer, lastSeq, limit)
+            ? yield* messages.hiddenSince(id, viewer.userId, lastSeq, limit)
             : []
         return {
           conversation,

@@ -34,6 +34,7 @@ export interface ConversationNews {
   readonly conversationId: ConversationId
   readonly after: number
   readonly upTo: number
+  readonly clearedSeq: number
 }
 
 export type ResetReason = "lost" | "trimmed" | "unavailable"
@@ -170,14 +171,14 @@ export const layer = (options: UserSyncOptions) =>
         const seen = new Map<ConversationId, number>()
         const news: Array<ConversationNews> = []
         for (const row of rows) {
-          const { conversationId, joinedSeq, lastSeq } = row
+          const { clearedSeq, conversationId, joinedSeq, lastSeq } = row
           if (seen.size < SyncCursor.MAX_SEEN) seen.set(conversationId, lastSeq)
           const from = standsAt(row, queued.get(conversationId), known?.get(conversationId), isNew)
           const stands = Math.max(from, joinedSeq)
           if (stands >= lastSeq) continue
           const earliest = lastSeq - options.maxPending
           if (stands < earliest) truncated.push(conversationId)
-          news.push({ conversationId, after: Math.max(stands, earliest), upTo: lastSeq })
+          news.push({ conversationId, after: Math.max(stands, earliest), upTo: lastSeq, clearedSeq })
         }
         const byTime = token === undefined
         return {
@@ -192,9 +193,12 @@ export const layer = (options: UserSyncOptions) =>
       return UserSync.of({
         plan,
 
-        page: ({ userId }, { conversationId, upTo }, after) =>
+        page: ({ userId }, { clearedSeq, conversationId, upTo }, after) =>
           Effect.gen(function* () {
-            const { hasMore, items } = yield* messages.catchUp(conversationId, after, PAGE, userId)
+            const { hasMore, items } = yield* messages.catchUp(conversationId, after, PAGE, {
+              userId,
+              clearedSeq
+            })
             const page = items.filter((message) => message.version_seq <= upTo)
             const now = yield* Clock.currentTimeMillis
             return {

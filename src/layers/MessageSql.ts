@@ -78,15 +78,15 @@ const bounded = (
     { columns: ", p.found", join: "" }
   )
 
-/** With a viewer, who is then each statement's last parameter, without what they have hidden or cleared. */
+/**
+ * With a viewer, without what they have hidden, and without what they have cleared: who they are and the seq up to which
+ * they have cleared are then each statement's last parameters. A known number is a bound of the index.
+ */
 const pages = (hasViewer: boolean) => {
-  const visible = (n: number, id = "messages.id", seq = "messages.seq", conversation = "$1") =>
+  const visible = (n: number, id = "messages.id", seq = "messages.seq") =>
     hasViewer
       ? `AND NOT EXISTS (SELECT FROM hidden_messages h WHERE h.user_id = $${n} AND h.message_id = ${id})
-        AND ${seq} > coalesce((
-          SELECT v.cleared_seq FROM conversation_members v
-          WHERE v.conversation_id = ${conversation} AND v.user_id = $${n}
-        ), 0)`
+        AND ${seq} > $${n + 1}::float8::bigint`
       : ""
   return {
     /** $1 conversation, $2 limit, $3 bytes, $4 after version. */
@@ -98,7 +98,7 @@ const pages = (hasViewer: boolean) => {
     /** $1 conversation, $2 limit, $3 bytes, $4 after seq. */
     after: bounded(`conversation_id = $1 AND seq > $4 ${visible(5)}`, "seq", "$2", "$3"),
     /** $1 message. */
-    get: all(`id = $1 ${visible(2, "messages.id", "messages.seq", "messages.conversation_id")}`, "p.seq"),
+    get: all(`id = $1 ${visible(2)}`, "p.seq"),
     /** $1 conversation. Newest pin first. */
     pins: all(
       `id = ANY (ARRAY (SELECT message_id FROM pinned_messages WHERE conversation_id = $1)) ${visible(2)}`,

@@ -9,7 +9,7 @@ import { SqlClient } from "effect/sql/SqlClient"
 import { Conflict } from "../domain/Errors.ts"
 import type { MediaId, MessageId, UserId } from "../domain/Ids.ts"
 import type { MediaType, Message, Metadata } from "../domain/Message.ts"
-import { MessageStore, type Page, type PlacedAttachment } from "../domain/ports/MessageStore.ts"
+import { MessageStore, type Page, type PlacedAttachment, type Viewer } from "../domain/ports/MessageStore.ts"
 import * as ConversationCursor from "./ConversationCursor.ts"
 import { Database } from "./Database.ts"
 import { messageOf, type Row } from "./MessageRow.ts"
@@ -64,8 +64,10 @@ const make = Effect.fnUntraced(function* ({ maxPageBytes }: MessageStoreOptions)
     Effect.map(database.run(what, sql.unsafe<PageRow>(text, params)), pageOf)
 
   /** The statements for a viewer, and what they take more. */
-  const as = (viewer: UserId | undefined) =>
-    viewer === undefined ? ([statements, []] as const) : ([statements.visible, [viewer]] as const)
+  const as = (viewer: Viewer | undefined) =>
+    viewer === undefined
+      ? ([statements, []] as const)
+      : ([statements.visible, [viewer.userId, PgTypes.float8(viewer.clearedSeq)]] as const)
 
   return MessageStore.of({
     catchUp: (id, afterSeq, limit, viewer) => {

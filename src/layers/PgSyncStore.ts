@@ -10,7 +10,8 @@ import { uuids } from "./SqlArrays.ts"
 
 /** $1 user, $2 since (Unix ms) or null, $3 conversations that are named, $4 rows, $5 changes looked through. */
 const backlogSql = `
-  SELECT c.id, c.last_seq::float8, m.joined_seq::float8, m.last_delivered_seq::float8,
+  SELECT c.id, c.last_seq::float8, m.joined_seq::float8, m.cleared_seq::float8,
+    m.last_delivered_seq::float8,
     CASE WHEN $2::float8 IS NULL THEN NULL ELSE (
       SELECT min(r.version_seq) FROM (
         SELECT version_seq, updated_at FROM messages WHERE conversation_id = c.id
@@ -43,6 +44,7 @@ interface BacklogRow {
   readonly id: ConversationId
   readonly last_seq: number
   readonly joined_seq: number
+  readonly cleared_seq: number
   readonly last_delivered_seq: number
   readonly changed_from: number | null
 }
@@ -77,6 +79,7 @@ export const layer = Layer.effect(
               conversationId: row.id,
               lastSeq: row.last_seq,
               joinedSeq: row.joined_seq,
+              clearedSeq: row.cleared_seq,
               deliveredSeq: row.last_delivered_seq,
               changedFrom: row.changed_from ?? undefined
             }))

@@ -27,6 +27,7 @@ const row = (fields: Partial<Backlog>): Backlog => ({
   conversationId: a,
   lastSeq: 10,
   joinedSeq: 0,
+  clearedSeq: 0,
   deliveredSeq: 0,
   changedFrom: undefined,
   ...fields

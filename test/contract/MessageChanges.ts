@@ -255,16 +255,17 @@ export const messageChangesContract = <E>(
           assert.strictEqual(yield* lastSeq(id), 4)
           const seqs = (messages: ReadonlyArray<{ readonly seq: number }>) => messages.map((m) => m.seq)
           const seqsOf = (page: Page<Message>) => seqs(page.items)
-          for (const viewer of [ann, userId(), undefined]) {
-            const expected = viewer === ann ? [2] : [1, 2]
+          for (const user of [ann, userId(), undefined]) {
+            const viewer = user && { userId: user, clearedSeq: 0 }
+            const expected = user === ann ? [2] : [1, 2]
             assert.deepStrictEqual(seqsOf(yield* store.before(id, undefined, 10, viewer)), expected)
             assert.deepStrictEqual(seqsOf(yield* store.before(id, 100, 10, viewer)), expected)
             assert.deepStrictEqual(seqsOf(yield* store.after(id, 0, 10, viewer)), expected)
             assert.sameMembers(seqsOf(yield* store.catchUp(id, 0, 10, viewer)), expected)
             assert.sameMembers(seqs((yield* store.pins(id, viewer)).map((pin) => pin.message)), expected)
           }
-          assert.isUndefined(yield* store.get(first.id, ann))
-          assert.isDefined(yield* store.get(first.id, userId()))
+          assert.isUndefined(yield* store.get(first.id, { userId: ann, clearedSeq: 0 }))
+          assert.isDefined(yield* store.get(first.id, { userId: userId(), clearedSeq: 0 }))
           assert.deepStrictEqual(yield* store.hiddenSince(id, ann, 2, 10), [first.id])
           assert.deepStrictEqual(yield* store.hiddenSince(id, ann, 3, 10), [])
           assert.strictEqual((yield* conversations.load(id)).members.get(ann)?.lastHiddenSeq, 2)

@@ -116,11 +116,11 @@ for (const [name, storage] of Object.entries(databases)) {
           [statements.before, [id, 20, 1000, 40], "messages_seq_unique"],
           [statements.after, [id, 20, 1000, 10], "messages_seq_unique"],
           [statements.get, [id], "messages_pkey"],
-          [statements.visible.catchUp, [id, 20, 1000, 10, userId()], "messages_version_seq"],
-          [statements.visible.newest, [id, 20, 1000, userId()], "messages_seq_unique"],
-          [statements.visible.before, [id, 20, 1000, 40, userId()], "messages_seq_unique"],
-          [statements.visible.after, [id, 20, 1000, 10, userId()], "messages_seq_unique"],
-          [statements.visible.get, [id, userId()], "messages_pkey"]
+          [statements.visible.catchUp, [id, 20, 1000, 10, userId(), 0], "messages_version_seq"],
+          [statements.visible.newest, [id, 20, 1000, userId(), 0], "messages_seq_unique"],
+          [statements.visible.before, [id, 20, 1000, 40, userId(), 0], "messages_seq_unique"],
+          [statements.visible.after, [id, 20, 1000, 10, userId(), 0], "messages_seq_unique"],
+          [statements.visible.get, [id, userId(), 0], "messages_pkey"]
         ] as const
         for (const [text, params, index] of queries) {
           const [row] = yield* sql.unsafe<{ "QUERY PLAN": ReadonlyArray<{ Plan: Plan }> }>(

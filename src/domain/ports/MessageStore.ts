@@ -57,6 +57,12 @@ export interface SearchPage {
 /** Before which attachment a page begins. */
 export type AttachmentPlace = Pick<PlacedAttachment, "seq" | "position">
 
+/** Who reads, and up to where they have deleted the conversation for themselves. */
+export interface Viewer {
+  readonly userId: UserId
+  readonly clearedSeq: number
+}
+
 export class MessageStore extends Context.Service<
   MessageStore,
   {
@@ -68,25 +74,25 @@ export class MessageStore extends Context.Service<
       id: ConversationId,
       afterSeq: number,
       limit: number,
-      viewer?: UserId
+      viewer?: Viewer
     ) => Effect.Effect<Page<Message>, Unavailable>
     /** The `limit` messages before `beforeSeq` (or the newest), in ascending `seq`. */
     readonly before: (
       id: ConversationId,
       beforeSeq: number | undefined,
       limit: number,
-      viewer?: UserId
+      viewer?: Viewer
     ) => Effect.Effect<Page<Message>, Unavailable>
     /** The `limit` messages after `afterSeq`, in ascending `seq`. */
     readonly after: (
       id: ConversationId,
       afterSeq: number,
       limit: number,
-      viewer?: UserId
+      viewer?: Viewer
     ) => Effect.Effect<Page<Message>, Unavailable>
-    readonly get: (id: MessageId, viewer?: UserId) => Effect.Effect<Message | undefined, Unavailable>
+    readonly get: (id: MessageId, viewer?: Viewer) => Effect.Effect<Message | undefined, Unavailable>
     /** Newest pin first. */
-    readonly pins: (id: ConversationId, viewer?: UserId) => Effect.Effect<ReadonlyArray<Pin>, Unavailable>
+    readonly pins: (id: ConversationId, viewer?: Viewer) => Effect.Effect<ReadonlyArray<Pin>, Unavailable>
     /**
      * The messages in which the search's words occur, the latest first: of conversations that the user is a member
      * of, without what they have deleted for themselves and what is over at `at`. `Conflict` on a cursor that is not
@@ -107,7 +113,7 @@ export class MessageStore extends Context.Service<
       before: AttachmentPlace | undefined,
       limit: number,
       at: number,
-      viewer?: UserId
+      viewer?: Viewer
     ) => Effect.Effect<Page<PlacedAttachment>, Unavailable>
     /**
      * Ids of messages that the viewer deleted for themselves when the conversation stood at `fromSeq` or later, the

@@ -11,6 +11,8 @@ export interface Backlog {
   readonly lastSeq: number
   /** History before it was not addressed to the user. */
   readonly joinedSeq: number
+  /** Up to here the user has deleted the conversation for themselves. */
+  readonly clearedSeq: number
   /** No device of the user has acknowledged what came after it. */
   readonly deliveredSeq: number
   /** The first number of the newest changes that were made since the moment asked for; `undefined` where none was. */
