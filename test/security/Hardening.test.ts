@@ -41,6 +41,7 @@ describe("The HTTP port", () => {
       Effect.gen(function* () {
         const { httpPort } = yield* AppProcess.start()
         const smuggled = lines("GET /health/live HTTP/1.1", "Host: x", CLOSE)
+        const isBehindHead: ReadonlyArray<string> = ["another coding", "a chunk of no size"]
         const post = ["POST /api/v1/conversations HTTP/1.1", "Host: x", "Content-Type: application/json"]
         for (const [what, request] of [
           [
@@ -62,8 +63,8 @@ describe("The HTTP port", () => {
         ] as const) {
           const answers = statuses(yield* raw(httpPort, request + smuggled))
           assert.strictEqual(answers.length, 1, what)
-          // Of an unknown coding Node takes all that comes for the body, and closes the connection after it.
-          assert.include(what === "another coding" ? [400, 401] : [400], answers[0], what)
+          // What is wrong behind the head is not read where the head is refused already, and nothing after it either.
+          assert.include(isBehindHead.includes(what) ? [400, 401] : [400], answers[0], what)
         }
         assert.deepStrictEqual(statuses(yield* raw(httpPort, smuggled)), [200], "it goes on serving")
       }),
