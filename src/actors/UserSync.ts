@@ -161,7 +161,9 @@ export const layer = (options: UserSyncOptions) =>
         const isNew = status === "new"
         const known = (cursor ?? SyncCursor.decode(mark))?.seen
         const rows = yield* store.backlog(userId, {
-          since: isNew ? undefined : SyncCursor.millisOf(after) - CLOCK_MARGIN,
+          // Of a new device nothing is news by time, but what is active just now must not be told to it later.
+          since: SyncCursor.millisOf(after) - CLOCK_MARGIN,
+          undelivered: isNew,
           named: Array.from(queued.keys()),
           limit: options.maxConversations,
           // One more than are told: then it shows whether there are more.

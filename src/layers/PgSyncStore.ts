@@ -8,21 +8,21 @@ import { maxUnread } from "./ConversationSql.ts"
 import { Database } from "./Database.ts"
 import { uuids } from "./SqlArrays.ts"
 
-/** $1 user, $2 since (Unix ms) or null, $3 conversations that are named, $4 rows, $5 changes looked through. */
+/** $1 user, $2 since (Unix ms), $3 conversations that are named, $4 rows, $5 changes looked through, $6 undelivered too. */
 const backlogSql = `
   SELECT c.id, c.last_seq::float8, m.joined_seq::float8, m.cleared_seq::float8,
     m.last_delivered_seq::float8,
-    CASE WHEN $2::float8 IS NULL THEN NULL ELSE (
+    (
       SELECT min(r.version_seq) FROM (
         SELECT version_seq, updated_at FROM messages WHERE conversation_id = c.id
         ORDER BY version_seq DESC LIMIT $5
-      ) r WHERE r.updated_at >= to_timestamp($2 / 1000)
-    )::float8 END AS changed_from
+      ) r WHERE r.updated_at >= to_timestamp($2::float8 / 1000)
+    )::float8 AS changed_from
   FROM conversation_members m JOIN conversations c ON c.id = m.conversation_id
   WHERE m.user_id = $1 AND m.is_active AND c.is_active AND (
     c.id = ANY ($3::uuid[])
-    OR CASE WHEN $2 IS NULL THEN c.last_seq > greatest(m.last_delivered_seq, m.joined_seq)
-       ELSE c.changed_at >= to_timestamp($2 / 1000) END
+    OR c.changed_at >= to_timestamp($2 / 1000)
+    OR ($6::boolean AND c.last_seq > greatest(m.last_delivered_seq, m.joined_seq))
   )
   ORDER BY c.changed_at DESC, c.id LIMIT $4`
 
@@ -62,16 +62,17 @@ export const layer = Layer.effect(
     const sql = yield* SqlClient
     const database = yield* Database
     return SyncStore.of({
-      backlog: (userId, { limit, lookBack, named, since }) =>
+      backlog: (userId, { limit, lookBack, named, since, undelivered }) =>
         Effect.map(
           database.run(
             "SyncStore.backlog",
             sql.unsafe<BacklogRow>(backlogSql, [
               userId,
-              PgTypes.float8(since ?? null),
+              PgTypes.float8(since),
               uuids(named),
               limit,
-              lookBack
+              lookBack,
+              undelivered
             ])
           ),
           (rows) =>

@@ -52,7 +52,11 @@ interface Given {
 }
 
 const planned = Effect.fnUntraced(function* ({ cursor, maxPending = 100, opened, rows = [] }: Given) {
-  const asked: Array<{ readonly since: number | undefined; readonly named: ReadonlyArray<string> }> = []
+  const asked: Array<{
+    readonly since: number
+    readonly undelivered: boolean
+    readonly named: ReadonlyArray<string>
+  }> = []
   const ports = Layer.mergeAll(
     Layer.mock(MessageQueueCache)({
       open: () =>
@@ -85,7 +89,9 @@ describe("What a device is told", () => {
       ]
       const { asked, plan } = yield* planned({ opened: queue({ entries }), rows: [row({})] })
       assert.deepStrictEqual(newsOf(plan), [[7, 10]])
-      assert.deepStrictEqual(asked, [{ since: 40_000, named: [a], limit: 100, lookBack: 101 }] as never)
+      assert.deepStrictEqual(asked, [
+        { since: 40_000, undelivered: false, named: [a], limit: 100, lookBack: 101 }
+      ] as never)
     })
   )
 
@@ -132,7 +138,7 @@ describe("What a device is told", () => {
         [4, 10],
         [7, 10]
       ])
-      assert.isUndefined(asked[0]?.since)
+      assert.isTrue(asked[0]?.undelivered)
     })
   )
 

@@ -43,13 +43,14 @@ export class SyncStore extends Context.Service<
   SyncStore,
   {
     /**
-     * Conversations with activity `since` (Unix ms), and those that are named; without a `since`, those with anything
-     * that no device has acknowledged. The most recently active first.
+     * Conversations with activity `since` (Unix ms), those that are named, and, if `undelivered` is asked for, those with
+     * anything that no device has acknowledged. The most recently active first.
      */
     readonly backlog: (
       userId: UserId,
       options: {
-        readonly since: number | undefined
+        readonly since: number
+        readonly undelivered: boolean
         readonly named: ReadonlyArray<ConversationId>
         readonly limit: number
         /** Changes of one conversation that are looked through for the first one since then. */
