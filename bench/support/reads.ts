@@ -52,7 +52,16 @@ export const reads = (size: number): ReadonlyArray<Read> => {
     {
       name: "conversation list, with what is unread",
       text: conversations.list,
-      parameters: [reader, ...nowhere, PAGE, now],
+      parameters: [
+        reader,
+        PgTypes.int4(null),
+        ...nowhere,
+        PAGE,
+        now,
+        PgTypes.bool(null),
+        null,
+        PgTypes.uuid(null)
+      ],
       indexes: ["conversation_members_user", "messages_seq_unique", "message_mentions_pkey"]
     },
     {

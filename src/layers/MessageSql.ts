@@ -89,8 +89,16 @@ const pages = (hasViewer: boolean) => {
         AND ${seq} > $${n + 1}::float8::bigint`
       : ""
   return {
-    /** $1 conversation, $2 limit, $3 bytes, $4 after version. */
-    catchUp: bounded(`conversation_id = $1 AND version_seq > $4 ${visible(5)}`, "version_seq", "$2", "$3"),
+    /**
+     * $1 conversation, $2 limit, $3 bytes, $4 after version. The `+ 0` keeps the planner from reading all that is not
+     * cleared by its index, instead of the few rows that have changed.
+     */
+    catchUp: bounded(
+      `conversation_id = $1 AND version_seq > $4 ${visible(5, "messages.id", "messages.seq + 0")}`,
+      "version_seq",
+      "$2",
+      "$3"
+    ),
     /** $1 conversation, $2 limit, $3 bytes. */
     newest: bounded(`conversation_id = $1 ${visible(4)}`, "seq DESC", "$2", "$3"),
     /** $1 conversation, $2 limit, $3 bytes, $4 before seq. */
@@ -146,6 +154,7 @@ export const search = bounded(
   `EXISTS (
       SELECT FROM conversation_members m
       WHERE m.conversation_id = messages.conversation_id AND m.user_id = $1 AND m.is_active
+        AND messages.seq > m.cleared_seq
     )
     AND NOT EXISTS (SELECT FROM hidden_messages h WHERE h.user_id = $1 AND h.message_id = messages.id)
     AND (expires_at IS NULL OR expires_at > $6)

@@ -193,7 +193,7 @@ export const messageStoreContract = <E>(
 
       it.effect("does not find what is deleted, hidden, over, encoded or a system's, and finds edits", () =>
         Effect.gen(function* () {
-          const { ann, mine, search } = yield* setting()
+          const { ann, bob, mine, search, theirs } = yield* setting("old")
           const send = (fields: Partial<NewMessage>) =>
             append({ conversationId: mine, content: "needle", ...fields })
           const [deleted, hidden, edited] = [
@@ -206,6 +206,11 @@ export const messageStoreContract = <E>(
           yield* send({ content: "needle with \0 in it" })
           yield* send({ expiresAt: someTime })
           const kept = yield* send({ expiresAt: someTime + 1 })
+          yield* (yield* ConversationStore).clear(theirs, bob)
+          assert.deepStrictEqual(
+            (yield* search({ ...ask, userId: bob, conversationId: theirs, text: "old" })).items,
+            []
+          )
           yield* change(newChange(mine, deleted.id, { kind: "delete" }))
           yield* change(newChange(mine, hidden.id, { kind: "hide" }, { userId: ann }))
           yield* change(
