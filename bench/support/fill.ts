@@ -34,6 +34,9 @@ const idOf = (kind: keyof typeof prefixes, n: number) =>
 export const longConversation = idOf("conversation", 0) as ConversationId
 export const reader = idOf("user", 0) as UserId
 
+/** The message with this number in the long conversation. */
+export const messageIn = (seq: number) => idOf("message", seq)
+
 /** Seven common words and a rare one; every thousandth message expires, mentions the reader and has an attachment. */
 const messageColumns = `
   (SELECT convert_to('word' || m.n % 7 || ' of word' || m.n % 1009 || ' and rare' || m.n, 'UTF8')),

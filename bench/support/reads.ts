@@ -5,7 +5,7 @@ import * as messages from "../../src/layers/MessageSql.ts"
 import { listSql as draftsSql } from "../../src/layers/PgDraftStore.ts"
 import { afterSql, dueSql } from "../../src/layers/PgRetentionStore.ts"
 import { listSql as schedulesSql, takeSql } from "../../src/layers/PgScheduleStore.ts"
-import { longConversation as id, reader } from "./fill.ts"
+import { longConversation as id, messageIn, reader } from "./fill.ts"
 
 export interface Read {
   readonly name: string
@@ -49,6 +49,19 @@ export const reads = (size: number): ReadonlyArray<Read> => {
       parameters: [...page, size - PAGE],
       indexes: ["messages_version_seq"]
     },
+    {
+      name: "catch-up, without what is hidden or cleared",
+      text: messages.visible.catchUp,
+      parameters: [...page, size - PAGE, reader],
+      indexes: ["messages_version_seq"]
+    },
+    {
+      name: "history, newest, without what is hidden or cleared",
+      text: messages.visible.newest,
+      parameters: [...page, reader],
+      indexes: ["messages_seq_unique"]
+    },
+    { name: "one message", text: messages.get, parameters: [messageIn(middle)], indexes: ["messages_pkey"] },
     {
       name: "conversation list, with what is unread",
       text: conversations.list,

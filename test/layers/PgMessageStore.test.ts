@@ -3,7 +3,6 @@ import { Effect, Layer } from "effect"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import { SqlClient } from "effect/sql/SqlClient"
 import { MessageStore } from "../../src/domain/ports/MessageStore.ts"
-import * as statements from "../../src/layers/MessageSql.ts"
 import * as Databases from "../contract/Databases.ts"
 import { append, appendAll, attachment, message, newConversation, userId } from "../contract/Fixtures.ts"
 import { messageStoreContract } from "../contract/MessageStore.ts"
@@ -15,15 +14,6 @@ const databases = {
   "a Postgres server": over(Databases.server),
   "the embedded database": over(Databases.embedded)
 }
-
-interface Plan {
-  readonly "Node Type": string
-  readonly "Index Name"?: string
-  readonly "Relation Name"?: string
-  readonly Plans?: ReadonlyArray<Plan>
-}
-
-const nodesOf = (plan: Plan): ReadonlyArray<Plan> => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)]
 
 for (const [name, storage] of Object.entries(databases)) {
   messageStoreContract(name, storage)
@@ -100,41 +90,6 @@ for (const [name, storage] of Object.entries(databases)) {
           (yield* store.after(id, 0, 10)).items.map((m) => m.seq),
           [1, 2, 3, 4]
         )
-      })
-    )
-
-    it.effect("reads each page from its index, in order, and no table as a whole", () =>
-      Effect.gen(function* () {
-        const sql = yield* SqlClient
-        const id = yield* newConversation
-        yield* appendAll(Array.from({ length: 50 }, () => message({ conversationId: id })))
-        // The tables being tiny, and known to be, is what makes reading them whole attractive.
-        yield* sql`ANALYZE`
-        const queries = [
-          [statements.catchUp, [id, 20, 1000, 10], "messages_version_seq"],
-          [statements.newest, [id, 20, 1000], "messages_seq_unique"],
-          [statements.before, [id, 20, 1000, 40], "messages_seq_unique"],
-          [statements.after, [id, 20, 1000, 10], "messages_seq_unique"],
-          [statements.get, [id], "messages_pkey"],
-          [statements.visible.catchUp, [id, 20, 1000, 10, userId(), 0], "messages_version_seq"],
-          [statements.visible.newest, [id, 20, 1000, userId(), 0], "messages_seq_unique"],
-          [statements.visible.before, [id, 20, 1000, 40, userId(), 0], "messages_seq_unique"],
-          [statements.visible.after, [id, 20, 1000, 10, userId(), 0], "messages_seq_unique"],
-          [statements.visible.get, [id, userId(), 0], "messages_pkey"]
-        ] as const
-        for (const [text, params, index] of queries) {
-          const [row] = yield* sql.unsafe<{ "QUERY PLAN": ReadonlyArray<{ Plan: Plan }> }>(
-            `EXPLAIN (FORMAT JSON) ${text}`,
-            params
-          )
-          const nodes = nodesOf(row!["QUERY PLAN"][0]!.Plan)
-          const scans = nodes.filter((node) => node["Relation Name"] === "messages")
-          assert.deepStrictEqual(
-            scans.map((node) => [node["Node Type"], node["Index Name"]]),
-            [["Index Scan", index]]
-          )
-          assert.isFalse(nodes.some((node) => node["Node Type"] === "Seq Scan"))
-        }
       })
     )
   })
