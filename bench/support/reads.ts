@@ -40,7 +40,7 @@ export const reads = (size: number): ReadonlyArray<Read> => {
     {
       name: "history, without what is hidden",
       text: messages.visible.after,
-      parameters: [...page, middle, reader],
+      parameters: [...page, middle, reader, 0],
       indexes: ["messages_seq_unique"]
     },
     {
@@ -52,13 +52,13 @@ export const reads = (size: number): ReadonlyArray<Read> => {
     {
       name: "catch-up, without what is hidden or cleared",
       text: messages.visible.catchUp,
-      parameters: [...page, size - PAGE, reader],
+      parameters: [...page, size - PAGE, reader, 0],
       indexes: ["messages_version_seq"]
     },
     {
       name: "history, newest, without what is hidden or cleared",
       text: messages.visible.newest,
-      parameters: [...page, reader],
+      parameters: [...page, reader, 0],
       indexes: ["messages_seq_unique"]
     },
     { name: "one message", text: messages.get, parameters: [messageIn(middle)], indexes: ["messages_pkey"] },
