@@ -56,9 +56,11 @@ export class MessageTooLarge extends Schema.TaggedError<MessageTooLarge>()("Mess
   limit: Schema.Number
 }) {}
 
+/** `limit` in each window of `windowMs`, where there is such a window. */
 export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited", {
   scope: Schema.String,
   limit: Schema.Number,
+  windowMs: Schema.optional(Schema.Number),
   retryAfterMs: Schema.Number
 }) {}
 
