@@ -4,6 +4,7 @@
  */
 import { Cause, Context, Duration, Effect, Exit, Layer, Option, type Scope } from "effect"
 import * as AuditedConversations from "./actors/AuditedConversations.ts"
+import * as BlockNews from "./actors/BlockNews.ts"
 import * as ConversationRegistry from "./actors/ConversationRegistry.ts"
 import * as Drafts from "./actors/Drafts.ts"
 import { RestartIntensityExceeded } from "./actors/ExitReason.ts"
@@ -25,6 +26,7 @@ import * as TopicRepair from "./actors/TopicRepair.ts"
 import * as UserSync from "./actors/UserSync.ts"
 import * as Users from "./actors/Users.ts"
 import { Admission } from "./domain/ports/Admission.ts"
+import type { Blocks } from "./domain/ports/Blocks.ts"
 import { Broker } from "./domain/ports/Broker.ts"
 import type { ConnectTickets } from "./domain/ports/ConnectTickets.ts"
 import { ContentPolicy } from "./domain/ports/ContentPolicy.ts"
@@ -34,7 +36,9 @@ import { type Finding, Health } from "./domain/ports/Health.ts"
 import { Media } from "./domain/ports/Media.ts"
 import type { MessageQueueCache } from "./domain/ports/MessageQueueCache.ts"
 import { Notifications } from "./domain/ports/Notifications.ts"
+import type { PresenceCache } from "./domain/ports/PresenceCache.ts"
 import { PresenceCache } from "./domain/ports/PresenceCache.ts"
+import type { RateLimiter } from "./domain/ports/RateLimiter.ts"
 import type { SessionCache } from "./domain/ports/SessionCache.ts"
 import type { TokenRevocations } from "./domain/ports/TokenRevocations.ts"
 import type { TokenVerifier } from "./domain/ports/TokenVerifier.ts"
@@ -54,21 +58,24 @@ import { AppConfig, ConfigInvalid, layer as configLayer } from "./layers/AppConf
 import type { Head } from "./layers/AuditChain.ts"
 import * as AuditVerification from "./layers/AuditVerification.ts"
 import * as ClusterPlacement from "./layers/ClusterPlacement.ts"
-import * as ContentAdmission from "./layers/content/ContentAdmission.ts"
 import * as RuledContentPolicy from "./layers/content/RuledContentPolicy.ts"
 import * as Database from "./layers/Database.ts"
 import { DatabaseUnusable } from "./layers/DatabaseUnusable.ts"
 import * as DevIssuer from "./layers/DevIssuer.ts"
+import * as GuardedAdmission from "./layers/GuardedAdmission.ts"
 import * as Peers from "./layers/grpc/Peers.ts"
 import type { JwksFileUnusable } from "./layers/JwtKeys.ts"
 import * as JwtVerifier from "./layers/JwtVerifier.ts"
+import { limitsOf } from "./layers/LimitSettings.ts"
 import * as Logging from "./layers/Logging.ts"
 import * as Measurements from "./layers/Measurements.ts"
 import * as Migrations from "./layers/Migrations.ts"
+import * as MemoryBlocks from "./layers/memory/MemoryBlocks.ts"
 import * as MemoryBroker from "./layers/memory/MemoryBroker.ts"
 import * as MemoryConnectTickets from "./layers/memory/MemoryConnectTickets.ts"
 import * as MemoryMessageQueueCache from "./layers/memory/MemoryMessageQueueCache.ts"
 import * as MemoryPresenceCache from "./layers/memory/MemoryPresenceCache.ts"
+import * as MemoryRateLimiter from "./layers/memory/MemoryRateLimiter.ts"
 import * as MemorySessionCache from "./layers/memory/MemorySessionCache.ts"
 import * as MemoryTokenRevocations from "./layers/memory/MemoryTokenRevocations.ts"
 import * as PgAuditLog from "./layers/PgAuditLog.ts"
@@ -83,13 +90,14 @@ import * as PgUserPreferences from "./layers/PgUserPreferences.ts"
 import * as PgWorkLeases from "./layers/PgWorkLeases.ts"
 import * as ProcessMetrics from "./layers/ProcessMetrics.ts"
 import * as Redis from "./layers/Redis.ts"
+import * as RedisBlocks from "./layers/RedisBlocks.ts"
 import * as RedisBroker from "./layers/RedisBroker.ts"
 import * as RedisConnectTickets from "./layers/RedisConnectTickets.ts"
 import * as RedisMessageQueueCache from "./layers/RedisMessageQueueCache.ts"
 import * as RedisPresenceCache from "./layers/RedisPresenceCache.ts"
+import * as RedisRateLimiter from "./layers/RedisRateLimiter.ts"
 import * as RedisSessionCache from "./layers/RedisSessionCache.ts"
 import * as RedisTokenRevocations from "./layers/RedisTokenRevocations.ts"
-import * as SizeAdmission from "./layers/SizeAdmission.ts"
 import * as Replacements from "./Replacements.ts"
 import * as ChildSpec from "./supervisors/ChildSpec.ts"
 import * as Supervisor from "./supervisors/Supervisor.ts"
@@ -168,8 +176,8 @@ const contentPolicy = Replacements.orElse(
 
 const admission = Replacements.orElse(
   Admission,
-  ContentAdmission.layer.pipe(
-    Layer.provide(configured(({ maxMessageBytes }) => SizeAdmission.layer({ maxMessageBytes })))
+  configured((config) =>
+    GuardedAdmission.layer({ maxMessageBytes: config.maxMessageBytes, limits: limitsOf(config) })
   )
 )
 
@@ -184,7 +192,9 @@ const shared = configured(
     | SessionCache
     | TokenRevocations
     | MessageQueueCache
-    | PresenceCache,
+    | PresenceCache
+    | RateLimiter
+    | Blocks,
     Redis.RedisUnusable,
     ConversationStore
   > => {
@@ -195,6 +205,7 @@ const shared = configured(
       maxDevices: config.maxDevices,
       lifetime: Duration.toMillis(config.queueLifetime)
     }
+    const limited = { maxSubjects: config.maxLimited, lengths: config.blockLengths }
     if (config.redisUrl === undefined) {
       return TopicHub.layer.pipe(
         Layer.provideMerge(Replacements.orElse(Broker, MemoryBroker.layer)),
@@ -202,12 +213,16 @@ const shared = configured(
         Layer.merge(MemoryTokenRevocations.layer({ lifetime })),
         Layer.merge(MemorySessionCache.layer({ lease: config.sessionLease })),
         Layer.merge(MemoryMessageQueueCache.layer(queue)),
-        Layer.merge(MemoryPresenceCache.layer)
+        Layer.merge(MemoryPresenceCache.layer),
+        Layer.merge(MemoryRateLimiter.layer(limited)),
+        Layer.merge(MemoryBlocks.layer(limited))
       )
     }
-    return TopicRepair.layer.pipe(
+    return Layer.merge(TopicRepair.layer, BlockNews.layer).pipe(
       Layer.provideMerge(TopicHub.layer),
+      Layer.provideMerge(RedisBlocks.layer(limited)),
       Layer.provideMerge(Replacements.orElse(Broker, RedisBroker.layer)),
+      Layer.merge(RedisRateLimiter.layer(limited)),
       Layer.merge(RedisConnectTickets.layer),
       Layer.merge(RedisPresenceCache.layer),
       Layer.merge(RedisSessionCache.layer({ lease: config.sessionLease })),
@@ -241,7 +256,8 @@ const conversationRegistry = configured((config) => {
     idleTimeout: config.conversationIdleTimeout,
     askTimeout: config.askTimeout,
     editWindow: config.editWindow,
-    deleteWindow: config.deleteWindow
+    deleteWindow: config.deleteWindow,
+    unanswered: limitsOf(config).suspicion.unanswered
   })
   if (config.cluster === "off" || config.databaseUrl === undefined) return here
   const placement = ClusterPlacement.layer({
@@ -300,7 +316,7 @@ const conversations = AuditedConversations.layer.pipe(
   Layer.provideMerge(conversationRegistry),
   Layer.provideMerge(offline),
   Layer.provideMerge(notifier),
-  Layer.provide(admission),
+  Layer.provideMerge(admission),
   Layer.provide(contentPolicy),
   Layer.provideMerge(users),
   Layer.provideMerge(media)
@@ -442,6 +458,7 @@ const tree = Effect.gen(function* () {
   const peers = yield* Peers.connections
   const cleanup = yield* Cleanup.Cleanup
   const metrics = yield* Metrics.Metrics
+  const limiter = yield* Effect.serviceOption(RedisRateLimiter.RateLimiterLoop)
   const repair = yield* Effect.serviceOption(TopicRepair.TopicRepair)
   const presence = yield* PresenceExchange.PresenceExchange
   const placement = yield* Effect.serviceOption(PlacedConversations.PlacementLoop)
@@ -501,7 +518,8 @@ const tree = Effect.gen(function* () {
       intensity,
       children: [
         ...[main, session, queue].map(({ name: id, run }) => ChildSpec.worker({ id, run })),
-        ChildSpec.worker({ id: "pubsub", run: pubsub.run })
+        ChildSpec.worker({ id: "pubsub", run: pubsub.run }),
+        ...Option.toArray(Option.map(limiter, ({ run }) => ChildSpec.worker({ id: "RateLimiter", run })))
       ]
     })
   )

@@ -26,11 +26,12 @@ import {
   NotFound,
   NotMember,
   type Overloaded,
-  type RateLimited,
+  RateLimited,
   type Unavailable
 } from "../domain/Errors.ts"
 import type { Caller } from "../domain/Identity.ts"
 import type { ConversationId, MessageId, SessionId, UserId } from "../domain/Ids.ts"
+import type { Rate } from "../domain/Limits.ts"
 import type { Message } from "../domain/Message.ts"
 import { authorize, may } from "../domain/Policy.ts"
 import { AuditLog } from "../domain/ports/AuditLog.ts"
@@ -50,10 +51,14 @@ import type { Command, MemberSnapshot } from "./ConversationCommands.ts"
 import * as Events from "./ConversationEvents.ts"
 import { type Managed, Management } from "./ConversationManagement.ts"
 import { isAbnormal } from "./ExitReason.ts"
+import { Monologue } from "./Monologue.ts"
 import { Notifier } from "./Notifier.ts"
 import { OfflineDispatch } from "./OfflineDispatch.ts"
 import type { ReplyTo } from "./ReplyTo.ts"
 import { type Subscriber, TopicHub } from "./TopicHub.ts"
+
+/** The scope of the refusal of a message to a conversation in which nobody answers. */
+export const UNANSWERED = "unanswered"
 
 /** A typing indicator ends by itself after this long. */
 const TYPING_TIMEOUT = "10 seconds"
@@ -63,6 +68,8 @@ interface Services {
   readonly writer: MessageWriter["Service"]
   readonly broker: Broker["Service"]
   readonly limits: ChangeLimits
+  /** Messages of one member in a row, at the most. */
+  readonly unanswered: Rate | undefined
   readonly hub: TopicHub["Service"]
   readonly offline: OfflineDispatch["Service"]
   readonly notifier: Notifier["Service"]
@@ -113,6 +120,7 @@ class Conversation implements Subscriber, Managed {
   #seen: number
   /** A publication of this actor is on its way to this node's subscribers, the actor among them. */
   #isPublishing = false
+  #monologue: Monologue | undefined
 
   constructor(services: Services, self: Self<Command>, { slowMode, state }: Loaded) {
     this.#services = services
@@ -132,6 +140,7 @@ class Conversation implements Subscriber, Managed {
       this.#slowMode.sent(sender_id, { at: Date.parse(sent_at), clientRandom: client_random })
     }
     if (seq > this.#seen + 1) this.#stale = true
+    if (!this.#isPublishing) this.#monologue?.interrupted()
     this.#reached(seq)
   }
 
@@ -233,6 +242,8 @@ class Conversation implements Subscriber, Managed {
     const { userId } = caller.identity
     const allowed = authorize(this.state, userId, "send")
     if (Result.isFailure(allowed)) return void reply.fail(allowed.failure)
+    const overdone = this.#overdone(userId, at)
+    if (overdone !== undefined) return void reply.fail(overdone)
     const slowed = this.#slowMode?.refuses(userId, message.client_random, at)
     if (slowed !== undefined && !may(this.state, allowed.success, "skip_slow_mode"))
       return void reply.fail(slowed)
@@ -266,6 +277,17 @@ class Conversation implements Subscriber, Managed {
       }
       reply.succeed({ message_id: id, seq, sent_at: new Date(sentAt).toISOString(), duplicate })
     })
+  }
+
+  /** Too many messages that nobody answers, where there is anybody who could. */
+  #overdone(userId: UserId, at: number): RateLimited | undefined {
+    const { unanswered } = this.#services
+    if (unanswered === undefined || this.state.members.size < 2) return undefined
+    this.#monologue ??= new Monologue(unanswered)
+    const retryAfterMs = this.#monologue.wrote(userId, at)
+    if (retryAfterMs === 0) return undefined
+    const { max, windowMs } = unanswered
+    return new RateLimited({ scope: UNANSWERED, limit: max, windowMs, retryAfterMs })
   }
 
   #change({ at, caller, change, reply, target }: Extract<Command, { readonly _tag: "Change" }>): void {
@@ -429,9 +451,10 @@ const answer = <A, E>(reply: ReplyTo<A, E>, result: Result.Result<A, E>): void =
   void (Result.isSuccess(result) ? reply.succeed(result.success) : reply.fail(result.failure))
 
 /** Builds the behaviour of any conversation's actor. */
-export const make = Effect.fnUntraced(function* (limits: ChangeLimits) {
+export const make = Effect.fnUntraced(function* (limits: ChangeLimits, unanswered?: Rate) {
   const services: Services = {
     limits,
+    unanswered,
     store: yield* ConversationStore,
     writer: yield* MessageWriter,
     broker: yield* Broker,

@@ -5,6 +5,7 @@
 import { Context, Duration, Effect, Layer } from "effect"
 import { type NotMember, Overloaded, Unavailable } from "../domain/Errors.ts"
 import type { ConversationId } from "../domain/Ids.ts"
+import type { Rate } from "../domain/Limits.ts"
 import type { ChildSpec } from "../supervisors/ChildSpec.ts"
 import { make as makeBehaviour } from "./ConversationActor.ts"
 import type { Command } from "./ConversationCommands.ts"
@@ -22,6 +23,8 @@ export interface ConversationOptions {
   /** How long after the sending a message may be edited, and deleted for everyone, by its sender. */
   readonly editWindow: Duration.Input
   readonly deleteWindow: Duration.Input
+  /** Messages of one member in a row; past it they answer `rate_limited`. Default: any number. */
+  readonly unanswered?: Rate | undefined
 }
 
 /** The commands that are answered, by name: what they carry, and what comes back. */
@@ -56,10 +59,13 @@ export const layer = (options: ConversationOptions) =>
     Effect.gen(function* () {
       const registry = Registry.make({
         id: "ConversationSupervisor",
-        behaviour: yield* makeBehaviour({
-          editWindow: Duration.toMillis(options.editWindow),
-          deleteWindow: Duration.toMillis(options.deleteWindow)
-        }),
+        behaviour: yield* makeBehaviour(
+          {
+            editWindow: Duration.toMillis(options.editWindow),
+            deleteWindow: Duration.toMillis(options.deleteWindow)
+          },
+          options.unanswered
+        ),
         capacity: options.mailbox,
         callTimeout: options.askTimeout,
         idleTimeout: options.idleTimeout,

@@ -26,7 +26,9 @@ import type {
   NotFound,
   NotMember,
   Overloaded,
-  Unavailable
+  RateLimited,
+  Unavailable,
+  UserBlocked
 } from "../domain/Errors.ts"
 import type { Caller, Identity } from "../domain/Identity.ts"
 import type { ConversationId, MessageId, UserId } from "../domain/Ids.ts"
@@ -43,6 +45,9 @@ import type {
 
 /** Any ask of a conversation may be answered by these. */
 export type AskError = NotMember | Overloaded | Unavailable
+
+/** How the limits of what a user may do answer. */
+export type Limited = RateLimited | UserBlocked
 
 export type SendError = AdmissionRefusal | InvalidInput | Forbidden | NotFound | AskError
 
@@ -82,7 +87,7 @@ export class Conversations extends Context.Service<
       input: CreateConversation
     ) => Effect.Effect<
       { readonly conversation: ConversationView; readonly created: boolean },
-      ContentRejected | InvalidInput | Conflict | Forbidden | AskError
+      ContentRejected | InvalidInput | Conflict | Forbidden | Limited | AskError
     >
     readonly list: (
       caller: Identity,
@@ -130,7 +135,7 @@ export class Conversations extends Context.Service<
       caller: Identity,
       id: ConversationId,
       input: AddMembers
-    ) => Effect.Effect<ReadonlyArray<MemberView>, InvalidInput | ManageError>
+    ) => Effect.Effect<ReadonlyArray<MemberView>, InvalidInput | Limited | ManageError>
     /** Removing oneself is leaving. */
     readonly removeMember: (
       caller: Identity,
@@ -185,7 +190,7 @@ export class Conversations extends Context.Service<
       caller: Identity,
       id: ConversationId | undefined,
       wanted: { readonly text: string; readonly cursor: string | undefined; readonly limit: number }
-    ) => Effect.Effect<SearchPage, InvalidInput | AskError>
+    ) => Effect.Effect<SearchPage, InvalidInput | Limited | AskError>
     readonly message: (
       caller: Identity,
       id: ConversationId,
@@ -195,7 +200,7 @@ export class Conversations extends Context.Service<
       caller: Identity,
       id: ConversationId,
       lastSeq: number | undefined
-    ) => Effect.Effect<Snapshot, Forbidden | AskError>
+    ) => Effect.Effect<Snapshot, Forbidden | UserBlocked | AskError>
     /** Succeeds only after the watermark is committed; answers where it stands now. */
     readonly markRead: (
       caller: Caller,
@@ -211,6 +216,6 @@ export class Conversations extends Context.Service<
       caller: Caller,
       id: ConversationId,
       action: "start" | "stop"
-    ) => Effect.Effect<void, AskError>
+    ) => Effect.Effect<void, Limited | AskError>
   }
 >()("messaging-service/actors/Conversations") {}

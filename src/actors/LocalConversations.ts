@@ -1,13 +1,14 @@
 /** `Conversations` on one node: every conversation's actor is in this process's registry. */
-import { Clock, Effect, FiberSet, Layer } from "effect"
+import { Clock, Effect, FiberSet, Layer, Result } from "effect"
 import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import type { Change } from "../domain/Changes.ts"
-import { DEFAULT_PAGE, type NewAttachment } from "../domain/Commands.ts"
+import { DEFAULT_PAGE, type NewAttachment, type SendMessage } from "../domain/Commands.ts"
 import { memberView } from "../domain/Conversation.ts"
-import { type Forbidden, InvalidInput, NotFound, NotMember } from "../domain/Errors.ts"
+import { type Forbidden, InvalidInput, NotFound, NotMember, type UserBlocked } from "../domain/Errors.ts"
 import { asOf, isOver } from "../domain/Expiry.ts"
 import type { Caller, Identity } from "../domain/Identity.ts"
 import type { ConversationId, MessageId, UserId } from "../domain/Ids.ts"
+import type { Rule } from "../domain/Limits.ts"
 import type { Message, MessageType, Metadata } from "../domain/Message.ts"
 import { Admission } from "../domain/ports/Admission.ts"
 import { Broker } from "../domain/ports/Broker.ts"
@@ -15,7 +16,9 @@ import { ContentPolicy } from "../domain/ports/ContentPolicy.ts"
 import { ConversationStore } from "../domain/ports/ConversationStore.ts"
 import { Media } from "../domain/ports/Media.ts"
 import { MessageStore, type Page } from "../domain/ports/MessageStore.ts"
+import { wait } from "../domain/ports/RateLimiter.ts"
 import { UserDirectory } from "../domain/ports/UserDirectory.ts"
+import { UNANSWERED } from "./ConversationActor.ts"
 import type { MemberSnapshot } from "./ConversationCommands.ts"
 import * as Events from "./ConversationEvents.ts"
 import { ConversationRegistry } from "./ConversationRegistry.ts"
@@ -30,6 +33,9 @@ type Edit = Extract<Change, { readonly kind: "edit" }>
 
 const invalid = (path: string, message: string) => new InvalidInput({ issues: [{ path, message }] })
 
+const isUnanswered = (error: { readonly _tag: string; readonly scope?: string }): boolean =>
+  error._tag === "RateLimited" && error.scope === UNANSWERED
+
 const foreignCursor = invalid("cursor", "This cursor is not one of ours")
 
 export const layer = Layer.effect(
@@ -43,6 +49,7 @@ export const layer = Layer.effect(
     const broker = yield* Broker
     const media = yield* Media
     const directory = yield* UserDirectory
+    const clock = yield* Clock.Clock
     const run = yield* FiberSet.makeRuntime<never>()
 
     const snapshotOf = (caller: Identity, id: ConversationId) =>
@@ -57,17 +64,52 @@ export const layer = Layer.effect(
         ? Effect.map(Clock.currentTimeMillis, (now) => items.map((message) => asOf(message, now, retention)))
         : Effect.succeed(items)
 
-    const post: Conversations["Service"]["post"] = Effect.fnUntraced(function* (caller, id, message) {
-      const admitted = yield* admission.message(caller.identity, id, message)
-      const permission = maySend(caller.identity, id, admitted.message_type)
+    /** Nothing is waited for where the message is admitted at once and has no attachments: nearly always. */
+    const post: Conversations["Service"]["post"] = (caller, id, message) =>
+      Effect.suspend(() => {
+        const admitted = admission.message(caller.identity, id, message)
+        if (!Result.isResult(admitted))
+          return Effect.flatMap(admitted, (message) => accept(caller, id, message))
+        return Result.isSuccess(admitted)
+          ? accept(caller, id, admitted.success)
+          : Effect.fail(admitted.failure)
+      })
+
+    const accept = (caller: Caller, id: ConversationId, message: SendMessage) => {
+      const permission = maySend(caller.identity, id, message.message_type)
+      const { attachments = [] } = message
+      if (attachments.length > 0 || permission !== undefined) {
+        return acceptWith(caller, id, message, permission, attachments)
+      }
+      return Effect.succeed(ask(caller, id, message))
+    }
+
+    const ask = (caller: Caller, id: ConversationId, message: SendMessage) => {
+      const at = clock.currentTimeMillisUnsafe()
+      return Effect.catchIf(registry.ask(id, "Post", { caller, message, at }), isUnanswered, () =>
+        blockFor(caller, UNANSWERED)
+      )
+    }
+
+    const blockFor = (caller: Caller, rule: Rule) =>
+      Effect.callback<never, UserBlocked>((resume) =>
+        admission.suspect(caller.identity.userId, rule, (refusal) => resume(Effect.fail(refusal)))
+      )
+
+    const acceptWith = Effect.fnUntraced(function* (
+      caller: Caller,
+      id: ConversationId,
+      message: SendMessage,
+      permission: ReturnType<typeof maySend>,
+      attachments: ReadonlyArray<NewAttachment>
+    ) {
       if (permission !== undefined) yield* permission
-      const { attachments = [] } = admitted
-      if (attachments.length > 0) yield* checkMedia(caller, id, attachments)
-      const at = yield* Clock.currentTimeMillis
-      const posted = registry.ask(id, "Post", { caller, message: admitted, at })
-      return attachments.length === 0
-        ? posted
-        : Effect.tap(posted, (sent) => tellMedia(caller.identity.userId, id, sent.message_id, attachments))
+      if (attachments.length === 0) return ask(caller, id, message)
+      yield* wait(admission.act(caller.identity, "media", attachments.length))
+      yield* checkMedia(caller, id, attachments)
+      return Effect.tap(ask(caller, id, message), (sent) =>
+        tellMedia(caller.identity.userId, id, sent.message_id, attachments)
+      )
     })
 
     /** In a direct conversation who may be written to depends on the other; in a group it does not. */
@@ -128,6 +170,7 @@ export const layer = Layer.effect(
         const permission = wanted.kind === "edit" ? maySend(caller.identity, id) : undefined
         if (permission !== undefined) yield* permission
         const attachments = wanted.kind === "attach" ? [wanted.attachment] : []
+        if (attachments.length > 0) yield* wait(admission.act(caller.identity, "media"))
         if (attachments.length > 0) yield* checkMedia(caller, id, attachments)
         // Hiding again what is hidden already is no mistake.
         const viewer = wanted.kind === "hide" ? undefined : viewerOf(caller.identity, snapshot)
@@ -154,11 +197,11 @@ export const layer = Layer.effect(
     const admitEdit = (caller: Identity, id: ConversationId, edit: Edit, edited: Message | undefined) =>
       edit.metadata === null
         ? Effect.map(
-            admission.message(caller, id, { content: edit.content, metadata: edited?.metadata ?? {} }),
+            wait(admission.message(caller, id, { content: edit.content, metadata: edited?.metadata ?? {} })),
             ({ content }) => ({ ...edit, content })
           )
         : Effect.map(
-            admission.message(caller, id, { content: edit.content, metadata: edit.metadata }),
+            wait(admission.message(caller, id, { content: edit.content, metadata: edit.metadata })),
             (admitted) => ({ ...edit, ...admitted })
           )
 
@@ -172,6 +215,8 @@ export const layer = Layer.effect(
         if (input.type === "direct" && memberIds.length !== 2) {
           return yield* invalid("member_ids", "A direct conversation has exactly one other member")
         }
+        const action = input.type === "direct" ? "contact_add" : "group_creation"
+        yield* wait(admission.act(caller, action))
         yield* directory.mayInvite(
           caller.userId,
           memberIds.filter((userId) => userId !== caller.userId)
@@ -186,8 +231,8 @@ export const layer = Layer.effect(
           createdAt: yield* Clock.currentTimeMillis
         })
         const { conversation } = yield* snapshotOf(caller, id)
-        if (created)
-          for (const userId of memberIds) broker.publish(Events.conversationCreated(userId, conversation))
+        if (!created) admission.undo(caller, action)
+        else for (const userId of memberIds) broker.publish(Events.conversationCreated(userId, conversation))
         return { conversation, created }
       }),
 
@@ -234,6 +279,7 @@ export const layer = Layer.effect(
 
       addMembers: Effect.fn("Conversations.addMembers")(function* (caller, id, input) {
         yield* snapshotOf(caller, id)
+        yield* wait(admission.act(caller, "contact_add"))
         const userIds = Array.from(new Set(input.user_ids))
         yield* directory.mayInvite(caller.userId, userIds)
         const at = yield* Clock.currentTimeMillis
@@ -263,6 +309,7 @@ export const layer = Layer.effect(
       }),
 
       search: Effect.fn("Conversations.search")(function* (caller, id, wanted) {
+        yield* wait(admission.act(caller, "search"))
         if (id !== undefined) yield* snapshotOf(caller, id)
         const at = yield* Clock.currentTimeMillis
         return yield* messages
@@ -301,8 +348,9 @@ export const layer = Layer.effect(
 
       join: Effect.fnUntraced(function* (caller, id, lastSeq): Effect.fn.Return<
         Snapshot,
-        Forbidden | AskError
+        Forbidden | UserBlocked | AskError
       > {
+        yield* wait(admission.join(caller, lastSeq !== undefined))
         const snapshot = yield* registry.ask(id, "Snapshot", { userId: caller.userId, withPositions: true })
         yield* directory.mayJoin(caller.userId, id)
         const { clearedSeq, conversation, currentSeq, lastHiddenSeq, positions, role } = snapshot
@@ -339,10 +387,12 @@ export const layer = Layer.effect(
 
       markDelivered: (caller, id, seq) => registry.ask(id, "Advance", { caller, kind: "delivered", seq }),
 
-      typing: (caller, id, action) =>
-        registry
+      typing: Effect.fnUntraced(function* (caller, id, action) {
+        if (action === "start") yield* wait(admission.act(caller.identity, "typing"))
+        return yield* registry
           .ask(id, "Typing", { caller, action })
           .pipe(Effect.catchTag(["Forbidden", "NotFound"], () => Effect.fail(new NotMember())))
+      })
     })
   })
 )

@@ -79,7 +79,11 @@ export const addressDefaults: Readonly<Record<AddressAction, Described>> = {
 
 export const ruleDefaults: Readonly<Record<Rule, Described>> = {
   messages: per(50, MINUTE, "Messages of a user"),
-  unanswered: per(10, 10_000, "Messages of a user to one conversation, in which nobody else has written since"),
+  unanswered: per(
+    10,
+    10_000,
+    "Messages of a user to one conversation, in which nobody else has written since"
+  ),
   connections: per(20, 5 * MINUTE, "Connections of a user"),
   joins: per(30, MINUTE, "Conversations joined by a user. A rejoin with `last_seq` does not count"),
   rejected_content: per(5, 10 * MINUTE, "Messages of a user that the content policy refused"),

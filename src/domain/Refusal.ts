@@ -27,6 +27,26 @@ export interface WireRefusal {
   readonly fields: Readonly<Record<string, unknown>>
   /** Seconds for a `Retry-After` header, rounded up. */
   readonly retryAfterSeconds?: number
+  /** Further headers over HTTP. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/**
+ * The headers of draft-ietf-httpapi-ratelimit-headers-10: the policy (`q` units per `w` seconds) and what is left of it
+ * (`r` units, for `t` seconds).
+ */
+export const rateLimitHeaders = (limit: {
+  readonly scope: string
+  readonly max: number
+  readonly windowMs?: number | undefined
+  readonly remaining: number
+  readonly resetMs: number
+}): Readonly<Record<string, string>> => {
+  const window = limit.windowMs === undefined ? "" : `;w=${Math.ceil(limit.windowMs / 1000)}`
+  return {
+    "ratelimit-policy": `"${limit.scope}";q=${limit.max}${window}`,
+    ratelimit: `"${limit.scope}";r=${limit.remaining};t=${Math.ceil(limit.resetMs / 1000)}`
+  }
 }
 
 /** A full queue drains in well under this; the answer asks clients to spread their retries over it. */
@@ -98,7 +118,14 @@ const table: Table = {
     grpc: GrpcStatus.RESOURCE_EXHAUSTED,
     title: "Too many requests",
     fields: { scope: e.scope, limit: e.limit, retry_after_ms: e.retryAfterMs },
-    retryAfterSeconds: Math.ceil(e.retryAfterMs / 1000)
+    retryAfterSeconds: Math.ceil(e.retryAfterMs / 1000),
+    headers: rateLimitHeaders({
+      scope: e.scope,
+      max: e.limit,
+      windowMs: e.windowMs,
+      remaining: 0,
+      resetMs: e.retryAfterMs
+    })
   }),
   Conflict: (e) => ({
     reason: "conflict",

@@ -42,6 +42,11 @@ const read = Effect.gen(function* () {
       message: `JWT_JWKS_URL or JWT_JWKS_FILE must be set when APP_ENV is ${env}: there is no dev issuer there`
     })
   }
+  if (!isLocal(env) && values.rateLimits === "off") {
+    return yield* new ConfigInvalid({
+      message: `RATE_LIMITS must be on when APP_ENV is ${env}; each limit has a variable of its own`
+    })
+  }
   if (values.cluster === "on" && (values.databaseUrl === undefined || values.redisUrl === undefined)) {
     return yield* new ConfigInvalid({
       message: "CLUSTER is on, and needs DATABASE_URL and REDIS_URL, which its nodes share"

@@ -123,7 +123,8 @@ export class LeasedBudget implements Budget {
     this.#ledger.run(Effect.ignore(this.#ledger.clear(this.limit, subject)))
   }
 
-  readonly #open = (now: number): Window => new Window(now + this.limit.windowMs, this.limit.max, this.#isCutOff)
+  readonly #open = (now: number): Window =>
+    new Window(now + this.limit.windowMs, this.limit.max, this.#isCutOff)
 
   #share(): number {
     return Math.ceil(this.limit.max / Math.max(1, this.#ledger.nodes()))

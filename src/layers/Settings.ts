@@ -5,6 +5,7 @@
 import { isIP } from "node:net"
 import { Config, Duration, Option, type Redacted, Schema, SchemaTransformation } from "effect"
 import { makeRules, RuleMode } from "./content/ContentRules.ts"
+import { limitSettings } from "./LimitSettings.ts"
 
 export const AppEnv = ["dev", "test", "prod", "kube"] as const
 export type AppEnv = (typeof AppEnv)[number]
@@ -479,6 +480,19 @@ export const settings = {
     "10 seconds",
     "How long a long-poll request waits for frames. A session without a request for 1.5 times this long ends."
   ),
+  rateLimits: choice(
+    "RATE_LIMITS",
+    ["on", "off"],
+    "on",
+    "Whether the limits and the rules of suspicion below hold. `off` in dev and test only."
+  ),
+  ...limitSettings,
+  maxLimited: int(
+    "MAX_LIMITED_SUBJECTS",
+    200_000,
+    "Users, and addresses, that this node counts at the same time for one limit; past it the oldest are forgotten here."
+  ),
+
   socketIdleTimeout: duration(
     "SOCKET_IDLE_TIMEOUT",
     "60 seconds",

@@ -11,7 +11,10 @@ export const fresh = (): string => `contract-${process.pid}-${scopes++}`
 const HOUR = 3_600_000
 
 export const isTaken = (budget: Budget, subject: string, units?: number) =>
-  Effect.match(wait(budget.take(subject, units)), { onSuccess: () => true, onFailure: () => false })
+  Effect.match(
+    Effect.suspend(() => wait(budget.take(subject, units))),
+    { onSuccess: () => true, onFailure: () => false }
+  )
 
 const takenOf = (budget: Budget, subject: string, times: number) =>
   Effect.map(
@@ -63,14 +66,8 @@ export const contract = <E>(name: string, layer: Layer.Layer<RateLimiter, E>): v
       Effect.gen(function* () {
         const limiter = yield* RateLimiter
         const scope = fresh()
-        assert.strictEqual(
-          yield* takenOf(limiter.budget({ scope, max: 10, windowMs: HOUR }), "a", 5),
-          5
-        )
-        assert.strictEqual(
-          yield* takenOf(limiter.budget({ scope, max: 3, windowMs: HOUR }), "a", 1),
-          0
-        )
+        assert.strictEqual(yield* takenOf(limiter.budget({ scope, max: 10, windowMs: HOUR }), "a", 5), 5)
+        assert.strictEqual(yield* takenOf(limiter.budget({ scope, max: 3, windowMs: HOUR }), "a", 1), 0)
       }).pipe(Effect.provide(layer))
     )
 
@@ -83,7 +80,7 @@ export const contract = <E>(name: string, layer: Layer.Layer<RateLimiter, E>): v
         assert.strictEqual(yield* takenOf(budget, "a", 2), 1)
         budget.clear("a")
         // The clearing of a shared counter is under way; a question asked before it is done is answered as before.
-        yield* Poll.untilEffect(
+        yield* Poll.until(
           Effect.suspend(() => {
             if (budget.standing("a").remaining === 0) budget.clear("a")
             return isTaken(budget, "a")
@@ -97,7 +94,7 @@ export const contract = <E>(name: string, layer: Layer.Layer<RateLimiter, E>): v
         const limiter = yield* RateLimiter
         const budget = limiter.budget({ scope: fresh(), max: 2, windowMs: 300 })
         yield* takenOf(budget, "a", 3)
-        yield* Poll.untilEffect(isTaken(budget, "a"))
+        yield* Poll.until(isTaken(budget, "a"))
       }).pipe(Effect.provide(layer))
     )
 
@@ -106,11 +103,9 @@ export const contract = <E>(name: string, layer: Layer.Layer<RateLimiter, E>): v
         const limiter = yield* RateLimiter
         for (const max of [5, 30, 200]) {
           const budget = limiter.budget({ scope: fresh(), max, windowMs: HOUR })
-          const answers = yield* Effect.forEach(
-            Array.from({ length: 2 * max }),
-            () => isTaken(budget, "a"),
-            { concurrency: "unbounded" }
-          )
+          const answers = yield* Effect.forEach(Array.from({ length: 2 * max }), () => isTaken(budget, "a"), {
+            concurrency: "unbounded"
+          })
           const taken = answers.filter(Boolean).length
           assert.isAtLeast(taken, max)
           assert.isAtMost(taken, max + credit(max))

@@ -36,7 +36,9 @@ class Cluster {
           this.#pending.push({
             settle: (isLost) =>
               resume(
-                isLost ? Effect.fail(new Unavailable({ what: "redis" })) : Effect.succeed(this.#answer(question))
+                isLost
+                  ? Effect.fail(new Unavailable({ what: "redis" }))
+                  : Effect.succeed(this.#answer(question))
               )
           })
         })
@@ -102,16 +104,21 @@ const limits = fc.constantFrom(1, 3, 10, 20, 50, 300)
 describe("LeasedBudget", () => {
   it("is never overdrawn by more than the credit of each node, whatever overtakes what", () => {
     fc.assert(
-      fc.property(limits, fc.integer({ min: 1, max: 5 }), stepsOf(["take", "take", "answer"]), (max, nodes, steps) => {
-        const cluster = new Cluster({ scope: "s", max, windowMs: HOUR }, nodes)
-        run(cluster, steps)
-        cluster.settleAll()
-        for (let i = 0; i < 2 * max; i++) {
-          cluster.take(i)
+      fc.property(
+        limits,
+        fc.integer({ min: 1, max: 5 }),
+        stepsOf(["take", "take", "answer"]),
+        (max, nodes, steps) => {
+          const cluster = new Cluster({ scope: "s", max, windowMs: HOUR }, nodes)
+          run(cluster, steps)
           cluster.settleAll()
+          for (let i = 0; i < 2 * max; i++) {
+            cluster.take(i)
+            cluster.settleAll()
+          }
+          assert.isAtMost(cluster.given, max + nodes * credit(max))
         }
-        assert.isAtMost(cluster.given, max + nodes * credit(max))
-      }),
+      ),
       { numRuns: 300 }
     )
   })

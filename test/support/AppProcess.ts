@@ -128,7 +128,16 @@ export const spawn = Effect.fnUntraced(function* (
 ): Effect.fn.Return<SpawnedApp, AppProcessError, Scope.Scope> {
   const dataDir = options.env?.DATA_DIR ?? join(yield* TempDir.make("app"), "data")
   const { HOME, PATH, TMPDIR } = process.env
-  const base = { HOME, PATH, TMPDIR, HOST: "127.0.0.1", PORT: "0", GRPC_PORT: "0", DATA_DIR: dataDir }
+  const base = {
+    HOME,
+    PATH,
+    TMPDIR,
+    HOST: "127.0.0.1",
+    PORT: "0",
+    GRPC_PORT: "0",
+    DATA_DIR: dataDir,
+    RATE_LIMITS: "off"
+  }
   const child = yield* Effect.acquireRelease(
     Effect.tryPromise({
       try: () =>

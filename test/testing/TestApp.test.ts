@@ -7,6 +7,7 @@ import { UserId } from "../../src/domain/Ids.ts"
 import { Admission } from "../../src/domain/ports/Admission.ts"
 import { TokenVerifier } from "../../src/domain/ports/TokenVerifier.ts"
 import * as TestApp from "../../src/testing/TestApp.ts"
+import * as NoLimits from "../support/NoLimits.ts"
 import * as PhoenixClient from "../support/PhoenixClient.ts"
 import { RestClient } from "../support/RestClient.ts"
 
@@ -54,6 +55,7 @@ layer(TestApp.layer(), { excludeTestServices: true, timeout: "60 seconds" })("A 
 const quiet = Layer.succeed(
   Admission,
   Admission.of({
+    ...NoLimits.admission,
     message: (_sender, _id, message) =>
       message.content === message.content.toUpperCase()
         ? Effect.fail(new ContentRejected({ rule: "shouting" }))

@@ -22,7 +22,7 @@ export const wait = <A, E>(admitted: Admitted<A, E>): Effect.Effect<A, E> =>
   Result.isResult(admitted) ? Effect.fromResult(admitted) : admitted
 
 /** The next question, once the first is answered with yes. */
-export const then = <A, E, B, E2>(
+export const andThen = <A, E, B, E2>(
   first: Admitted<A, E>,
   next: (value: A) => Admitted<B, E2>
 ): Admitted<B, E | E2> => {
@@ -53,7 +53,8 @@ export interface Budget {
  * the most, and none where the limit is below 20. While nodes reach each other, all of them together give out at most
  * `max + nodes * credit(max)` in a window.
  */
-export const credit = (max: number): number => (max < 20 ? 0 : Math.min(20, Math.max(1, Math.floor(max / 50))))
+export const credit = (max: number): number =>
+  max < 20 ? 0 : Math.min(20, Math.max(1, Math.floor(max / 50)))
 
 export class RateLimiter extends Context.Service<
   RateLimiter,

@@ -5,6 +5,7 @@ import { Authorization } from "../rest/Authorization.ts"
 import { InvalidRequests } from "../rest/InvalidRequests.ts"
 import { problems } from "../rest/Problem.ts"
 import { AuditApi } from "./AuditApi.ts"
+import { BlocksApi } from "./BlocksApi.ts"
 import { RevocationsApi } from "./RevocationsApi.ts"
 
 const TreeNode = Schema.Struct({
@@ -28,6 +29,6 @@ class ProcessesApi extends HttpApiGroup.make("processes").add(
 ) {}
 
 export class AdminApi extends HttpApi.make("admin")
-  .add(ProcessesApi, AuditApi, RevocationsApi)
+  .add(ProcessesApi, AuditApi, RevocationsApi, BlocksApi)
   .middleware(InvalidRequests)
   .middleware(Authorization) {}

@@ -10,6 +10,7 @@ import { answerRefusals } from "../rest/Problem.ts"
 import { AdminApi, type TreeNode } from "./AdminApi.ts"
 import { makeAdminOnly } from "./AdminOnly.ts"
 import * as AuditRoutes from "./AuditRoutes.ts"
+import * as BlockRoutes from "./BlockRoutes.ts"
 import * as RevocationRoutes from "./RevocationRoutes.ts"
 
 const shown = (node: Node): TreeNode => ({
@@ -41,8 +42,8 @@ const handlers = HttpApiBuilder.group(
   })
 )
 
-/** Needs Tree, AuditLog, Revocations and TokenVerifier. */
+/** Needs Tree, AuditLog, Revocations, Blocks, Admission and TokenVerifier. */
 export const layer = HttpApiBuilder.layer(AdminApi).pipe(
-  Layer.provide([handlers, AuditRoutes.layer, RevocationRoutes.layer]),
+  Layer.provide([handlers, AuditRoutes.layer, RevocationRoutes.layer, BlockRoutes.layer]),
   Layer.provide([Authorization.layer, InvalidRequests.layer])
 )

@@ -52,6 +52,7 @@ const refuse = (response: ServerResponse, refusal: HttpRefusal): Effect.Effect<v
   const { fields, reason, retryAfterSeconds, status } = refusal
   response.setHeader("x-request-id", requestId)
   if (retryAfterSeconds !== undefined) response.setHeader("retry-after", retryAfterSeconds)
+  for (const [name, value] of Object.entries(refusal.headers ?? {})) response.setHeader(name, value)
   answer(response, { status: 403, reason, ...fields, request_id: requestId })
   return Effect.logInfo("Long-poll refused").pipe(
     Effect.annotateLogs({ request_id: requestId, status, reason })

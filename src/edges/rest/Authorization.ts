@@ -5,9 +5,11 @@
 import { Context, Effect, Layer } from "effect"
 import { HttpApiMiddleware, HttpApiSecurity } from "effect/http-api"
 import type { Caller, Identity } from "../../domain/Identity.ts"
+import { Admission } from "../../domain/ports/Admission.ts"
 import { AuditLog } from "../../domain/ports/AuditLog.ts"
+import { wait } from "../../domain/ports/RateLimiter.ts"
 import { TokenVerifier } from "../../domain/ports/TokenVerifier.ts"
-import { ClientAddress } from "../ClientAddress.ts"
+import { ClientAddress, limitKey } from "../ClientAddress.ts"
 import { noteRefusedToken } from "../RefusedTokens.ts"
 import { problems, respond } from "./Problem.ts"
 
@@ -23,7 +25,7 @@ export const currentCaller: Effect.Effect<Caller, never, CurrentIdentity> = Effe
 
 export class Authorization extends HttpApiMiddleware.Service<Authorization, { provides: CurrentIdentity }>()(
   "messaging-service/edges/rest/Authorization",
-  { security: { bearer: HttpApiSecurity.bearer }, error: problems(401, 503) }
+  { security: { bearer: HttpApiSecurity.bearer }, error: problems(401, 403, 429, 503) }
 ) {}
 
 export const layer = Layer.effect(
@@ -31,15 +33,17 @@ export const layer = Layer.effect(
   Effect.gen(function* () {
     const verifier = yield* TokenVerifier
     const audit = yield* AuditLog
+    const admission = yield* Admission
     return Authorization.of({
       bearer: (handler, { credential }) =>
-        Effect.matchEffect(verifier.verify(credential), {
-          onFailure: (refused) =>
-            Effect.flatMap(ClientAddress, (address) => {
-              noteRefusedToken(audit, refused, address)
-              return respond(refused)
-            }),
-          onSuccess: (identity) => Effect.provideService(handler, CurrentIdentity, identity)
+        Effect.flatMap(ClientAddress, (address) => {
+          const verified = Effect.tapError(verifier.verify(credential), (refused) =>
+            Effect.sync(() => noteRefusedToken({ audit, admission }, refused, address))
+          )
+          return Effect.matchEffect(Effect.andThen(wait(admission.arrival(limitKey(address))), verified), {
+            onFailure: respond,
+            onSuccess: (identity) => Effect.provideService(handler, CurrentIdentity, identity)
+          })
         })
     })
   })

@@ -30,7 +30,7 @@ const meaning = {
   413: "The message or the body is too large.",
   415: "The body is not JSON.",
   422: "The content is against the policy.",
-  429: "Too many requests; `Retry-After` says when to come back.",
+  429: "Too many requests; `Retry-After` says when to come back, `RateLimit-Policy` what the limit is.",
   503: "Overloaded, or something this request needs does not answer. Nothing was done."
 } as const
 
@@ -79,13 +79,8 @@ const detailOf = ({ fields, title }: Pick<WireRefusal, "fields" | "title">): str
 }
 
 const headersOf = (wire: WireRefusal): Record<string, string> => {
-  const headers: Record<string, string> = {}
+  const headers: Record<string, string> = { ...wire.headers }
   if (wire.retryAfterSeconds !== undefined) headers["retry-after"] = String(wire.retryAfterSeconds)
-  if (wire.http === 429) {
-    headers["ratelimit-limit"] = String(wire.fields.limit)
-    headers["ratelimit-remaining"] = "0"
-    headers["ratelimit-reset"] = String(wire.retryAfterSeconds ?? 0)
-  }
   if (wire.http === 401) {
     // RFC 6750: without a token there is nothing to call invalid.
     headers["www-authenticate"] =

@@ -8,8 +8,10 @@ import type { IpNetwork } from "effect/net"
 import { Sessions } from "../../actors/Sessions.ts"
 import { TokenRejected } from "../../domain/Errors.ts"
 import type { Identity } from "../../domain/Identity.ts"
+import { Admission } from "../../domain/ports/Admission.ts"
 import { AuditLog } from "../../domain/ports/AuditLog.ts"
 import { ConnectTickets } from "../../domain/ports/ConnectTickets.ts"
+import { wait } from "../../domain/ports/RateLimiter.ts"
 import type { ConnectedSession } from "../../domain/ports/SessionCache.ts"
 import { TokenVerifier } from "../../domain/ports/TokenVerifier.ts"
 import { acceptsSubprotocols } from "../../domain/protocol/AuthToken.ts"
@@ -18,6 +20,7 @@ import type { Serializer } from "../../domain/protocol/Frame.ts"
 import * as Origin from "../../domain/protocol/Origin.ts"
 import { negotiate } from "../../domain/protocol/Version.ts"
 import { toWire } from "../../domain/Refusal.ts"
+import * as ClientAddress from "../ClientAddress.ts"
 import { noteRefusedToken } from "../RefusedTokens.ts"
 import { fromWire, type HttpRefusal } from "./Refuse.ts"
 
@@ -59,6 +62,7 @@ export const make = Effect.fnUntraced(function* (options: ConnectOptions) {
   const tickets = yield* ConnectTickets
   const sessions = yield* Sessions
   const audit = yield* AuditLog
+  const admission = yield* Admission
   return Effect.fnUntraced(function* ({
     address,
     headers,
@@ -71,21 +75,26 @@ export const make = Effect.fnUntraced(function* (options: ConnectOptions) {
     const serializer = negotiate(ConnectParams.last(params, "vsn"))
     if (serializer === undefined) return forbidden("vsn")
     const ticket = ConnectParams.last(params, "ticket")
+    const source = ClientAddress.limitKey(address)
     const verified =
       token !== undefined
         ? verifier.verify(token)
         : ticket !== undefined
           ? tickets.redeem(Redacted.make(ticket))
           : Effect.fail(new TokenRejected({ reason: "missing" }))
-    const admitted = Effect.flatMap(verified, (identity) =>
-      Effect.map(sessions.admit(identity), (place) => ({ identity, place, serializer }))
+    const identified = Effect.tapError(verified, (refused) =>
+      Effect.sync(() => noteRefusedToken({ audit, admission }, refused, address))
     )
-    return yield* Effect.match(admitted, {
-      onSuccess: (accepted): Accepted | HttpRefusal => accepted,
-      onFailure: (refused): Accepted | HttpRefusal => {
-        noteRefusedToken(audit, refused, address)
-        return fromWire(toWire(refused))
-      }
-    })
+    const admitted = Effect.tap(identified, (identity) => wait(admission.connection(identity, source)))
+    return yield* wait(admission.arrival(source)).pipe(
+      Effect.andThen(admitted),
+      Effect.flatMap((identity) =>
+        Effect.map(sessions.admit(identity), (place) => ({ identity, place, serializer }))
+      ),
+      Effect.match({
+        onSuccess: (accepted): Accepted | HttpRefusal => accepted,
+        onFailure: (refused): Accepted | HttpRefusal => fromWire(toWire(refused))
+      })
+    )
   })
 })

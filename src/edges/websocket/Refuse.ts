@@ -11,13 +11,15 @@ export interface HttpRefusal {
   readonly reason: string
   readonly fields?: Readonly<Record<string, unknown>>
   readonly retryAfterSeconds?: number
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 export const fromWire = (wire: WireRefusal): HttpRefusal => ({
   status: wire.http,
   reason: wire.reason,
   fields: wire.fields,
-  ...(wire.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: wire.retryAfterSeconds })
+  ...(wire.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: wire.retryAfterSeconds }),
+  ...(wire.headers === undefined ? {} : { headers: wire.headers })
 })
 
 export const refuse = (socket: Duplex, requestId: string, refusal: HttpRefusal): void => {
@@ -28,7 +30,8 @@ export const refuse = (socket: Duplex, requestId: string, refusal: HttpRefusal):
     "Content-Type: application/json; charset=utf-8",
     `Content-Length: ${Buffer.byteLength(body)}`,
     `X-Request-Id: ${requestId}`,
-    ...(refusal.retryAfterSeconds === undefined ? [] : [`Retry-After: ${refusal.retryAfterSeconds}`])
+    ...(refusal.retryAfterSeconds === undefined ? [] : [`Retry-After: ${refusal.retryAfterSeconds}`]),
+    ...Object.entries(refusal.headers ?? {}).map(([name, value]) => `${name}: ${value}`)
   ]
   socket.end(`${headers.join("\r\n")}\r\n\r\n${body}`)
 }

@@ -19,6 +19,7 @@ import { SignIns } from "../../../src/actors/SignIns.ts"
 import { TokenRejected } from "../../../src/domain/Errors.ts"
 import type { Identity } from "../../../src/domain/Identity.ts"
 import { type ConversationId, DeviceId, type MessageId, UserId } from "../../../src/domain/Ids.ts"
+import type { Admission } from "../../../src/domain/ports/Admission.ts"
 import { AuditLog } from "../../../src/domain/ports/AuditLog.ts"
 import type { DevIssuer } from "../../../src/domain/ports/DevIssuer.ts"
 import { Health, type HealthCheck } from "../../../src/domain/ports/Health.ts"
@@ -28,6 +29,7 @@ import { type HttpEdgeOptions, listener } from "../../../src/edges/rest/HttpEdge
 import * as RestApp from "../../../src/edges/rest/RestApp.ts"
 import * as MemoryAuditLog from "../../../src/layers/memory/MemoryAuditLog.ts"
 import * as MemoryConnectTickets from "../../../src/layers/memory/MemoryConnectTickets.ts"
+import * as NoLimits from "../../support/NoLimits.ts"
 
 /** The UUID of a name; the same name, the same UUID. */
 export const uuidOf = (name: string): string => {
@@ -116,6 +118,7 @@ export interface Services {
   readonly scheduled?: Partial<ScheduledMessages["Service"]>
   readonly me?: Partial<Me["Service"]>
   readonly verifier?: Layer.Layer<TokenVerifier>
+  readonly admission?: Layer.Layer<Admission>
   readonly checks?: ReadonlyArray<HealthCheck>
   readonly devIssuer?: Layer.Layer<DevIssuer>
   readonly webRoot?: string
@@ -166,6 +169,7 @@ export const start = Effect.fnUntraced(function* (services: Services = {}) {
       services.verifier ?? namedTokens,
       MemoryConnectTickets.layer,
       Layer.mock(SignIns, {}),
+      services.admission ?? NoLimits.layer,
       audit,
       Layer.succeed(Health, { checks: services.checks ?? [] })
     ]),

@@ -17,6 +17,7 @@ import { Users } from "../../../src/actors/Users.ts"
 import { TokenRejected } from "../../../src/domain/Errors.ts"
 import type { Identity } from "../../../src/domain/Identity.ts"
 import { DeviceId, UserId } from "../../../src/domain/Ids.ts"
+import type { Admission } from "../../../src/domain/ports/Admission.ts"
 import { AuditLog } from "../../../src/domain/ports/AuditLog.ts"
 import { TokenVerifier } from "../../../src/domain/ports/TokenVerifier.ts"
 import * as LongPollRoute from "../../../src/edges/longpoll/LongPollRoute.ts"
@@ -28,6 +29,7 @@ import * as MemorySessionCache from "../../../src/layers/memory/MemorySessionCac
 import * as MemoryTokenRevocations from "../../../src/layers/memory/MemoryTokenRevocations.ts"
 import * as ChildSpec from "../../../src/supervisors/ChildSpec.ts"
 import { Inbox } from "../../support/Inbox.ts"
+import * as NoLimits from "../../support/NoLimits.ts"
 import * as Poll from "../../support/Poll.ts"
 import { Control, layer as fakeConversations } from "./FakeConversations.ts"
 
@@ -83,6 +85,7 @@ export interface ServerOptions
     Partial<LongPollRoute.LongPollOptions> {
   /** What the verification of a token waits for. */
   readonly verifying?: Effect.Effect<void>
+  readonly admission?: Layer.Layer<Admission>
 }
 
 export interface SocketServer {
@@ -127,6 +130,7 @@ export const start = Effect.fnUntraced(function* (options: ServerOptions = {}) {
     Layer.provideMerge(MemoryTokenRevocations.layer({ lifetime: Duration.hours(1) })),
     Layer.provide(MemorySessionCache.layer({ lease: Duration.minutes(2) })),
     Layer.merge(MemoryConnectTickets.layer),
+    Layer.merge(options.admission ?? NoLimits.layer),
     Layer.provideMerge(MemoryAuditLog.layer),
     Layer.merge(Layer.succeed(References.MinimumLogLevel, "None"))
   )

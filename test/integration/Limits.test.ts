@@ -1,0 +1,228 @@
+/**
+ * The limits of the started program, on two nodes over one Redis: they cannot be got around by another node, another
+ * transport, another device or another address of the same network, and what a node blocks, all nodes block.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as AppProcess from "../support/AppProcess.ts"
+import * as Chat from "../support/Chat.ts"
+import * as PhoenixClient from "../support/PhoenixClient.ts"
+import * as Poll from "../support/Poll.ts"
+import * as PostgresServer from "../support/PostgresServer.ts"
+import * as RedisServer from "../support/RedisServer.ts"
+import { RestClient } from "../support/RestClient.ts"
+import * as TempDir from "../support/TempDir.ts"
+
+const calm = {
+  SUSPICION_MESSAGES: "off",
+  SUSPICION_UNANSWERED: "off",
+  SUSPICION_CONNECTIONS: "off",
+  SUSPICION_JOINS: "off",
+  SUSPICION_BAD_TOKENS: "off",
+  ADDRESS_LIMIT_CONNECTION: "off"
+}
+
+const hasRedis = (app: AppProcess.RunningApp) =>
+  Poll.until(
+    async () => {
+      const { status } = (await (await fetch(`${app.url}/health`)).json()) as { readonly status: string }
+      return status === "up"
+    },
+    { what: "a node with Redis" }
+  )
+
+const twoNodes = Effect.fnUntraced(function* (limits: Readonly<Record<string, string>>) {
+  const redis = yield* RedisServer.make()
+  const postgres = yield* PostgresServer.make({ fsync: false })
+  const env = {
+    APP_ENV: "test",
+    DATA_DIR: yield* TempDir.make("nodes"),
+    DATABASE_URL: postgres.url,
+    REDIS_URL: redis.url,
+    REDIS_TIMEOUT: "500 millis",
+    TRUSTED_PROXIES: "127.0.0.1",
+    RATE_LIMITS: "on",
+    ...limits
+  }
+  const one = yield* AppProcess.start({ env })
+  const two = yield* AppProcess.start({ env })
+  yield* Effect.all([hasRedis(one), hasRedis(two)])
+  return { one, two, redis }
+})
+
+let random = 0
+const send = (person: Chat.Person, id: string) =>
+  person.rest.request<{
+    readonly reason?: string
+    readonly until?: string
+    readonly retry_after_ms?: number
+  }>("POST", `/api/v1/conversations/${id}/messages`, { content: "hello", client_random: random++ })
+
+interface Upgrade {
+  readonly status: number | undefined
+  readonly reason: unknown
+}
+
+/** What a WebSocket connection from an address behind the proxy is answered; 101 when it is open. */
+const connectFrom = (app: AppProcess.RunningApp, token: string, address: string) =>
+  PhoenixClient.connect({ url: app.wsUrl, params: { token }, headers: { "x-forwarded-for": address } }).pipe(
+    Effect.match({
+      onSuccess: (): Upgrade => ({ status: 101, reason: undefined }),
+      onFailure: ({ body, status }): Upgrade => ({ status, reason: JSON.parse(body).reason })
+    })
+  )
+
+const pollFrom = (app: AppProcess.RunningApp, token: string, address: string) =>
+  Effect.promise(async () => {
+    const response = await fetch(`${app.url}/socket/longpoll?vsn=2.0.0&token=${token}`, {
+      headers: { "x-forwarded-for": address }
+    })
+    const body = (await response.json()) as { readonly status: number; readonly reason?: string }
+    return { ...body, retryAfter: response.headers.get("retry-after") }
+  })
+
+const minutes = { timeout: 120_000 }
+
+describe("Limits on two nodes", () => {
+  it.live(
+    "count messages as one, over both nodes, REST and sockets, and say when there will be more",
+    () =>
+      Effect.gen(function* () {
+        const { one, two } = yield* twoNodes({ ...calm, RATE_LIMIT_MESSAGE: "10 per 1 hour" })
+        const alice = yield* Chat.person(one)
+        const bob = yield* Chat.person(one)
+        const id = yield* Chat.direct(alice, bob)
+        const there = Chat.at(two, alice)
+        const client = yield* PhoenixClient.connect({ url: two.wsUrl, params: { token: alice.rest.token } })
+        const channel = yield* client.join(`conversation:${id}`)
+        for (let i = 0; i < 3; i++) {
+          assert.strictEqual((yield* send(alice, id)).status, 201)
+          assert.strictEqual((yield* send(there, id)).status, 201)
+          yield* channel.push("send_message", { content: "hello", client_random: random++ })
+        }
+        assert.strictEqual((yield* send(there, id)).status, 201)
+
+        const refused = yield* send(alice, id)
+        assert.strictEqual(refused.status, 429)
+        assert.strictEqual(refused.body.reason, "rate_limited")
+        assert.isAtLeast(refused.body.retry_after_ms ?? 0, 3_000_000)
+        assert.strictEqual(refused.headers.get("ratelimit-policy"), `"message";q=10;w=3600`)
+        assert.match(refused.headers.get("ratelimit") ?? "", /^"message";r=0;t=3[456]\d\d$/)
+        assert.match(refused.headers.get("retry-after") ?? "", /^3[456]\d\d$/)
+        assert.strictEqual((yield* send(there, id)).status, 429)
+        const pushed = yield* Effect.flip(
+          channel.push("send_message", { content: "hello", client_random: random++ })
+        )
+        assert.include(JSON.stringify(pushed.response), `"reason":"rate_limited"`)
+        assert.include(JSON.stringify(pushed.response), `"retry_after_ms"`)
+        assert.strictEqual((yield* send(bob, id)).status, 201, "another user is not concerned")
+      }),
+    minutes
+  )
+
+  it.live(
+    "count connections by network, over both nodes, WebSocket and long-poll, whatever a client says of its address",
+    () =>
+      Effect.gen(function* () {
+        const { one, two } = yield* twoNodes({ ...calm, ADDRESS_LIMIT_CONNECTION: "3 per 1 hour" })
+        const { token } = yield* one.token({})
+        const of = (host: number) => `2001:db8:1:1::${host}`
+        assert.strictEqual((yield* connectFrom(one, token, of(1))).status, 101)
+        assert.strictEqual((yield* connectFrom(two, token, of(2))).status, 101)
+        assert.strictEqual((yield* pollFrom(two, token, of(3))).status, 410, "a new long-poll session")
+        assert.deepStrictEqual(yield* connectFrom(one, token, of(4)), { status: 429, reason: "rate_limited" })
+        const polled = yield* pollFrom(two, token, of(5))
+        assert.strictEqual(polled.reason, "rate_limited")
+        assert.match(polled.retryAfter ?? "", /^3[456]\d\d$/)
+        assert.strictEqual((yield* connectFrom(one, token, `9.9.9.9, ${of(6)}`)).status, 429, "a forged hop")
+        assert.strictEqual((yield* connectFrom(one, token, "2001:db8:1:2::1")).status, 101, "another network")
+      }),
+    minutes
+  )
+
+  it.live(
+    "block by one node whom the other then refuses at sends, joins and connections, until an operator lifts it",
+    () =>
+      Effect.gen(function* () {
+        const { one, two } = yield* twoNodes({
+          ...calm,
+          SUSPICION_MESSAGES: "5 per 1 minute",
+          BLOCK_LENGTHS: "1 hour, 2 hours"
+        })
+        const alice = yield* Chat.person(one)
+        const bob = yield* Chat.person(one)
+        const admin = new RestClient(two.url, (yield* one.token({ scope: "admin" })).token)
+        const id = yield* Chat.direct(alice, bob)
+        const there = Chat.at(two, alice)
+        const client = yield* PhoenixClient.connect({ url: two.wsUrl, params: { token: alice.rest.token } })
+        assert.strictEqual((yield* send(there, id)).status, 201)
+        let answer = yield* send(alice, id)
+        for (let i = 0; i < 5 && answer.status === 201; i++) answer = yield* send(alice, id)
+        assert.strictEqual(answer.status, 403)
+        assert.strictEqual(answer.body.reason, "blocked")
+        assert.isAtLeast(Date.parse(answer.body.until ?? ""), Date.now() + 3_500_000)
+
+        yield* Poll.until(Effect.map(send(there, id), ({ status }) => status === 403))
+        const join = yield* Effect.flip(client.join(`conversation:${id}`))
+        assert.include(JSON.stringify(join.response), `"reason":"blocked"`)
+        const { reason, status } = yield* connectFrom(two, alice.rest.token, "10.0.0.1")
+        assert.deepStrictEqual({ reason, status }, { reason: "blocked", status: 403 })
+        assert.strictEqual((yield* send(bob, id)).status, 201)
+
+        interface Listed {
+          readonly items: ReadonlyArray<{ readonly subject: string; readonly rule: string }>
+        }
+        const listed = yield* admin.ok<Listed>("GET", "/api/v1/admin/blocks")
+        assert.deepStrictEqual(
+          listed.items.map(({ rule, subject }) => [rule, subject]),
+          [["messages", alice.user_id]]
+        )
+        const path = `/api/v1/admin/blocks?user_id=${alice.user_id}`
+        assert.strictEqual((yield* bob.rest.request("DELETE", path)).status, 403)
+        yield* admin.ok("DELETE", path)
+        assert.strictEqual((yield* admin.request("DELETE", path)).status, 404)
+        yield* Poll.until(Effect.map(send(alice, id), ({ status }) => status === 201))
+        assert.strictEqual((yield* send(there, id)).status, 201)
+      }),
+    minutes
+  )
+
+  it.live(
+    "refuse an address before its tokens are looked at, once too many were no good",
+    () =>
+      Effect.gen(function* () {
+        const { one, two } = yield* twoNodes({ ...calm, ADDRESS_LIMIT_AUTH_ATTEMPTS: "4 per 1 hour" })
+        const good = (yield* one.token({})).token
+        for (let i = 0; i < 4; i++) {
+          assert.strictEqual((yield* connectFrom(i % 2 === 0 ? one : two, "rubbish", "10.0.0.2")).status, 401)
+        }
+        // Each node finds out with one more.
+        for (const app of [one, two]) {
+          yield* Poll.until(
+            Effect.map(connectFrom(app, "rubbish", "10.0.0.2"), ({ status }) => status === 429)
+          )
+          assert.strictEqual((yield* connectFrom(app, good, "10.0.0.2")).status, 429)
+          assert.strictEqual((yield* connectFrom(app, good, "10.0.0.3")).status, 101)
+        }
+      }),
+    minutes
+  )
+
+  it.live(
+    "hold locally while Redis is gone",
+    () =>
+      Effect.gen(function* () {
+        const { one, redis } = yield* twoNodes({ ...calm, RATE_LIMIT_MESSAGE: "10 per 1 hour" })
+        const alice = yield* Chat.person(one)
+        const id = yield* Chat.direct(alice, yield* Chat.person(one))
+        yield* redis.kill9
+        const answers: Array<number> = []
+        for (let i = 0; i < 20; i++) answers.push((yield* send(alice, id)).status)
+        const taken = answers.filter((status) => status === 201).length
+        // The half of it, or all where the nodes had not heard of each other yet.
+        assert.include([5, 10], taken)
+        assert.deepStrictEqual(new Set(answers), new Set([201, 429]))
+      }),
+    minutes
+  )
+})
