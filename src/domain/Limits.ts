@@ -162,3 +162,13 @@ export const parseRate = (text: string): Option.Option<Rate | undefined> => {
   if (max === undefined || window === undefined || Number(max) === 0) return Option.none()
   return Option.map(parseDuration(window), (windowMs) => ({ max: Number(max), windowMs }))
 }
+
+/** One of the tables, as `docs/limits.md` shows it. */
+export const toMarkdownTable = (prefix: string, table: Readonly<Record<string, Described>>): string =>
+  [
+    "| what | default | variable |",
+    "|---|---|---|",
+    ...Object.entries(table).map(
+      ([name, rate]) => `| ${rate.doc} | ${printRate(rate)} | \`${prefix}_${name.toUpperCase()}\` |`
+    )
+  ].join("\n")

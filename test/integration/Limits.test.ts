@@ -100,7 +100,9 @@ describe("Limits on two nodes", () => {
           assert.strictEqual((yield* send(there, id)).status, 201)
           yield* channel.push("send_message", { content: "hello", client_random: random++ })
         }
-        assert.strictEqual((yield* send(there, id)).status, 201)
+        const last = yield* send(there, id)
+        assert.strictEqual(last.status, 201)
+        assert.match(last.headers.get("ratelimit") ?? "", /^"message";r=0;t=3[456]\d\d$/)
 
         const refused = yield* send(alice, id)
         assert.strictEqual(refused.status, 429)

@@ -78,9 +78,8 @@ describe("Problem", () => {
       assert.strictEqual(limited.body.retry_after_ms, 1500)
       assert.deepInclude(limited.headers, {
         "retry-after": "2",
-        "ratelimit-limit": "10",
-        "ratelimit-remaining": "0",
-        "ratelimit-reset": "2"
+        "ratelimit-policy": `"message";q=10`,
+        ratelimit: `"message";r=0;t=2"`
       })
       assert.strictEqual((yield* rendered(new Overloaded({ what: "mailbox" }))).headers["retry-after"], "1")
       assert.strictEqual((yield* rendered(new Unavailable({ what: "database" }))).headers["retry-after"], "1")

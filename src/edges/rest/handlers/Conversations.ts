@@ -13,6 +13,7 @@ import { CurrentIdentity, currentCaller } from "../Authorization.ts"
 import type { ConversationItem, UpToHere } from "../api/ConversationsApi.ts"
 import { expectedTag } from "../MessageChange.ts"
 import { answerRefusals } from "../Problem.ts"
+import * as RateLimitHeaders from "../RateLimitHeaders.ts"
 
 const toItem = (summary: ConversationSummary): ConversationItem => ({
   ...summary.conversation,
@@ -32,6 +33,7 @@ export const layer = HttpApiBuilder.group(
   "conversations",
   Effect.fnUntraced(function* (handlers) {
     const conversations = yield* Conversations
+    const leftOf = yield* RateLimitHeaders.make
 
     const update = Effect.fnUntraced(function* ({
       headers,
@@ -70,10 +72,14 @@ export const layer = HttpApiBuilder.group(
 
     return handlers.handleAll({
       create: Effect.fn("Rest.conversations.create")(function* ({ payload }) {
-        const { conversation, created } = yield* conversations.create(yield* CurrentIdentity, payload)
+        const caller = yield* CurrentIdentity
+        const { conversation, created } = yield* conversations.create(caller, payload)
         return HttpServerResponse.jsonUnsafe(conversation, {
           status: created ? 201 : 200,
-          headers: { location: `/api/v1/conversations/${conversation.id}` }
+          headers: {
+            location: `/api/v1/conversations/${conversation.id}`,
+            ...leftOf(caller, payload.type === "direct" ? "contact_add" : "group_creation")
+          }
         })
       }, answerRefusals),
 

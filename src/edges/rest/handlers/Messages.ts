@@ -11,6 +11,7 @@ import { nextCursor, toHistory } from "../HistoryCursor.ts"
 import { clientRandomIn } from "../IdempotencyKey.ts"
 import * as MessageChange from "../MessageChange.ts"
 import { answerRefusals } from "../Problem.ts"
+import * as RateLimitHeaders from "../RateLimitHeaders.ts"
 
 export const layer = HttpApiBuilder.group(
   Api,
@@ -18,6 +19,7 @@ export const layer = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const conversations = yield* Conversations
     const change = yield* MessageChange.make
+    const leftOf = yield* RateLimitHeaders.make
 
     const seqOf = Effect.fnUntraced(function* (params: MessageChange.OneMessage) {
       const message = yield* conversations.message(
@@ -49,7 +51,10 @@ export const layer = HttpApiBuilder.group(
         const message = yield* conversations.message(caller.identity, id, sent.message_id)
         return HttpServerResponse.jsonUnsafe(message, {
           status: sent.duplicate ? 200 : 201,
-          headers: { location: `/api/v1/conversations/${id}/messages/${message.id}` }
+          headers: {
+            location: `/api/v1/conversations/${id}/messages/${message.id}`,
+            ...leftOf(caller.identity, "message")
+          }
         })
       }, answerRefusals),
 
