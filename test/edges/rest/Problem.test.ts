@@ -79,7 +79,7 @@ describe("Problem", () => {
       assert.deepInclude(limited.headers, {
         "retry-after": "2",
         "ratelimit-policy": `"message";q=10`,
-        ratelimit: `"message";r=0;t=2"`
+        ratelimit: `"message";r=0;t=2`
       })
       assert.strictEqual((yield* rendered(new Overloaded({ what: "mailbox" }))).headers["retry-after"], "1")
       assert.strictEqual((yield* rendered(new Unavailable({ what: "database" }))).headers["retry-after"], "1")
