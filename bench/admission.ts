@@ -26,6 +26,7 @@ import { Media } from "../src/domain/ports/Media.ts"
 import { MessageStore } from "../src/domain/ports/MessageStore.ts"
 import type { RateLimiter } from "../src/domain/ports/RateLimiter.ts"
 import { UserDirectory } from "../src/domain/ports/UserDirectory.ts"
+import * as RuledContentPolicy from "../src/layers/content/RuledContentPolicy.ts"
 import * as GuardedAdmission from "../src/layers/GuardedAdmission.ts"
 import * as MemoryBlocks from "../src/layers/memory/MemoryBlocks.ts"
 import * as MemoryRateLimiter from "../src/layers/memory/MemoryRateLimiter.ts"
@@ -88,10 +89,15 @@ const sizeOnly = only(Admission, {
       : Effect.succeed(message)
 })
 
+const audit = only(AuditLog, { note: () => {} })
+
+const policy = RuledContentPolicy.layer({ blockedWords: [], modes: {} }).pipe(Layer.provide(audit))
+
 const guarded = <E>(counted: Layer.Layer<RateLimiter | Blocks, E>) =>
   GuardedAdmission.layer({ maxMessageBytes: 10_485_760, limits }).pipe(
     Layer.provide(counted),
-    Layer.provide(only(AuditLog, { note: () => {} }))
+    Layer.provide(policy),
+    Layer.provide(audit)
   )
 
 const options = { maxSubjects: 200_000, lengths: defaults.blocks }
@@ -159,7 +165,9 @@ const measure = <E>(admission: Layer.Layer<Admission, E>) =>
     }
     return { micros, admitted: admitted / (MESSAGES * WINDOWS) }
   }).pipe(
-    Effect.provide(LocalConversations.layer.pipe(Layer.provide(admission), Layer.provide(nothing))),
+    Effect.provide(
+      LocalConversations.layer.pipe(Layer.provide(admission), Layer.provide(policy), Layer.provide(nothing))
+    ),
     Effect.scoped
   )
 
@@ -167,8 +175,8 @@ const main = Effect.gen(function* () {
   const rows = [
     { name: "no admission", figures: yield* measure(open) },
     { name: "size alone, as an Effect", figures: yield* measure(sizeOnly) },
-    { name: "all limits, counted here", figures: yield* measure(guarded(inMemory)) },
-    { name: "all limits, counted in Redis", figures: yield* measure(guarded(inRedis)) }
+    { name: "all limits and the content policy, counted here", figures: yield* measure(guarded(inMemory)) },
+    { name: "the same, counted in Redis", figures: yield* measure(guarded(inRedis)) }
   ]
   const [{ figures: floor }] = rows as [(typeof rows)[0]]
   process.stdout.write(
