@@ -64,8 +64,8 @@ describe("HttpEdge: what is wrong is a problem", () => {
       const refused = yield* call("/health", { method: "DELETE" })
       assertProblem(refused, 405, "method_not_allowed")
       assert.strictEqual(refused.headers.allow, "GET, HEAD")
-      const other = yield* call(CONVERSATION, { method: "DELETE" })
-      assert.strictEqual(other.headers.allow, "GET, HEAD, PUT, PATCH")
+      const other = yield* call(CONVERSATION, { method: "POST" })
+      assert.strictEqual(other.headers.allow, "GET, HEAD, DELETE, PUT, PATCH")
       assertProblem(yield* call("/metrics", { method: "PROPFIND" }), 405, "method_not_allowed")
     })
   )
@@ -131,8 +131,8 @@ describe("HttpEdge: what is wrong is a problem", () => {
 
   it.live("answers 500 when what we would say is not what we promised", () =>
     Effect.gen(function* () {
-      const call = yield* serve({ conversations: { show: () => Effect.succeed({ id: 7 } as never) } })
-      assertProblem(yield* call(CONVERSATION, { as: "alice" }), 500, "internal")
+      const call = yield* serve({ conversations: { list: () => Effect.succeed({ items: 7 } as never) } })
+      assertProblem(yield* call("/api/v1/conversations", { as: "alice" }), 500, "internal")
     })
   )
 
