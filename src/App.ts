@@ -3,6 +3,7 @@
  * configuration; `tree` says what runs over them, and in which order.
  */
 import { Cause, Context, Duration, Effect, Exit, Layer, Option, type Scope } from "effect"
+import packageJson from "../package.json" with { type: "json" }
 import * as AuditedConversations from "./actors/AuditedConversations.ts"
 import * as BlockNews from "./actors/BlockNews.ts"
 import * as ConversationRegistry from "./actors/ConversationRegistry.ts"
@@ -97,6 +98,7 @@ import * as RedisPresenceCache from "./layers/RedisPresenceCache.ts"
 import * as RedisRateLimiter from "./layers/RedisRateLimiter.ts"
 import * as RedisSessionCache from "./layers/RedisSessionCache.ts"
 import * as RedisTokenRevocations from "./layers/RedisTokenRevocations.ts"
+import * as Telemetry from "./layers/Telemetry.ts"
 import * as Replacements from "./Replacements.ts"
 import * as ChildSpec from "./supervisors/ChildSpec.ts"
 import * as Supervisor from "./supervisors/Supervisor.ts"
@@ -424,6 +426,21 @@ const housekeeping = Layer.unwrap(
   })
 )
 
+/** What is told of this process while it runs. Where there is a collector, the context also holds a Telemetry, for the tree. */
+const observed = configured(
+  (config): Layer.Layer<never> =>
+    config.otlpUrl === undefined
+      ? Layer.empty
+      : Telemetry.layer({
+          url: config.otlpUrl,
+          headers: config.otlpHeaders,
+          interval: config.otlpInterval,
+          ratio: config.otlpTraces,
+          environment: config.env,
+          version: packageJson.version
+        })
+).pipe(Layer.provideMerge(Logging.layer))
+
 /** Every resource of the service. */
 export const services = health.pipe(
   Layer.merge(workers),
@@ -452,6 +469,7 @@ const tree = Effect.gen(function* () {
   const offline = yield* OfflineDispatch.OfflineDispatch
   const notifier = yield* Notifier.Notifier
   const redis = yield* Effect.serviceOption(Redis.Redis)
+  const telemetry = yield* Effect.serviceOption(Telemetry.Telemetry)
   const scheduledSends = yield* ScheduledSends.ScheduledSends
   const retention = yield* Retention.Retention
   const peers = yield* Peers.connections
@@ -545,7 +563,12 @@ const tree = Effect.gen(function* () {
         id: "Telemetry",
         strategy: "one_for_one",
         intensity,
-        children: [ChildSpec.worker({ id: "AuditLog", run: audit.run, shutdown: drainTimeout })]
+        children: [
+          ...Option.toArray(
+            Option.map(telemetry, ({ run }) => ChildSpec.worker({ id: "Otlp", run, shutdown: drainTimeout }))
+          ),
+          ChildSpec.worker({ id: "AuditLog", run: audit.run, shutdown: drainTimeout })
+        ]
       }),
       ...Option.toArray(redisSupervisor),
       ChildSpec.supervisor({
@@ -611,7 +634,7 @@ export const launch = Effect.gen(function* () {
   const running = yield* Tree.Tree
   const { spec } = yield* tree
   yield* Supervisor.launch(spec, running.started)
-}).pipe(Effect.provide(services), Effect.provide(Logging.layer), Effect.provide(configLayer))
+}).pipe(Effect.provide(services), Effect.provide(observed), Effect.provide(configLayer))
 
 /** The service as a part of another program. */
 export class Running extends Context.Service<
@@ -644,7 +667,7 @@ const running = Layer.effect(
  */
 export const layer = running.pipe(
   Layer.provideMerge(services),
-  Layer.provide(Logging.layer),
+  Layer.provide(observed),
   Layer.provide(configLayer)
 )
 

@@ -3,7 +3,7 @@
  * `AppConfig` loads it; `docs/configuration.md` is printed from it, so the page cannot disagree with the code.
  */
 import { isIP } from "node:net"
-import { Config, Duration, Option, type Redacted, Schema, SchemaTransformation } from "effect"
+import { Config, Duration, Option, Redacted, Schema, SchemaTransformation } from "effect"
 import { makeRules, RuleMode } from "./content/ContentRules.ts"
 import { limitSettings } from "./LimitSettings.ts"
 
@@ -44,6 +44,10 @@ const portNumber = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, m
 const count = setting<number>("integer above 0", (name) => Config.schema(positive, name))
 const flag = setting<boolean>("`true` or `false`", Config.Boolean)
 const port = setting<number>("port, 0 for a free one", (name) => Config.schema(portNumber, name))
+
+const ratio = setting<number>("from 0 to 1", (name) =>
+  Config.schema(Schema.Number.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 1 }))), name)
+)
 
 const duration = (
   name: string,
@@ -169,6 +173,44 @@ const rules = (name: string, doc: string): Setting<Readonly<Record<string, RuleM
     Config.schema(RuleModes, name).pipe(
       Config.withDefault([]),
       Config.map((modes) => Object.fromEntries(modes.map((mode) => mode.split("="))))
+    ),
+  shown: () => "empty"
+})
+
+const Header = Schema.String.pipe(
+  Schema.check(Schema.isPattern(/^[!#$%&'*+.^`|~\w-]+=[\x20-\x7e]+$/, { expected: "name=value" }))
+)
+
+const Headers = Schema.String.pipe(
+  Schema.decodeTo(
+    Schema.Array(Header),
+    SchemaTransformation.transform({
+      decode: (text: string): ReadonlyArray<string> => split(text),
+      encode: (headers: ReadonlyArray<string>) => headers.join(",")
+    })
+  )
+)
+
+const headers = (
+  name: string,
+  doc: string
+): Setting<Redacted.Redacted<Readonly<Record<string, string>>>> => ({
+  name,
+  doc,
+  type: "comma-separated `name=value` (secret)",
+  config: () =>
+    Config.schema(Headers, name).pipe(
+      Config.withDefault([]),
+      Config.map((headers) =>
+        Redacted.make(
+          Object.fromEntries(
+            headers.map((header) => [
+              header.slice(0, header.indexOf("=")),
+              header.slice(header.indexOf("=") + 1)
+            ])
+          )
+        )
+      )
     ),
   shown: () => "empty"
 })
@@ -552,7 +594,19 @@ export const settings = {
     ["pretty", "json"],
     { local: "pretty", deployed: "json" },
     "How log entries are written."
-  )
+  ),
+  otlpUrl: optional(
+    "URL",
+    Config.URL,
+    "OTLP_URL",
+    "An OpenTelemetry collector that takes OTLP over HTTP, such as `http://localhost:4318`: traces, metrics and logs are sent there."
+  ),
+  otlpHeaders: headers(
+    "OTLP_HEADERS",
+    "Sent with every request to `OTLP_URL`, such as a key that the collector asks for."
+  ),
+  otlpInterval: duration("OTLP_INTERVAL", "5 seconds", "How often what there is to tell `OTLP_URL` is sent."),
+  otlpTraces: ratio("OTLP_TRACES", 0.1, "Part of the traces that is sent.")
 } as const
 
 /** What `docs/configuration.md` shows. */

@@ -6,7 +6,13 @@ import type { RequestListener } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import { ByteSize, type Cause, Clock, Context, Effect, Layer, Metric, type Scope } from "effect"
-import { HttpIncomingMessage, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import {
+  HttpIncomingMessage,
+  HttpMiddleware,
+  HttpRouter,
+  HttpServerRequest,
+  HttpServerResponse
+} from "effect/http"
 import type { IpNetwork } from "effect/net"
 import * as ClientAddress from "../ClientAddress.ts"
 import * as Cors from "./Cors.ts"
@@ -36,6 +42,8 @@ const durations = Metric.histogram("http_request_duration_ms", {
   boundaries: [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000]
 })
 
+const pathOf = (request: Request): string => request.url.split("?", 1)[0] ?? ""
+
 /** Probes, scrapes and files say nothing new. */
 const isRoutine = (path: string): boolean =>
   path.startsWith("/health") || path.startsWith("/assets/") || path === "/metrics"
@@ -43,7 +51,7 @@ const isRoutine = (path: string): boolean =>
 const observe = Effect.fnUntraced(function* (request: Request, response: Response, startedAt: number) {
   const took = (yield* Clock.currentTimeMillis) - startedAt
   // A query may hold what no log should.
-  const path = request.url.split("?", 1)[0] ?? ""
+  const path = pathOf(request)
   const attributes = { method: request.method, status: String(response.status) }
   yield* Metric.update(Metric.withAttributes(requests, attributes), 1)
   yield* Metric.update(durations, took)
@@ -95,4 +103,7 @@ export const listener = <E, R>(routes: Layer.Layer<never, E, R>, options: HttpEd
     const app = around(router.asHttpEffect(), Context.get(built, Routes.AllowedMethods), options)
     const listen: RequestListener = yield* NodeHttpServer.makeHandler(app, { scope: yield* Effect.scope })
     return listen
-  }).pipe(Effect.provide(NodeHttpServer.layerHttpServices))
+  }).pipe(
+    Effect.provideService(HttpMiddleware.TracerDisabledWhen, (request) => isRoutine(pathOf(request))),
+    Effect.provide(NodeHttpServer.layerHttpServices)
+  )
