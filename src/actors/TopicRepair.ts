@@ -2,6 +2,9 @@
  * Repairs what publish/subscribe between nodes has lost. Told by the Broker which topics are in doubt, it asks
  * storage how far each conversation has come, and tells the hub, whose subscribers know what they have: those behind
  * end, and their clients resume. Nothing happens where nothing was lost. What has no number, subscribers load again.
+ *
+ * Every 30 seconds it asks for all topics, in doubt or not, since nobody knows what a killed node had yet to publish.
+ * Conversations are asked for together: that is one query for every 500 that have a client or an actor here.
  */
 import { Context, Effect, Latch, Layer, Schedule } from "effect"
 import { Broker } from "../domain/ports/Broker.ts"

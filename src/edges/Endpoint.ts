@@ -8,7 +8,7 @@ import type { Duplex } from "node:stream"
 import { Duration, Effect, Schema } from "effect"
 import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import { PATH as LONG_POLL_PATH } from "./longpoll/LongPollRoute.ts"
-import { refuse } from "./websocket/Refuse.ts"
+import { refuse, refuseRequest } from "./websocket/Refuse.ts"
 import { NOT_AN_UPGRADE, type UpgradeHandler, PATH as WEBSOCKET_PATH } from "./websocket/SocketRoute.ts"
 
 /** The address cannot be listened on. `message` names the variable to change. */
@@ -87,7 +87,7 @@ export const listen = Effect.fnUntraced(function* (options: EndpointOptions) {
   server.on("request", (request, response) => {
     const path = pathOf(request)
     if (path === LONG_POLL_PATH) options.onLongPoll(request, response)
-    else if (path === WEBSOCKET_PATH) refuse(request.socket, uuidV7Unsafe(), NOT_AN_UPGRADE)
+    else if (path === WEBSOCKET_PATH) refuseRequest(response, uuidV7Unsafe(), NOT_AN_UPGRADE)
     else options.onRequest(request, response)
   })
   server.on("upgrade", (request, socket, head) => {

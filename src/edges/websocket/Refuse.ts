@@ -2,7 +2,7 @@
  * Refusing a connection at HTTP level, before any upgrade: the status from the one table of refusals and a JSON
  * reason. It must happen here: a socket that is accepted and then closed makes clients reconnect at once.
  */
-import { STATUS_CODES } from "node:http"
+import { type ServerResponse, STATUS_CODES } from "node:http"
 import type { Duplex } from "node:stream"
 import type { WireRefusal } from "../../domain/Refusal.ts"
 
@@ -22,16 +22,31 @@ export const fromWire = (wire: WireRefusal): HttpRefusal => ({
   ...(wire.headers === undefined ? {} : { headers: wire.headers })
 })
 
+const answerOf = (requestId: string, { fields, headers, reason, retryAfterSeconds }: HttpRefusal) => {
+  const body = JSON.stringify({ reason, ...fields, request_id: requestId })
+  const head: Record<string, string> = {
+    Connection: "close",
+    "Content-Type": "application/json; charset=utf-8",
+    "Content-Length": String(Buffer.byteLength(body)),
+    "X-Request-Id": requestId,
+    ...(retryAfterSeconds === undefined ? {} : { "Retry-After": String(retryAfterSeconds) }),
+    ...headers
+  }
+  return { body, headers: head }
+}
+
+/** On a socket that Node has handed over. */
 export const refuse = (socket: Duplex, requestId: string, refusal: HttpRefusal): void => {
-  const body = JSON.stringify({ reason: refusal.reason, ...refusal.fields, request_id: requestId })
-  const headers = [
+  const { body, headers } = answerOf(requestId, refusal)
+  const head = [
     `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}`,
-    "Connection: close",
-    "Content-Type: application/json; charset=utf-8",
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    `X-Request-Id: ${requestId}`,
-    ...(refusal.retryAfterSeconds === undefined ? [] : [`Retry-After: ${refusal.retryAfterSeconds}`]),
-    ...Object.entries(refusal.headers ?? {}).map(([name, value]) => `${name}: ${value}`)
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
   ]
-  socket.end(`${headers.join("\r\n")}\r\n\r\n${body}`)
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`)
+}
+
+/** To a request that Node still owns, in its turn behind those that came before it on the same connection. */
+export const refuseRequest = (response: ServerResponse, requestId: string, refusal: HttpRefusal): void => {
+  const { body, headers } = answerOf(requestId, refusal)
+  response.writeHead(refusal.status, headers).end(body)
 }
