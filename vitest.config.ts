@@ -7,8 +7,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
     pool: "forks",
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     teardownTimeout: 20_000,
     globalSetup: ["test/support/GlobalSetup.ts"],
     reporters: ["default", "./test/support/Reporter.ts"]

@@ -103,7 +103,7 @@ export class Management {
   }
 
   #add(command: Named<"AddMembers">): Effect.Effect<void> | void {
-    const { at, by, reply, role, userIds } = command
+    const { at, authority, by, reply, role, userIds } = command
     const { state, store } = this.#of
     const allowed = this.#mayAdd(command)
     if (Result.isFailure(allowed)) return void reply.fail(allowed.failure)
@@ -116,7 +116,8 @@ export class Management {
     return this.#commit(reply, store.addMembers(state.id, fresh, role, at), (added) => {
       for (const member of added) state.members.set(member.userId, member)
       this.#tellAdded(added, by)
-      this.#note("member.added", by, added, { count: added.length, role })
+      // A peer's doing is on record with the peer's name, by who speaks for it.
+      if (authority === "member") this.#note("member.added", by, added, { count: added.length, role })
       return added.map(memberView)
     })
   }
@@ -152,7 +153,7 @@ export class Management {
         state.members.delete(userId)
         this.#of.tell(Events.memberRemoved(Topic.ofConversation(id), id, userId, by))
         this.#of.tell(Events.memberRemoved(Topic.ofUser(userId), id, userId, by))
-        this.#note("member.removed", by, [{ userId }])
+        if (authority === "member") this.#note("member.removed", by, [{ userId }])
         if (heir !== null) this.#hasRole(heir, "owner", by)
         if (closed) this.#closed(by, at)
         return undefined

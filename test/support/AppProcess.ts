@@ -19,7 +19,7 @@ export interface AppProcessOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Arguments of `src/main.ts`, such as `["migrate"]`. */
   readonly args?: ReadonlyArray<string>
-  /** Milliseconds until the server must listen. Default 30 000. */
+  /** Milliseconds until the server must listen. Default 60 000. */
   readonly deadline?: number
 }
 
@@ -136,7 +136,8 @@ export const spawn = Effect.fnUntraced(function* (
     PORT: "0",
     GRPC_PORT: "0",
     DATA_DIR: dataDir,
-    RATE_LIMITS: "off"
+    // Not to be had in prod.
+    RATE_LIMITS: /^(prod|kube)$/.test(options.env?.APP_ENV ?? "") ? undefined : "off"
   }
   const child = yield* Effect.acquireRelease(
     Effect.tryPromise({
@@ -154,7 +155,7 @@ export const spawn = Effect.fnUntraced(function* (
         if (options.args?.[0] !== "token") refuseTokens(child.output)
       })
   )
-  return spawned(child, options.deadline ?? 30_000)
+  return spawned(child, options.deadline ?? 60_000)
 })
 
 /** Starts the process and waits until it listens; fails with its output when it does not. */

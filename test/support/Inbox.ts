@@ -9,7 +9,7 @@ export class NothingArrived extends Data.TaggedError("NothingArrived")<{ readonl
 export interface WaitOptions<A> {
   /** Take the first item that this accepts and leave the others where they are. */
   readonly where?: (item: A) => boolean
-  /** Milliseconds. Default 5000. */
+  /** Milliseconds. Default 20 000. */
   readonly deadline?: number
 }
 
@@ -42,7 +42,7 @@ export class Inbox<A> {
   }
 
   /** Takes the oldest item not yet taken, or waits for one. */
-  next({ deadline = 5000, where = () => true }: WaitOptions<A> = {}): Effect.Effect<A, NothingArrived> {
+  next({ deadline = 20_000, where = () => true }: WaitOptions<A> = {}): Effect.Effect<A, NothingArrived> {
     return Effect.callback((resume) => {
       const look = () => {
         const taken = this.#take(where)

@@ -12,7 +12,7 @@ export class PollTimeout extends Data.TaggedError("PollTimeout")<{
 }> {}
 
 export interface PollOptions {
-  /** Milliseconds after which the wait fails. Default 10 000. */
+  /** Milliseconds after which the wait fails. Default 30 000. */
   readonly deadline?: number
   /** Milliseconds between two looks. Default 20. */
   readonly every?: number
@@ -35,7 +35,7 @@ type Present<A> = Exclude<A, Missing>
 
 const repeat = Effect.fnUntraced(function* <A, R>(
   look: Effect.Effect<A, unknown, R>,
-  { deadline = 10_000, every = 20, what = "the condition" }: PollOptions
+  { deadline = 30_000, every = 20, what = "the condition" }: PollOptions
 ) {
   const started = performance.now()
   while (true) {
