@@ -34,6 +34,12 @@ const maxPublishing = 50_000
 /** Characters of the commands sent and not answered, per connection. */
 const maxPending = 64 * 1024 * 1024
 
+/** Written to know whether Redis takes writes: one that is full stays connected, and answers what is read. */
+const PROBE = "messaging:probe"
+
+/** Redis's own names for refusing a write: full, a replica, unable to save, or without its replicas. */
+const refusal = /^(?:OOM|READONLY|MISCONF|NOREPLICAS)\b/
+
 export class Redis extends Context.Service<
   Redis,
   {
@@ -44,7 +50,10 @@ export class Redis extends Context.Service<
     /** Offline queues and locks. */
     readonly queue: RedisPool.RedisPool
     readonly pubsub: RedisConnection
-    /** `degraded` while any of them is away: without Redis this node does its own work, and others catch up later. */
+    /**
+     * `degraded` while any of them is away or refuses writes: without Redis this node does its own work, and others
+     * catch up later. Asks Redis once a second at the most.
+     */
     readonly check: Effect.Effect<Finding>
   }
 >()("messaging-service/layers/Redis") {}
@@ -57,7 +66,7 @@ const checked = (
     ? Effect.succeed(url)
     : Effect.fail(
         new RedisUnusable({
-          message: `${variable} cannot be used: expected redis://host:port/database, rediss://…, or redis-sentinel://host:port,host:port/name/database`
+          message: `${variable} cannot be used: expected redis://host:port/database, rediss://…, or redis-sentinel://host:port,host:port/name/database; a Redis Cluster cannot be used`
         })
       )
 }
@@ -74,14 +83,37 @@ const make = Effect.fnUntraced(function* (options: RedisOptions) {
   const queue = yield* pool("queue_pool", yield* checked("REDIS_QUEUE_URL", queueUrl ?? url))
   const pubsub = yield* RedisPool.connection({ ...common, name: "pubsub", url, maxInFlight: maxPublishing })
 
-  const isAway = (pool: RedisPool.RedisPool) => pool.connected() < pool.size
-  const check = Effect.sync((): Finding => {
-    const away = [main, session, queue].filter(isAway).map((pool) => pool.name)
-    if (!pubsub.isConnected) away.push("pubsub")
-    return away.length === 0
-      ? { status: "up" }
-      : { status: "degraded", detail: `not connected: ${away.join(", ")}` }
-  })
+  const pools = [main, session, queue]
+  /** What is wrong with a pool, or `undefined`. */
+  const trouble = (pool: RedisPool.RedisPool) =>
+    Effect.suspend(() => {
+      if (pool.connected() < pool.size) return Effect.succeed("not connected")
+      return pool.send("SET", PROBE, "1", "EX", "10").pipe(
+        Effect.timeout("1 second"),
+        Effect.match({
+          onSuccess: () => undefined,
+          onFailure: ({ cause }) =>
+            cause instanceof Error && refusal.test(cause.message) ? "refuses writes" : "does not answer"
+        })
+      )
+    })
+  const check = yield* Effect.forEach(pools, trouble, { concurrency: "unbounded" }).pipe(
+    Effect.map((troubles): Finding => {
+      const found = pools.map(({ name }, i) => ({ name, trouble: troubles[i] }))
+      found.push({ name: "pubsub", trouble: pubsub.isConnected ? undefined : "not connected" })
+      const byTrouble = Map.groupBy(
+        found.filter(({ trouble }) => trouble !== undefined),
+        ({ trouble }) => trouble
+      )
+      if (byTrouble.size === 0) return { status: "up" }
+      const lines = Array.from(
+        byTrouble,
+        ([what, which]) => `${what}: ${which.map(({ name }) => name).join(", ")}`
+      )
+      return { status: "degraded", detail: lines.join("; ") }
+    }),
+    Effect.cachedWithTTL("1 second")
+  )
   return Redis.of({ main, session, queue, pubsub, check })
 })
 
