@@ -5,6 +5,7 @@
 
 const BASE = "/api/v1"
 const REQUEST_TIMEOUT_MS = 10_000
+const MAX_PAGE = 200
 
 /** RFC 9457: the reason is the last segment of the problem's `type`. */
 const refusalOf = async (response) => {
@@ -30,9 +31,61 @@ export class Api {
     return this.#request("POST", "/conversations", { type, member_ids: memberIds, metadata })
   }
 
-  async memberIds(conversationId) {
-    const { items } = await this.#request("GET", `/conversations/${conversationId}/members`)
-    return items.map((member) => member.user_id)
+  /** The first members of a conversation, as `{id, role}`. */
+  async members(conversationId) {
+    const { items } = await this.#request("GET", `/conversations/${conversationId}/members?limit=${MAX_PAGE}`)
+    return items.map((member) => ({ id: member.user_id, role: member.role }))
+  }
+
+  addMember(conversationId, userId) {
+    return this.#request("POST", `/conversations/${conversationId}/members`, { user_ids: [userId] })
+  }
+
+  changeRole(conversationId, userId, role) {
+    return this.#request("PATCH", `/conversations/${conversationId}/members/${userId}`, { role })
+  }
+
+  removeMember(conversationId, userId) {
+    return this.#request("DELETE", `/conversations/${conversationId}/members/${userId}`)
+  }
+
+  leave(conversationId) {
+    return this.#request("POST", `/conversations/${conversationId}/leave`)
+  }
+
+  updateSettings(conversationId, settings) {
+    return this.#request("PATCH", `/conversations/${conversationId}/settings`, settings)
+  }
+
+  /** Mute, pin or archive for oneself. */
+  updateMySettings(conversationId, settings) {
+    return this.#request("PATCH", `/conversations/${conversationId}/settings/me`, settings)
+  }
+
+  message(conversationId, messageId) {
+    return this.#request("GET", `/conversations/${conversationId}/messages/${messageId}`)
+  }
+
+  async pinnedMessages(conversationId) {
+    const { items } = await this.#request("GET", `/conversations/${conversationId}/pinned-messages`)
+    return items.map((pin) => pin.message)
+  }
+
+  search(conversationId, words) {
+    const query = new URLSearchParams({ q: words })
+    return this.#request("GET", `/conversations/${conversationId}/messages/search?${query}`)
+  }
+
+  drafts() {
+    return this.#request("GET", "/drafts")
+  }
+
+  saveDraft(conversationId, content) {
+    return this.#request("PUT", `/conversations/${conversationId}/draft`, { content })
+  }
+
+  removeDraft(conversationId) {
+    return this.#request("DELETE", `/conversations/${conversationId}/draft`)
   }
 
   async #request(method, path, body, retried = false) {
@@ -52,6 +105,6 @@ export class Api {
       return this.#request(method, path, body, true)
     }
     if (!response.ok) throw await refusalOf(response)
-    return response.json()
+    return response.status === 204 ? undefined : response.json()
   }
 }

@@ -7,6 +7,7 @@
  */
 import { Api } from "./api.js"
 import { Connection } from "./connection.js"
+import { Drafts } from "./drafts.js"
 import { Inbox } from "./inbox.js"
 import { Room } from "./room.js"
 import { nameOf, onRosterChange } from "./roster.js"
@@ -33,7 +34,12 @@ export class Client {
     this.session = new Session(person, pane, (token) => this.#userChannel?.push("refresh_token", { token }))
     this.connection = new Connection(this.session, changed)
     this.#api = new Api(this.session)
-    this.inbox = new Inbox(person.id, this.#api, { changed, appeared: (...news) => this.#appeared(...news) })
+    this.inbox = new Inbox(person.id, this.session.deviceId, this.#api, {
+      changed,
+      appeared: (...news) => this.#appeared(...news),
+      vanished: (id) => this.#vanished(id)
+    })
+    this.drafts = new Drafts(this.#api, changed)
     this.#forgetRoster = onRosterChange(changed)
   }
 
@@ -43,6 +49,11 @@ export class Client {
     this.#userChannel.on("message_hidden", ({ conversation_id, message_id }) =>
       this.#rooms.get(conversation_id)?.hide(message_id)
     )
+    this.#userChannel.on("draft_updated", ({ conversation_id, draft }) =>
+      this.drafts.receive(conversation_id, draft)
+    )
+    this.connection.socket.onOpen(() => this.drafts.refresh())
+    if (this.connection.isLive) this.drafts.refresh()
     const last = recall(this.#lastOpenKey)
     if (typeof last === "string") this.open(last)
   }
@@ -65,7 +76,12 @@ export class Client {
     this.leave()
     let room = this.#rooms.get(conversationId)
     if (room === undefined) {
-      room = new Room(conversationId, this.person.id, this.connection, () => this.#changed())
+      room = new Room(conversationId, this.person.id, {
+        connection: this.connection,
+        api: this.#api,
+        changed: () => this.#changed(),
+        conversationChanged: () => this.inbox.membersChanged(conversationId)
+      })
       this.#rooms.set(conversationId, room)
     }
     this.room = room
@@ -89,19 +105,39 @@ export class Client {
     const memberIds = [this.person.id, ...otherIds]
     const isGroup = otherIds.length > 1
     const metadata = isGroup && groupName ? { name: groupName } : {}
-    try {
-      const conversation = await this.#api.createConversation({
-        type: isGroup ? "group" : "direct",
-        memberIds: otherIds,
-        metadata
-      })
-      this.refusal = undefined
-      this.inbox.add(conversation, memberIds)
-      this.open(conversation.id)
-    } catch (refusal) {
-      this.refusal = refusal
-      this.#changed()
-    }
+    const conversation = await this.#ask(() =>
+      this.#api.createConversation({ type: isGroup ? "group" : "direct", memberIds: otherIds, metadata })
+    )
+    if (conversation === undefined) return
+    this.inbox.add(conversation, memberIds)
+    this.open(conversation.id)
+  }
+
+  /** `settings` are any of `muted`, `pinned` and `archived`, for this person alone. */
+  async setMine(conversationId, settings) {
+    const mine = await this.#ask(() => this.#api.updateMySettings(conversationId, settings))
+    if (mine !== undefined) this.inbox.setMine(conversationId, mine)
+  }
+
+  configure(conversationId, settings) {
+    return this.#ask(() => this.#api.updateSettings(conversationId, settings))
+  }
+
+  /** What is asked of a group's members; the list follows from the events that come of it. */
+  addMember(conversationId, userId) {
+    return this.#ask(() => this.#api.addMember(conversationId, userId))
+  }
+
+  changeRole(conversationId, userId, role) {
+    return this.#ask(() => this.#api.changeRole(conversationId, userId, role))
+  }
+
+  removeMember(conversationId, userId) {
+    return this.#ask(() => this.#api.removeMember(conversationId, userId))
+  }
+
+  leaveGroup(conversationId) {
+    return this.#ask(() => this.#api.leave(conversationId))
   }
 
   dismiss() {
@@ -121,7 +157,9 @@ export class Client {
   }
 
   get unreadTotal() {
-    return this.inbox.entries.reduce((sum, entry) => sum + entry.unread, 0)
+    return this.inbox.entries
+      .filter((entry) => !entry.mine.muted)
+      .reduce((sum, entry) => sum + entry.unread, 0)
   }
 
   get #lastOpenKey() {
@@ -135,6 +173,24 @@ export class Client {
   #appeared(conversationId, { isFirstLoad }) {
     if (this.room !== undefined || (isFirstLoad && recall(this.#lastOpenKey) === null)) return
     this.open(conversationId)
+  }
+
+  #vanished(conversationId) {
+    if (this.room?.id === conversationId) this.leave()
+    this.#rooms.delete(conversationId)
+  }
+
+  /** What a person asks for: a refusal is shown to them, until the next thing they ask for goes well. */
+  async #ask(request) {
+    try {
+      const answer = await request()
+      this.refusal = undefined
+      return answer
+    } catch (refusal) {
+      this.refusal = refusal
+    } finally {
+      this.#changed()
+    }
   }
 
   #changed() {

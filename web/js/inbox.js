@@ -1,19 +1,27 @@
 /**
- * One person's conversations, most recently active first, kept fresh over the `user:{id}` channel: previews and
- * unread counts of conversations that are not open, new conversations, and which devices of this person are on.
+ * One person's conversations, pinned ones first, then the most recently active, kept fresh over the `user:{id}` channel:
+ * previews and unread counts of conversations that are not open, what was missed while away, new conversations, members
+ * and settings, and which devices of this person are on.
  */
 import { Presence } from "/assets/vendor/phoenix.mjs"
+import { mentionsIn } from "./mentions.js"
+import { Missed } from "./missed.js"
 
 const REFRESH_AFTER_MS = 60
 
-/** What else changes the list; each of them simply fetches it again. */
-const LIST_EVENTS = ["conversation_created", "conversation_updated", "member_added", "member_removed"]
+/** What changes the list without changing who is in it; it is simply fetched again. */
+const LIST_EVENTS = ["conversation_created", "conversation_updated"]
+const MEMBER_EVENTS = ["member_added", "members_added", "member_updated", "member_removed"]
+
+const NOTHING_SET = { muted: false, pinned: false, archived: false }
 
 export class Inbox {
   #api
   #self
   #changed
   #appeared
+  #vanished
+  #stale = new Set()
   #entries = new Map()
   #previews = new Map()
   #members = new Map()
@@ -21,12 +29,17 @@ export class Inbox {
   #loaded = false
   #cursor = null
 
-  /** `appeared(id, {isFirstLoad})` is called with the newest of the conversations that a load brings anew. */
-  constructor(self, api, { changed, appeared }) {
+  /**
+   * `device` names where this device's position is kept. `appeared(id, {isFirstLoad})` is called with the newest of the
+   * conversations that a load brings anew, `vanished(id)` with one that is no longer this person's.
+   */
+  constructor(self, device, api, { changed, appeared, vanished }) {
     this.#self = self
     this.#api = api
     this.#changed = changed
     this.#appeared = appeared
+    this.#vanished = vanished
+    this.missed = new Missed(self, device, changed)
     this.refusal = undefined
     this.deviceCount = 0
   }
@@ -39,15 +52,22 @@ export class Inbox {
     return this.#cursor !== null
   }
 
-  /** `{id, type, name, memberIds, unread, preview, activeAt}`, newest activity first. */
+  /**
+   * `{id, type, name, role, settings, mine, members, memberIds, unread, unreadMentions, preview, activeAt}`; `mine` is
+   * what this person has set for themselves: muted, pinned, archived.
+   */
   get entries() {
     return [...this.#entries.values()]
-      .map((entry) => ({
-        ...entry,
-        ...this.#previews.get(entry.id),
-        memberIds: this.#members.get(entry.id) ?? []
-      }))
-      .sort((a, b) => b.activeAt - a.activeAt)
+      .map((entry) => {
+        const members = this.#members.get(entry.id) ?? []
+        return {
+          ...entry,
+          ...this.#previews.get(entry.id),
+          members,
+          memberIds: members.map((member) => member.id)
+        }
+      })
+      .sort((a, b) => Number(b.mine.pinned) - Number(a.mine.pinned) || b.activeAt - a.activeAt)
   }
 
   entry(id) {
@@ -56,9 +76,17 @@ export class Inbox {
 
   /** Joins `user:{id}`; answers the channel, for what others want to say and hear over it. */
   open(socket) {
-    const channel = socket.channel(`user:${this.#self}`, {})
+    const channel = socket.channel(`user:${this.#self}`, () => this.missed.joinParams())
+    this.missed.listen(channel)
     channel.on("new_message", (preview) => this.#arrived(preview))
     for (const event of LIST_EVENTS) channel.on(event, () => this.#refreshSoon())
+    for (const event of MEMBER_EVENTS)
+      channel.on(event, (told) => {
+        if (event === "member_removed" && told.user_id === this.#self) this.drop(told.conversation_id)
+        else this.membersChanged(told.conversation_id)
+      })
+    for (const event of ["conversation_deleted", "conversation_cleared"])
+      channel.on(event, (told) => this.drop(told.conversation_id))
     const presence = new Presence(channel)
     presence.onSync(() => {
       const own = presence.list((userId, { metas }) => (userId === this.#self ? metas.length : 0))
@@ -76,8 +104,41 @@ export class Inbox {
 
   /** Takes in a conversation this person has just made. */
   add(conversation, memberIds) {
-    this.#members.set(conversation.id, memberIds)
-    this.#entries.set(conversation.id, entryOf({ ...conversation, unread_count: 0 }))
+    const members = memberIds.map((id) => ({ id, role: id === this.#self ? "owner" : "member" }))
+    this.#members.set(conversation.id, members)
+    this.#entries.set(
+      conversation.id,
+      entryOf({
+        role: "owner",
+        unread_count: 0,
+        unread_mentions: 0,
+        my_settings: NOTHING_SET,
+        ...conversation
+      })
+    )
+    this.#changed()
+    // A pair may have had one all along, with settings of its own.
+    this.#refreshSoon()
+  }
+
+  /** Somebody came, went, or has another role: fetches the members anew. */
+  membersChanged(id) {
+    this.#stale.add(id)
+    this.#refreshSoon()
+  }
+
+  /** What this person has set for themselves, as the service answers it. */
+  setMine(id, mine) {
+    const entry = this.#entries.get(id)
+    if (entry !== undefined) entry.mine = mine
+    this.#changed()
+  }
+
+  /** The conversation is no longer this person's. */
+  drop(id) {
+    this.#previews.delete(id)
+    this.#members.delete(id)
+    if (this.#entries.delete(id)) this.#vanished(id)
     this.#changed()
   }
 
@@ -87,14 +148,20 @@ export class Inbox {
     if (newest === undefined) return
     this.#preview(room.id, newest)
     const entry = this.#entries.get(room.id)
-    if (entry !== undefined) entry.unread = room.unreadCount
+    if (entry === undefined) return
+    entry.unread = room.unreadCount
+    entry.unreadMentions = room.unreadMentions
   }
 
   #arrived(preview) {
     const entry = this.#entries.get(preview.conversation_id)
     if (entry === undefined) return this.#refreshSoon()
     this.#preview(entry.id, preview)
-    if (preview.sender_id !== this.#self) entry.unread += 1
+    if (preview.sender_id !== this.#self) {
+      entry.unread += 1
+      if (mentionsIn(preview).includes(this.#self)) entry.unreadMentions += 1
+    }
+    this.missed.acknowledgeSoon()
     this.#changed()
   }
 
@@ -115,6 +182,8 @@ export class Inbox {
       this.#cursor = page.next_cursor
       await Promise.all(page.items.map((item) => this.#learnMembers(item)))
       this.refusal = undefined
+      const isWhole = cursor === undefined && page.next_cursor === null
+      if (isWhole) this.#dropAllBut(page.items)
       this.#take(page.items)
     } catch (refusal) {
       this.refusal = refusal
@@ -130,10 +199,18 @@ export class Inbox {
     if (newest !== undefined) this.#appeared(newest.id, { isFirstLoad })
   }
 
+  /** Left from another device, or removed, while this one was away. */
+  #dropAllBut(items) {
+    const present = new Set(items.map((item) => item.id))
+    for (const id of [...this.#entries.keys()]) if (!present.has(id)) this.drop(id)
+  }
+
   /** Names of direct conversations are names of people, so the members are needed once. */
-  async #learnMembers(conversation) {
-    if (this.#members.get(conversation.id)?.length === conversation.member_count) return
-    this.#members.set(conversation.id, await this.#api.memberIds(conversation.id))
+  async #learnMembers({ id, member_count: count }) {
+    const isKnown = this.#members.has(id) && this.#entries.get(id)?.memberCount === count
+    if (isKnown && !this.#stale.delete(id)) return
+    this.#stale.delete(id)
+    this.#members.set(id, await this.#api.members(id))
   }
 }
 
@@ -141,7 +218,12 @@ const entryOf = (conversation) => ({
   id: conversation.id,
   type: conversation.type,
   name: conversation.metadata.name,
+  memberCount: conversation.member_count,
+  role: conversation.role,
+  settings: conversation.settings,
+  mine: conversation.my_settings,
   unread: conversation.unread_count,
+  unreadMentions: conversation.unread_mentions,
   preview: undefined,
   activeAt: Date.parse(conversation.updated_at)
 })

@@ -4,13 +4,16 @@
  * twice. Entries leave when acknowledged, or when their author gives them up.
  */
 import { clientRandom } from "./ids.js"
-import { isPassing } from "./refusal.js"
+import { isPassing, waitOf } from "./refusal.js"
 
 const MAX_ATTEMPTS = 4
 const RETRY_MS = 1_500
+/** Told to wait no longer than this, a message waits by itself; else its author decides. */
+const MAX_WAIT_MS = 60_000
 
 export class Outbox {
   #entries = []
+  #hold
   #push
   #sent
   #changed
@@ -35,11 +38,12 @@ export class Outbox {
     return this.#entries.every((entry) => entry.state === "failed")
   }
 
-  add(content, replyToId) {
+  /** `more` is what goes with the words: `replyToId`, `metadata`, `expiresIn`. */
+  add(content, more = {}) {
     const entry = {
+      ...more,
       clientRandom: clientRandom(),
       content,
-      replyToId,
       writtenAt: Date.now(),
       state: "waiting",
       attempts: 0
@@ -48,8 +52,14 @@ export class Outbox {
     this.flush()
   }
 
+  /** Why nothing is sent for now, `{refusal, until}` with a time in ms; undefined while nothing stands against it. */
+  get hold() {
+    return this.#hold !== undefined && this.#hold.until > Date.now() ? this.#hold : undefined
+  }
+
   /** Sends all that waits, in the order it was written. */
   flush() {
+    if (this.hold !== undefined) return
     for (const entry of this.#entries) if (entry.state === "waiting") this.#send(entry)
   }
 
@@ -73,7 +83,9 @@ export class Outbox {
     const push = this.#push("send_message", {
       content: entry.content,
       client_random: entry.clientRandom,
-      ...(entry.replyToId === undefined ? {} : { reply_to_id: entry.replyToId })
+      ...(entry.replyToId === undefined ? {} : { reply_to_id: entry.replyToId }),
+      ...(entry.metadata === undefined ? {} : { metadata: entry.metadata }),
+      ...(entry.expiresIn ? { expires_in: entry.expiresIn } : {})
     })
     if (push === undefined) return
     entry.state = "sending"
@@ -91,12 +103,28 @@ export class Outbox {
 
   #refused(entry, refusal) {
     entry.refusal = refusal
-    if (isPassing(refusal) && entry.attempts < MAX_ATTEMPTS) {
+    const wait = waitOf(refusal)
+    if (wait > 0) this.#holdFor(wait, refusal)
+    if (wait > 0 && wait <= MAX_WAIT_MS) {
+      entry.state = "waiting"
+    } else if (isPassing(refusal) && entry.attempts < MAX_ATTEMPTS) {
       entry.state = "waiting"
       setTimeout(() => this.flush(), RETRY_MS * entry.attempts)
     } else {
       entry.state = "failed"
     }
     this.#changed()
+  }
+
+  /** Others that wait would be refused as well, each making it worse. */
+  #holdFor(wait, refusal) {
+    const until = Date.now() + wait
+    if (this.hold !== undefined && this.hold.until >= until) return
+    this.#hold = { refusal, until }
+    if (wait > MAX_WAIT_MS) return
+    setTimeout(() => {
+      this.flush()
+      this.#changed()
+    }, wait)
   }
 }

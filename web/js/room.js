@@ -4,9 +4,12 @@
  * again; it then resumes from where it was.
  *
  * What the service learns to do with a message is one more event in `#listen`, one method beside `send`, and a piece of
- * `views/message.js`.
+ * `views/message.js`. Members, roles and settings are the inbox's business; the room only tells it that they changed.
  */
 import { Presence } from "/assets/vendor/phoenix.mjs"
+import { Expiry, isOver } from "./expiry.js"
+import { History } from "./history.js"
+import { mentionsIn, metadataFor } from "./mentions.js"
 import { Outbox } from "./outbox.js"
 import { withReaction } from "./reactions.js"
 import { Receipts } from "./receipts.js"
@@ -14,26 +17,39 @@ import { Reports } from "./reports.js"
 import { Timeline } from "./timeline.js"
 import { OthersTyping, OwnTyping } from "./typing.js"
 
-const PAGE = 50
+/** What happens to a conversation as a whole, and to who is in it. */
+const CONVERSATION_EVENTS = [
+  "conversation_updated",
+  "member_added",
+  "members_added",
+  "member_updated",
+  "member_removed"
+]
 
 /** Refusals of a join that no retry will change. */
 const FINAL = new Set(["not_member", "not_found", "forbidden", "invalid"])
 
 export class Room {
   #connection
+  #api
   #changed
+  #conversationChanged
   #channel
+  #expiry
+  #history
   #outbox
   #reports
   #isClosing = false
   #isWatched = false
   #wasJoined = false
 
-  constructor(conversationId, self, connection, changed) {
+  constructor(conversationId, self, { connection, api, changed, conversationChanged }) {
     this.id = conversationId
     this.self = self
     this.#connection = connection
+    this.#api = api
     this.#changed = changed
+    this.#conversationChanged = conversationChanged
     const push = (event, payload) => (this.#isJoined ? this.#channel.push(event, payload) : undefined)
     this.#outbox = new Outbox({
       push,
@@ -46,13 +62,24 @@ export class Room {
       read: (seq) => this.#receipt({ user_id: this.self, last_read_seq: seq })
     })
     this.timeline = new Timeline()
+    this.#history = new History({
+      timeline: this.timeline,
+      push,
+      fetch: (messageId) => api.message(conversationId, messageId),
+      changed: () => this.#expired()
+    })
+    this.#expiry = new Expiry(() => this.#expired())
     this.receipts = new Receipts()
     this.typing = new OthersTyping(changed)
     this.ownTyping = new OwnTyping((event) => push(event, {}))
     /** Who is here now: user id to presence metas, one per device. */
     this.online = new Map()
-    /** What the person has written but not sent; kept here while other rooms are looked at. */
-    this.draft = ""
+    /** Pinned messages, the last one pinned first. */
+    this.pinned = []
+    /** After how many seconds what is written next disappears; 0 for never. */
+    this.expiresIn = 0
+    /** A message to be brought into sight: its id, until a view has done so. */
+    this.spotlight = undefined
     /** What the next words are for, if not simply a message: `{kind: "edit" | "reply", message}`. */
     this.intent = undefined
     /** Why the last change of a message was refused. */
@@ -64,7 +91,6 @@ export class Room {
     this.newFrom = undefined
     /** What the last resume brought: `{firstSeq, count}`. */
     this.caughtUp = undefined
-    this.isLoadingOlder = false
   }
 
   /** Written and not acknowledged; see `Outbox.entries`. */
@@ -72,10 +98,22 @@ export class Room {
     return this.#outbox.entries
   }
 
-  get unreadCount() {
+  /** Why nothing is sent for now; see `Outbox.hold`. */
+  get hold() {
+    return this.#outbox.hold
+  }
+
+  get #unread() {
     const read = this.receipts.readBy(this.self)
     return this.timeline.messages.filter((message) => message.seq > read && message.sender_id !== this.self)
-      .length
+  }
+
+  get unreadCount() {
+    return this.#unread.length
+  }
+
+  get unreadMentions() {
+    return this.#unread.filter((message) => mentionsIn(message).includes(this.self)).length
   }
 
   get #isJoined() {
@@ -101,13 +139,21 @@ export class Room {
     if (isWatched) this.#reports.soon()
   }
 
-  send(content) {
+  /** `others`: the members who can be mentioned. */
+  send(content, others) {
     this.ownTyping.stop()
     this.newFrom = undefined
     const { kind, message } = this.intent ?? {}
     this.intent = undefined
-    if (kind === "edit") this.#change("edit_message", { message_id: message.id, content })
-    else this.#outbox.add(content, message?.id)
+    if (kind === "edit") {
+      const metadata = metadataFor(content, others, message.metadata)
+      this.#change("edit_message", { message_id: message.id, content, metadata })
+    } else
+      this.#outbox.add(content, {
+        replyToId: message?.id,
+        metadata: metadataFor(content, others),
+        expiresIn: this.expiresIn
+      })
     this.#changed()
   }
 
@@ -122,6 +168,28 @@ export class Room {
       (one) => one.reaction === reaction && one.user_ids.includes(this.self)
     )
     this.#change(isOwn ? "remove_reaction" : "add_reaction", { message_id: message.id, reaction })
+  }
+
+  togglePin(message) {
+    this.#change(message.is_pinned ? "unpin_message" : "pin_message", { message_id: message.id })
+  }
+
+  /** Shows a message, however far back it is. */
+  async jumpTo(messageId) {
+    const message = await this.#history.reach(messageId).catch((refusal) => {
+      this.changeRefusal = refusal
+    })
+    this.spotlight = message?.id
+    this.#changed()
+  }
+
+  search(words) {
+    return this.#api.search(this.id, words)
+  }
+
+  lifetime(seconds) {
+    this.expiresIn = seconds
+    this.#changed()
   }
 
   /** `scope` is "me" or "everyone". */
@@ -148,21 +216,7 @@ export class Room {
   }
 
   loadOlder() {
-    if (this.isLoadingOlder || !this.timeline.hasOlder || !this.#isJoined) return
-    this.isLoadingOlder = true
-    const done = () => {
-      this.isLoadingOlder = false
-      this.#changed()
-    }
-    this.#channel
-      .push("history", { before_seq: this.timeline.firstSeq, limit: PAGE })
-      .receive("ok", (page) => {
-        this.timeline.merge(page.items)
-        this.timeline.hasOlder = page.has_more
-        done()
-      })
-      .receive("error", done)
-      .receive("timeout", done)
+    this.#history.loadOlder()
   }
 
   /** Nothing is shown before the service says so: the event that comes of it changes the message. */
@@ -199,6 +253,7 @@ export class Room {
     for (const event of ["message_edited", "message_deleted"])
       channel.on(event, (message) => {
         this.timeline.replace(message)
+        if (message.is_deleted) this.#refreshPinned()
         this.#reached(message.version_seq)
       })
     for (const event of ["reaction_added", "reaction_removed"])
@@ -208,7 +263,14 @@ export class Room {
         }))
       )
     for (const event of ["message_pinned", "message_unpinned"])
-      channel.on(event, (told) => this.#patched(told, () => ({ is_pinned: event === "message_pinned" })))
+      channel.on(event, (told) => {
+        this.#patched(told, () => ({ is_pinned: event === "message_pinned" }))
+        this.#refreshPinned()
+      })
+    channel.on("attachment_added", (told) =>
+      this.#patched(told, ({ attachments = [] }) => ({ attachments: [...attachments, told.attachment] }))
+    )
+    for (const event of CONVERSATION_EVENTS) channel.on(event, () => this.#conversationChanged())
     channel.on("typing_indicator", ({ user_id, action }) => this.typing.set(user_id, action === "start"))
     channel.on("read_receipt", (receipt) => this.#receipt(receipt))
     channel.on("delivery_receipt", (receipt) => this.#receipt(receipt))
@@ -229,11 +291,14 @@ export class Room {
     this.refusal = undefined
     if (snapshot.resumed) this.#resume(snapshot)
     else this.timeline.reset(snapshot.messages, snapshot.current_seq, snapshot.has_more)
+    this.timeline.clearTo(snapshot.cleared_seq)
     this.#wasJoined = true
     for (const message of snapshot.messages) this.#acknowledge(message)
     this.receipts.mergeAll(snapshot.read_positions)
     this.#reports.resume(snapshot.read_positions[this.self])
     this.#outbox.flush()
+    this.#expiry.watch(this.timeline.messages)
+    this.#refreshPinned()
     this.#changed()
   }
 
@@ -251,6 +316,19 @@ export class Room {
     this.timeline.merge(snapshot.messages.filter((message) => message.seq >= (this.timeline.firstSeq ?? 0)))
     for (const id of snapshot.hidden_ids) this.timeline.hide(id)
     this.timeline.position = snapshot.current_seq
+  }
+
+  #expired() {
+    this.#expiry.watch(this.timeline.messages)
+    this.pinned = this.pinned.filter((message) => !isOver(message))
+    this.#changed()
+  }
+
+  async #refreshPinned() {
+    const pinned = await this.#api.pinnedMessages(this.id).catch(() => undefined)
+    if (pinned === undefined) return
+    this.pinned = pinned
+    this.#changed()
   }
 
   #rejoin() {
@@ -276,6 +354,7 @@ export class Room {
     this.#acknowledge(message)
     this.typing.set(message.sender_id, false)
     this.timeline.merge([message])
+    if (message.expires_at !== null) this.#expiry.watch(this.timeline.messages)
     // Something in between is missing: a resume brings it.
     if (!this.timeline.advance(message.version_seq)) return this.#rejoin()
     if (message.sender_id !== this.self) this.#noticeNew(message.seq)
@@ -321,6 +400,7 @@ export class Room {
       sender_id: this.self,
       reply_to_id: entry.replyToId ?? null,
       content: entry.content,
+      metadata: entry.metadata,
       client_random: entry.clientRandom,
       sent_at,
       is_deleted: false

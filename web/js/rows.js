@@ -2,6 +2,9 @@
  * From a room to the rows of its thread: days, a "new" line, what a resume brought, messages grouped by sender,
  * and at the end what is still on its way. Pure.
  */
+import { isOver } from "./expiry.js"
+import { mentionsIn } from "./mentions.js"
+import { rightsIn } from "./rights.js"
 import { nameOf } from "./roster.js"
 import { dayName, dayOf } from "./time.js"
 
@@ -17,8 +20,12 @@ const standing = (room, seq, others) => ({
 const quoteOf = (room, replyToId) => {
   if (!replyToId) return undefined
   const message = room.timeline.find(replyToId)
-  if (message === undefined) return { name: "", text: "An earlier message" }
-  return { name: nameOf(message.sender_id), text: message.content ?? "This message was deleted" }
+  if (message === undefined) return { id: replyToId, name: "", text: "An earlier message" }
+  return {
+    id: replyToId,
+    name: nameOf(message.sender_id),
+    text: (isOver(message) ? null : message.content) ?? "This message was deleted"
+  }
 }
 
 const reactionsOf = (room, { reactions = [] }) =>
@@ -29,14 +36,21 @@ const reactionsOf = (room, { reactions = [] }) =>
     names: userIds.map(nameOf).join(", ")
   }))
 
-const stored = (room, others) => (message) => ({
+const stored = (room, others, rights) => (message) => ({
   kind: "message",
   // The same key before and after the acknowledgement, so that the bubble stays the same bubble.
   key: `${message.sender_id}:${message.client_random}`,
   senderId: message.sender_id,
   content: message.content,
   isDeleted: message.is_deleted,
-  isEdited: Boolean(message.edited_at),
+  editCount: message.edit_count ?? 0,
+  isPinned: message.is_pinned === true,
+  mayPin: rights.pin && !message.is_deleted,
+  mayModerate: rights.moderate,
+  mentions: mentionsIn(message),
+  isMentioned: mentionsIn(message).includes(room.self),
+  attachments: message.attachments ?? [],
+  expiresAt: message.expires_at ? Date.parse(message.expires_at) : undefined,
   quote: quoteOf(room, message.reply_to_id),
   reactions: reactionsOf(room, message),
   message,
@@ -51,7 +65,9 @@ const underway = (room) => (entry) => ({
   senderId: room.self,
   content: entry.content,
   isDeleted: false,
-  isEdited: false,
+  editCount: 0,
+  mentions: mentionsIn(entry),
+  attachments: [],
   quote: quoteOf(room, entry.replyToId),
   reactions: [],
   time: entry.writtenAt,
@@ -88,10 +104,11 @@ const withDividers = (room, messages) => {
   return rows
 }
 
-/** `others`: the members besides oneself, whose receipts count. */
-export const rowsOf = (room, others) => {
+/** `entry`: the conversation in the inbox; `others`: its members besides oneself, whose receipts count. */
+export const rowsOf = (room, entry, others) => {
+  const present = room.timeline.messages.filter((message) => !isOver(message))
   const messages = [
-    ...room.timeline.messages.map(stored(room, others)),
+    ...present.map(stored(room, others, rightsIn(entry))),
     ...room.unacknowledged.map(underway(room))
   ]
   const rows = withDividers(room, messages)

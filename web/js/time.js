@@ -30,3 +30,7 @@ export const dayName = (time) => {
 
 /** As short as a list needs it: the time of today, the day of earlier. */
 export const briefly = (time) => (daysAgo(time) < 1 ? clock.format(time) : shortDate.format(time))
+
+/** A moment that may be another day: "14:05", "25 Nov, 14:05" */
+export const moment = (time) =>
+  daysAgo(time) === 0 ? clock.format(time) : `${shortDate.format(time)}, ${clock.format(time)}`

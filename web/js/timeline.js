@@ -65,6 +65,12 @@ export class Timeline {
     this.#sort()
   }
 
+  /** The person has deleted the conversation for themselves up to here. */
+  clearTo(seq) {
+    for (const known of this.#bySeq.keys()) if (known <= seq) this.#bySeq.delete(known)
+    this.#sort()
+  }
+
   #sort() {
     this.#sorted = [...this.#bySeq.values()]
       .filter((message) => !this.#hidden.has(message.id))

@@ -1,12 +1,12 @@
 /** What a person can do with a message: a small bar that shows when one points at it or tabs into it. */
-import { h, icon } from "../dom.js"
+import { h, icon, setAttribute } from "../dom.js"
 
 const QUICK = ["👍", "❤️", "🎉"]
 
 const button = (name, label, onclick) =>
   h("button", { type: "button", class: "action", "aria-label": label, title: label, onclick }, icon(name))
 
-/** `acts` are `react(row, reaction)`, `reply(row)`, `edit(row)` and `remove(row)`. */
+/** `acts` are `react(row, reaction)`, `reply(row)`, `pin(row)`, `edit(row)` and `remove(row, scope)`. */
 export const actionBar = (acts) => {
   let row
   const quick = QUICK.map((reaction) =>
@@ -23,18 +23,22 @@ export const actionBar = (acts) => {
     )
   )
   const reply = button("reply", "Reply", () => acts.reply(row))
+  const pin = button("pin", "Pin", () => acts.pin(row))
   const edit = button("edit", "Edit", () => acts.edit(row))
   const removeForAll = button("trash", "Delete for everyone", () => acts.remove(row, "everyone"))
   const removeForMe = button("trash", "Delete for me", () => acts.remove(row, "me"))
-  const element = h("div", { class: "actions" }, ...quick, reply, edit, removeForAll, removeForMe)
+  const element = h("div", { class: "actions" }, ...quick, reply, pin, edit, removeForAll, removeForMe)
   return {
     element,
     update(next) {
       row = next
       element.hidden = row.message === undefined
       for (const one of [...quick, reply]) one.hidden = row.isDeleted
+      pin.hidden = !row.mayPin
+      for (const attribute of ["aria-label", "title"])
+        setAttribute(pin, attribute, row.isPinned ? "Unpin" : "Pin")
       edit.hidden = !row.isOwn || row.isDeleted
-      removeForAll.hidden = !row.isOwn || row.isDeleted
+      removeForAll.hidden = !(row.isOwn || row.mayModerate) || row.isDeleted
       removeForMe.hidden = row.isOwn && !row.isDeleted
     }
   }

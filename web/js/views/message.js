@@ -1,9 +1,11 @@
 /** One message as a bubble, with what can be done with it: a stored one, or one still on its way. */
 import { h, icon, reconcile, setAttribute, setText } from "../dom.js"
 import { explain } from "../refusal.js"
-import { timeOfDay } from "../time.js"
+import { moment, timeOfDay } from "../time.js"
 import { actionBar, reactionView } from "./actions.js"
+import { attachmentView } from "./attachment.js"
 import { avatar } from "./avatar.js"
+import { showText } from "./text.js"
 
 const marks = {
   waiting: { icon: "clock", words: "Waiting for the connection" },
@@ -37,19 +39,30 @@ const mark = () => {
 }
 
 /**
- * Row: `{key, senderId, senderName, showSender, isOwn, isFirst, isLast, content, isDeleted, isEdited, quote, reactions,
- * time, seq, status, readers, refusal}`; `status` and `readers` only for one's own. `retry(row)` and `discard(row)` act
- * on a message that failed, the others on a stored one: see `actionBar`.
+ * Row: as `rowsOf` makes it; `status` and `readers` only for one's own. `retry(row)` and `discard(row)` act on a message
+ * that failed, `jump(messageId)` shows what was quoted, the others act on a stored message: see `actionBar`.
  */
-export const messageView = ({ retry, discard, ...acts }) => {
+export const messageView = ({ retry, discard, jump, ...acts }) => {
   let row
   const face = avatar("small")
   const sender = h("span", { class: "sender" })
   const quoted = h("span", { class: "quoted" })
   const quoteName = h("strong")
-  const quote = h("div", { class: "quote" }, quoteName, quoted)
+  const quote = h(
+    "button",
+    { type: "button", class: "quote", title: "Show this message", onclick: () => jump(row.quote.id) },
+    quoteName,
+    quoted
+  )
   const text = h("p", { class: "text" })
-  const edited = h("span", { class: "edited" }, "edited")
+  const attachments = h("ul", { class: "attachments" })
+  const edited = h("span", { class: "edited" })
+  const pinned = h(
+    "span",
+    { class: "mark", role: "img", "aria-label": "Pinned", title: "Pinned" },
+    icon("pin")
+  )
+  const expiry = h("span", { class: "mark expiry", role: "img" }, icon("timer"))
   const actions = actionBar(acts)
   const reactions = h("div", { class: "reactions" })
   const createReaction = reactionView((reaction) => acts.react(row, reaction))
@@ -68,13 +81,14 @@ export const messageView = ({ retry, discard, ...acts }) => {
     { class: "bubble" },
     sender,
     quote,
+    attachments,
     text,
-    h("span", { class: "meta" }, edited, time, status.element),
+    h("span", { class: "meta" }, pinned, expiry, edited, time, status.element),
     actions.element
   )
   const element = h(
     "li",
-    { class: "message" },
+    { class: "message", tabindex: "-1" },
     face.element,
     h("div", { class: "body" }, bubble, reactions, rescue)
   )
@@ -87,6 +101,8 @@ export const messageView = ({ retry, discard, ...acts }) => {
       element.classList.toggle("first", row.isFirst)
       element.classList.toggle("last", row.isLast)
       element.classList.toggle("deleted", row.isDeleted)
+      element.classList.toggle("mentioned", row.isMentioned === true)
+      setAttribute(element, "data-id", row.message?.id)
       setAttribute(element, "data-status", row.status)
       setAttribute(element, "data-seq", row.seq)
       face.element.hidden = !row.showSender
@@ -96,11 +112,20 @@ export const messageView = ({ retry, discard, ...acts }) => {
       quote.hidden = row.quote === undefined || row.isDeleted
       setText(quoteName, row.quote?.name ?? "")
       setText(quoted, row.quote?.text ?? "")
-      edited.hidden = !row.isEdited || row.isDeleted
+      edited.hidden = row.editCount === 0 || row.isDeleted
+      setText(edited, row.editCount > 1 ? `edited ${row.editCount}×` : "edited")
+      pinned.hidden = row.isPinned !== true
+      expiry.hidden = row.expiresAt === undefined || row.isDeleted
+      const ending = row.expiresAt && `Disappears ${moment(row.expiresAt)}`
+      setAttribute(expiry, "aria-label", ending)
+      setAttribute(expiry, "title", ending)
+      attachments.hidden = row.attachments.length === 0 || row.isDeleted
+      reconcile(attachments, row.attachments, (one) => one.id, attachmentView)
       reactions.hidden = row.reactions.length === 0
       reconcile(reactions, row.reactions, (one) => one.reaction, createReaction)
       actions.update(row)
-      setText(text, row.isDeleted ? "This message was deleted" : row.content)
+      if (row.isDeleted) setText(text, "This message was deleted")
+      else showText(text, row)
       setText(time, timeOfDay(row.time))
       setAttribute(time, "datetime", new Date(row.time).toISOString())
       setAttribute(

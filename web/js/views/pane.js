@@ -8,6 +8,7 @@ import { h, icon, setAttribute, setText } from "../dom.js"
 import { explain } from "../refusal.js"
 import { personById, personByName } from "../roster.js"
 import { avatar } from "./avatar.js"
+import { detailsView } from "./details.js"
 import { inboxView } from "./inbox.js"
 import { conversationSheet, whoSheet } from "./people.js"
 import { openSheet } from "./sheet.js"
@@ -37,6 +38,7 @@ const suggestedFor = (person) =>
 export const paneView = ({ place, person: first, seated }) => {
   const isSolo = place === "solo"
   let client
+  let details
 
   const face = avatar()
   const name = h("span", { class: "name" })
@@ -91,6 +93,7 @@ export const paneView = ({ place, person: first, seated }) => {
   })
   const thread = threadView({
     back: () => client.leave(),
+    details: () => showDetails(),
     watching: () => updateAttention()
   })
   const hello = h("button", {
@@ -141,6 +144,22 @@ export const paneView = ({ place, person: first, seated }) => {
 
   const compose = () =>
     openSheet(element, rest, "New conversation", conversationSheet(client.person, converse))
+
+  const showDetails = () => {
+    const { id } = client.room
+    const view = detailsView({ client, id, close: () => sheet.close() })
+    const sheet = openSheet(element, rest, "Details", () => view.element)
+    details = { view, sheet }
+    view.update()
+  }
+
+  /** Details are about what is going on: they follow it, and end with the conversation. */
+  const updateDetails = () => {
+    if (details === undefined) return
+    if (!details.sheet.isOpen) details = undefined
+    else if (client.room?.id !== details.view.id) details.sheet.close()
+    else details.view.update()
+  }
 
   const changePerson = () => openSheet(element, rest, "Who is here?", whoSheet(client.person, seat))
 
@@ -224,6 +243,7 @@ export const paneView = ({ place, person: first, seated }) => {
     thread.element.hidden = client.room === undefined
     updateWelcome()
     if (client.room !== undefined) thread.update(client)
+    updateDetails()
     updateAttention()
   }
 

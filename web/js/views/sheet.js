@@ -6,7 +6,10 @@ import { h, icon } from "../dom.js"
 
 let count = 0
 
-/** Opens a sheet in `pane` over `rest`. `fill(close)` answers the content. */
+/**
+ * Opens a sheet in `pane` over `rest`. `fill(close)` answers the content; answers the sheet's `close` and whether it
+ * still `isOpen`.
+ */
 export const openSheet = (pane, rest, title, fill) => {
   const focusedBefore = document.activeElement
   const heading = h("h2", { id: `sheet-${++count}` }, title)
@@ -37,5 +40,11 @@ export const openSheet = (pane, rest, title, fill) => {
   )
   rest.inert = true
   pane.append(backdrop)
-  dialog.querySelector("[autofocus], input, .choice")?.focus()
+  dialog.querySelector("[autofocus], input, .choice, .toggle")?.focus()
+  return {
+    close,
+    get isOpen() {
+      return backdrop.isConnected
+    }
+  }
 }

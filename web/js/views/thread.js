@@ -1,15 +1,18 @@
 /**
- * The open conversation: who it is with, its messages, who is typing, and where to write. It keeps to the newest
- * message while the reader is there, and leaves the reader in peace while they look at older ones.
+ * The open conversation: who it is with, what is pinned, its messages, who is typing, and where to write. It keeps to the
+ * newest message while the reader is there, and leaves the reader in peace while they look at older ones.
  */
 import { h, icon, reconcile, setAttribute, setText } from "../dom.js"
 import { explain } from "../refusal.js"
+import { rightsIn } from "../rights.js"
 import { nameOf } from "../roster.js"
 import { rowsOf } from "../rows.js"
 import { avatar } from "./avatar.js"
 import { composer } from "./composer.js"
 import { messageView } from "./message.js"
+import { pinStrip } from "./pins.js"
 import { presenceOf, presenceText, typingText } from "./presence.js"
+import { searchPanel } from "./search.js"
 
 const NEAR_END_PX = 40
 const NEAR_START_PX = 120
@@ -26,8 +29,16 @@ const divider = () => {
   }
 }
 
-/** `back()` returns to the list; `watching(atEnd)` tells whether the newest message is in sight. */
-export const threadView = ({ back, watching }) => {
+const UNKNOWN = { type: "direct", role: "member", memberIds: [], members: [] }
+
+const button = (name, label, onclick) =>
+  h("button", { type: "button", class: "quiet", "aria-label": label, title: label, onclick }, icon(name))
+
+/**
+ * `back()` returns to the list; `details()` shows members and settings; `watching(atEnd)` tells whether the newest message
+ * is in sight.
+ */
+export const threadView = ({ back, details, watching }) => {
   let client
   let room
   let atEnd = true
@@ -44,8 +55,13 @@ export const threadView = ({ back, watching }) => {
       icon("back")
     ),
     face.element,
-    h("div", { class: "grow" }, title, subtitle)
+    h("div", { class: "grow" }, title, subtitle),
+    button("search", "Search", () => search.open(room)),
+    button("more", "Details", details)
   )
+  const jumpTo = (messageId) => room.jumpTo(messageId)
+  const pins = pinStrip(jumpTo)
+  const search = searchPanel({ jump: jumpTo, closed: () => writer.focus() })
   const older = h("p", { class: "older" }, "Older messages…")
   const beginning = h("p", { class: "beginning" })
   const list = h("ol", { class: "messages", role: "log", "aria-label": "Messages" })
@@ -72,7 +88,8 @@ export const threadView = ({ back, watching }) => {
     "section",
     { class: "thread" },
     head,
-    h("div", { class: "stage" }, scroller, jump),
+    pins.element,
+    h("div", { class: "stage" }, scroller, jump, search.element),
     refused,
     writer.element
   )
@@ -113,6 +130,8 @@ export const threadView = ({ back, watching }) => {
           retry: (shown) => room.retry(shown.entry),
           discard: (shown) => room.discard(shown.entry),
           react: (shown, reaction) => room.toggleReaction(shown.message, reaction),
+          jump: jumpTo,
+          pin: (shown) => room.togglePin(shown.message),
           reply: (shown) => room.intend("reply", shown.message),
           edit: (shown) => room.intend("edit", shown.message),
           remove: (shown, scope) => room.delete(shown.message, scope)
@@ -136,19 +155,34 @@ export const threadView = ({ back, watching }) => {
         ? `This is the beginning of your conversation with ${name}.`
         : `This is the beginning of ${name}.`
     )
-    writer.update(room, name)
+    writer.update({ room, drafts: client.drafts, title: name, others, mayPost: rightsIn(entry).post })
   }
 
-  const updateMessages = (others) => {
+  /** Brings a message that was asked for into sight, and makes it stand out for a moment. */
+  const showSpotlight = () => {
+    const row = [...list.children].find((child) => child.dataset.id === room.spotlight)
+    room.spotlight = undefined
+    if (row === undefined) return
+    row.scrollIntoView({ block: "center" })
+    row.focus({ preventScroll: true })
+    row.classList.add("spotlight")
+    row.addEventListener("animationend", () => row.classList.remove("spotlight"), { once: true })
+  }
+
+  const updateMessages = (entry, others) => {
     const isAnotherRoom = list.dataset.room !== room.id
     list.dataset.room = room.id
     const anchor = anchorOf()
     const countBefore = list.childElementCount
-    const rows = rowsOf(room, others)
+    const rows = rowsOf(room, entry, others)
     reconcile(list, rows, (row) => row.key, create)
-    if (isAnotherRoom) atEnd = true
+    if (isAnotherRoom) {
+      atEnd = true
+      search.close()
+    }
     const isOwnNew = rows.length > countBefore && ["waiting", "sending"].includes(rows.at(-1)?.status)
-    if (atEnd || isOwnNew) toEnd()
+    if (room.spotlight !== undefined) showSpotlight()
+    else if (atEnd || isOwnNew) toEnd()
     else anchor.restore()
   }
 
@@ -161,7 +195,7 @@ export const threadView = ({ back, watching }) => {
     update(nextClient) {
       client = nextClient
       room = client.room
-      const entry = client.inbox.entry(room.id) ?? { id: room.id, type: "direct", memberIds: [] }
+      const entry = client.inbox.entry(room.id) ?? { ...UNKNOWN, id: room.id }
       const others = client.othersIn(entry)
       updateHead(entry, others)
       older.hidden = !room.timeline.hasOlder
@@ -171,7 +205,8 @@ export const threadView = ({ back, watching }) => {
       const refusal = room.state === "refused" ? room.refusal : room.changeRefusal
       refused.hidden = refusal === undefined
       setText(refused, refusal === undefined ? "" : explain(refusal))
-      updateMessages(others)
+      pins.update(room.pinned)
+      updateMessages(entry, others)
       updateJump()
     }
   }
