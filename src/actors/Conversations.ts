@@ -11,6 +11,7 @@ import type { Change, Changed } from "../domain/Changes.ts"
 import type {
   AddMembers,
   CreateConversation,
+  CreateGroup,
   History,
   NewAttachment,
   SendMessage,
@@ -82,9 +83,10 @@ export interface MessagePage {
 export class Conversations extends Context.Service<
   Conversations,
   {
+    /** The second time, a direct conversation or a group with an `external_group_id` is the first one again. */
     readonly create: (
       caller: Identity,
-      input: CreateConversation
+      input: CreateConversation & Pick<CreateGroup, "external_group_id">
     ) => Effect.Effect<
       { readonly conversation: ConversationView; readonly created: boolean },
       ContentRejected | InvalidInput | Conflict | Forbidden | Limited | AskError

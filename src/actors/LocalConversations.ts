@@ -4,7 +4,14 @@ import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import type { Change } from "../domain/Changes.ts"
 import { DEFAULT_PAGE, type NewAttachment, type SendMessage } from "../domain/Commands.ts"
 import { memberView } from "../domain/Conversation.ts"
-import { type Forbidden, InvalidInput, NotFound, NotMember, type UserBlocked } from "../domain/Errors.ts"
+import {
+  Conflict,
+  type Forbidden,
+  InvalidInput,
+  NotFound,
+  NotMember,
+  type UserBlocked
+} from "../domain/Errors.ts"
 import { asOf, isOver } from "../domain/Expiry.ts"
 import type { Caller, Identity } from "../domain/Identity.ts"
 import type { ConversationId, MessageId, UserId } from "../domain/Ids.ts"
@@ -35,6 +42,9 @@ const invalid = (path: string, message: string) => new InvalidInput({ issues: [{
 
 const isUnanswered = (error: { readonly _tag: string; readonly scope?: string }): boolean =>
   error._tag === "RateLimited" && error.scope === UNANSWERED
+
+/** What the caller once created under this name: they have left it, or it was deleted. */
+const noLongerIn = new Conflict({ what: "the group of this external_group_id is no longer the caller's" })
 
 const foreignCursor = invalid("cursor", "This cursor is not one of ours")
 
@@ -227,12 +237,16 @@ export const layer = Layer.effect(
           creator: caller.userId,
           memberIds,
           metadata: yield* admitMetadata(caller, input.metadata ?? {}),
-          externalGroupId: null,
+          externalGroupId: input.external_group_id ?? null,
+          externalGroupCreator: input.external_group_id === undefined ? undefined : caller.userId,
           createdAt: yield* Clock.currentTimeMillis
         })
-        const { conversation } = yield* snapshotOf(caller, id)
         if (!created) admission.undo(caller, action)
-        else for (const userId of memberIds) broker.publish(Events.conversationCreated(userId, conversation))
+        const { conversation } = yield* snapshotOf(caller, id).pipe(
+          Effect.catchTag("NotMember", () => Effect.fail(noLongerIn))
+        )
+        if (created)
+          for (const userId of memberIds) broker.publish(Events.conversationCreated(userId, conversation))
         return { conversation, created }
       }),
 

@@ -116,6 +116,20 @@ export const CreateConversation = Schema.Struct({
 }).annotate({ identifier: "CreateConversation" })
 export type CreateConversation = typeof CreateConversation.Type
 
+/** A group named by its creator: the same `external_group_id` of the same user is the same group. */
+export const CreateGroup = Schema.Struct({
+  external_group_id: Schema.optionalKey(
+    Schema.String.pipe(
+      Schema.check(
+        Schema.isPattern(/^[\x21-\x7e]{1,128}$/, { expected: "1 to 128 printable ASCII characters" })
+      )
+    )
+  ),
+  member_ids: CreateConversation.fields.member_ids,
+  metadata: Schema.optionalKey(Metadata)
+}).annotate({ identifier: "CreateGroup" })
+export type CreateGroup = typeof CreateGroup.Type
+
 /** `owner` makes them the owner in the caller's place. */
 export const ChangeRole = Schema.Struct({ role: Role }).annotate({ identifier: "ChangeRole" })
 

@@ -5,11 +5,12 @@ import { MAX_MEMBERS } from "../domain/Conversation.ts"
 /** Unread messages are counted up to here: a badge shows no more, and counting further costs with the backlog. */
 export const maxUnread = 1000
 
-/** $1 id, $2 type, $3 direct key, $4 external group id, $5 metadata, $6 at; members: $7 row ids, $8 users, $9 roles. */
+/** $1 id, $2 type, $3 direct key, $4 external group id, $5 metadata, $6 at; members: $7 row ids, $8 users, $9 roles; $10 whose external group id. */
 export const create = `
   WITH created AS (
-    INSERT INTO conversations (id, type, direct_key, external_group_id, metadata, member_count, created_at, updated_at)
-    VALUES ($1::uuid, $2, $3, $4, $5, cardinality($8::uuid[]), $6, $6)
+    INSERT INTO conversations (id, type, direct_key, external_group_id, external_group_creator, metadata, member_count,
+      created_at, updated_at)
+    VALUES ($1::uuid, $2, $3, $4, $10, $5, cardinality($8::uuid[]), $6, $6)
     ON CONFLICT DO NOTHING
     RETURNING id
   ), joined AS (
@@ -19,9 +20,13 @@ export const create = `
   )
   SELECT id FROM created`
 
-/** $1 direct key, $2 external group id. */
+/** $1 direct key, $2 external group id, $3 whose it is. */
 export const find = `
-  SELECT id FROM conversations WHERE direct_key = $1 UNION ALL SELECT id FROM conversations WHERE external_group_id = $2`
+  SELECT id FROM conversations WHERE direct_key = $1
+  UNION ALL
+  SELECT id FROM conversations WHERE external_group_id = $2 AND external_group_creator = $3
+  UNION ALL
+  SELECT id FROM conversations WHERE external_group_id = $2 AND external_group_creator IS NULL AND $3 IS NULL`
 
 export const load = `
   SELECT c.id, c.type, c.external_group_id, c.metadata, c.is_active, c.last_seq::float8, c.member_count, c.created_at,

@@ -30,6 +30,7 @@ import userPreferences from "../../migrations/0020_user_preferences.ts"
 import drafts from "../../migrations/0021_drafts.ts"
 import membership from "../../migrations/0022_membership.ts"
 import changedAt from "../../migrations/0023_changed_at.ts"
+import ownGroups from "../../migrations/0024_own_groups.ts"
 import { messageOf } from "./SqlFailure.ts"
 
 /** In code rather than read from a folder, so that it works wherever the package is installed. */
@@ -56,7 +57,8 @@ const steps = {
   "0020_user_preferences": userPreferences,
   "0021_drafts": drafts,
   "0022_membership": membership,
-  "0023_changed_at": changedAt
+  "0023_changed_at": changedAt,
+  "0024_own_groups": ownGroups
 }
 
 /** A step may take as long as it takes, unlike a query of the service. */

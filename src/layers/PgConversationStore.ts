@@ -154,6 +154,7 @@ const make = Effect.fnUntraced(function* (options: Watermarks.WatermarkOptions) 
 
   const create = Effect.fnUntraced(function* (conversation: NewConversation) {
     const { createdAt, creator, externalGroupId, id, memberIds, metadata, type } = conversation
+    const namedBy = PgTypes.uuid(conversation.externalGroupCreator ?? null)
     const key = directKey(conversation)
     const roles = memberIds.map(
       (userId): Role => (type === "direct" || userId === creator ? "owner" : "member")
@@ -167,12 +168,14 @@ const make = Effect.fnUntraced(function* (options: Watermarks.WatermarkOptions) 
       PgTypes.timestamptz(createdAt),
       uuids(newIds(memberIds.length)),
       uuids(memberIds),
-      texts(roles)
+      texts(roles),
+      namedBy
     ])
     if (created.length > 0) return { id, created: true }
     const existing = yield* query<{ readonly id: ConversationId }>("find", statements.find, [
       key,
-      externalGroupId
+      externalGroupId,
+      namedBy
     ])
     if (existing[0] === undefined) return yield* new Conflict({ what: "conversation" })
     return { id: existing[0].id, created: false }

@@ -116,7 +116,7 @@ export const conversationStoreContract = <E>(
           const [ann, bob] = [userId(), userId()]
           const direct = { type: "direct", creator: ann, memberIds: [ann, bob] } as const
           const named = { creator: ann, externalGroupId: `race-${ann}` }
-          for (const fields of [direct, named]) {
+          for (const fields of [direct, named, { ...named, externalGroupCreator: ann }]) {
             const answers = yield* Effect.all(
               Array.from({ length: 12 }, () => create(fields)),
               { concurrency: "unbounded" }
@@ -125,6 +125,30 @@ export const conversationStoreContract = <E>(
             assert.strictEqual(new Set(answers.map((answer) => answer.id)).size, 1)
           }
         })
+      )
+
+      it.effect(
+        "keeps the names that users give their groups apart from each other's, and from those of peers",
+        () =>
+          Effect.gen(function* () {
+            const [ann, bob] = [userId(), userId()]
+            const externalGroupId = `team-${ann}`
+            const groups = [undefined, ann, bob].map((externalGroupCreator) => ({
+              creator: ann,
+              externalGroupId,
+              externalGroupCreator
+            }))
+            const first = yield* Effect.forEach(groups, create)
+            assert.deepStrictEqual(
+              first.map((answer) => answer.created),
+              [true, true, true]
+            )
+            const again = yield* Effect.forEach(groups, create)
+            assert.deepStrictEqual(
+              again,
+              first.map(({ id }) => ({ id, created: false }))
+            )
+          })
       )
 
       it.effect("refuses an id that another conversation has", () =>

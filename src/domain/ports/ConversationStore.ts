@@ -15,6 +15,8 @@ export interface NewConversation {
   readonly memberIds: ReadonlyArray<UserId>
   readonly metadata: Metadata
   readonly externalGroupId: string | null
+  /** Whose name for the group that is; left out where it is a name among peer services. */
+  readonly externalGroupCreator?: UserId | undefined
   /** Unix ms. */
   readonly createdAt: number
 }
@@ -84,7 +86,7 @@ export class ConversationStore extends Context.Service<
   {
     /**
      * Creates, or answers the existing one: a direct conversation is unique per pair, a group per
-     * `externalGroupId` (race-safe). The creator becomes owner; in a direct conversation both are.
+     * `externalGroupId` of its creator, or of peers (race-safe). The creator becomes owner; in a direct conversation both are.
      */
     readonly create: (
       conversation: NewConversation

@@ -4,6 +4,7 @@ import { Authorization } from "./Authorization.ts"
 import { AttachmentsApi } from "./api/AttachmentsApi.ts"
 import { ConversationsApi } from "./api/ConversationsApi.ts"
 import { DraftsApi } from "./api/DraftsApi.ts"
+import { GroupsApi } from "./api/GroupsApi.ts"
 import { HealthApi } from "./api/HealthApi.ts"
 import { MeApi } from "./api/MeApi.ts"
 import { MembersApi } from "./api/MembersApi.ts"
@@ -28,6 +29,7 @@ export class Api extends HttpApi.make("messaging")
   .add(
     ConversationsApi,
     MembersApi,
+    GroupsApi,
     SettingsApi,
     MessagesApi,
     ReactionsApi,

@@ -8,6 +8,7 @@ import * as Docs from "./Docs.ts"
 import * as Attachments from "./handlers/Attachments.ts"
 import * as Conversations from "./handlers/Conversations.ts"
 import * as Drafts from "./handlers/Drafts.ts"
+import * as Groups from "./handlers/Groups.ts"
 import * as Health from "./handlers/Health.ts"
 import * as Me from "./handlers/Me.ts"
 import * as Members from "./handlers/Members.ts"
@@ -30,6 +31,7 @@ const api = HttpApiBuilder.layer(Api, { openapiPath: "/api/openapi.json" }).pipe
   Layer.provide([
     Conversations.layer,
     Members.layer,
+    Groups.layer,
     Settings.layer,
     Messages.layer,
     SocketTickets.layer,

@@ -21,7 +21,7 @@ export const ConversationItem = Schema.Struct({
 }).annotate({ identifier: "ConversationItem" })
 export type ConversationItem = typeof ConversationItem.Type
 
-const UpdateConversation = Schema.Struct({ metadata: Metadata }).annotate({
+export const UpdateConversation = Schema.Struct({ metadata: Metadata }).annotate({
   identifier: "UpdateConversation"
 })
 

@@ -1,16 +1,14 @@
 /** The `conversations` resource, served by the application service. */
 import { Effect } from "effect"
-import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { Conversations } from "../../../actors/Conversations.ts"
-import { tagOf } from "../../../actors/ConversationTag.ts"
 import { DEFAULT_PAGE } from "../../../domain/Commands.ts"
-import type { ConversationView } from "../../../domain/Conversation.ts"
 import type { ConversationId } from "../../../domain/Ids.ts"
 import type { ConversationSummary, ListFilter } from "../../../domain/ports/ConversationStore.ts"
 import { Api } from "../Api.ts"
 import { CurrentIdentity, currentCaller } from "../Authorization.ts"
 import type { ConversationItem, UpToHere } from "../api/ConversationsApi.ts"
+import * as ConversationAnswer from "../ConversationAnswer.ts"
 import { expectedTag } from "../MessageChange.ts"
 import { answerRefusals } from "../Problem.ts"
 import * as RateLimitHeaders from "../RateLimitHeaders.ts"
@@ -23,10 +21,6 @@ const toItem = (summary: ConversationSummary): ConversationItem => ({
   unread_count: summary.unreadCount,
   unread_mentions: summary.unreadMentions
 })
-
-/** A conversation with its entity tag. */
-const tagged = (conversation: ConversationView) =>
-  HttpServerResponse.jsonUnsafe(conversation, { headers: { etag: tagOf(conversation) } })
 
 export const layer = HttpApiBuilder.group(
   Api,
@@ -46,7 +40,9 @@ export const layer = HttpApiBuilder.group(
     }) {
       const expected = expectedTag(headers["if-match"])
       const caller = yield* CurrentIdentity
-      return tagged(yield* conversations.update(caller, params.conversation_id, payload.metadata, expected))
+      return ConversationAnswer.tagged(
+        yield* conversations.update(caller, params.conversation_id, payload.metadata, expected)
+      )
     }, answerRefusals)
 
     const pageOf = Effect.fnUntraced(function* (
@@ -74,12 +70,10 @@ export const layer = HttpApiBuilder.group(
       create: Effect.fn("Rest.conversations.create")(function* ({ payload }) {
         const caller = yield* CurrentIdentity
         const { conversation, created } = yield* conversations.create(caller, payload)
-        return HttpServerResponse.jsonUnsafe(conversation, {
-          status: created ? 201 : 200,
-          headers: {
-            location: `/api/v1/conversations/${conversation.id}`,
-            ...leftOf(caller, payload.type === "direct" ? "contact_add" : "group_creation")
-          }
+        return ConversationAnswer.created(conversation, {
+          isNew: created,
+          location: `/api/v1/conversations/${conversation.id}`,
+          left: leftOf(caller, payload.type === "direct" ? "contact_add" : "group_creation")
         })
       }, answerRefusals),
 
@@ -89,7 +83,9 @@ export const layer = HttpApiBuilder.group(
       search: ({ query }) => pageOf(query, { text: query.q, memberId: query.member_id }),
 
       show: Effect.fn("Rest.conversations.show")(function* ({ params }) {
-        return tagged(yield* conversations.show(yield* CurrentIdentity, params.conversation_id))
+        return ConversationAnswer.tagged(
+          yield* conversations.show(yield* CurrentIdentity, params.conversation_id)
+        )
       }, answerRefusals),
 
       remove: Effect.fn("Rest.conversations.remove")(function* ({ params, query }) {
