@@ -1,5 +1,5 @@
 /**
- * Joins this node's presence with that of others. It holds the node's lease, writes this node's devices to the
+ * Joins this node's presence with that of others. It beats for the lease (`PresenceLease`), writes this node's devices to the
  * PresenceCache, tells the other nodes of changes, and shows theirs through the PresenceTracker, which alone decides
  * what clients see. Changes are gathered, so a storm of joins costs a few commands and not one per join.
  *
@@ -10,10 +10,10 @@
  * as a new node, writes all its devices again, and says whom it replaces; refs stay, so no client sees them go.
  */
 import { Clock, Context, Duration, Effect, Latch, Layer, Semaphore } from "effect"
-import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import type { Unavailable } from "../domain/Errors.ts"
 import { Broker, type Publication } from "../domain/ports/Broker.ts"
 import { type Held, PresenceCache, type Present, type TopicChange } from "../domain/ports/PresenceCache.ts"
+import { PresenceLease } from "./PresenceLease.ts"
 import { PresenceTracker } from "./PresenceTracker.ts"
 import { TopicHub } from "./TopicHub.ts"
 
@@ -99,18 +99,12 @@ class Exchange {
   readonly #hasUnread = Latch.makeUnsafe(false)
   /** Writes go out in the order in which they were gathered. */
   readonly #writing = Semaphore.makeUnsafe(1)
-  /** This incarnation, and those before it, whose traces are not other nodes. */
-  #node = uuidV7Unsafe()
-  readonly #former = new Set<string>()
-  /** Nodes that told something since the last beat. */
-  readonly #heard = new Set<string>()
+  readonly #lease: PresenceLease
   /** Whether what this node has written is there, as far as it knows. */
   #isRegistered = false
   /** Whether other nodes could be asked when they were last asked. */
   #canRead = true
   #isStale = false
-  #lastBeat = 0
-  #deadFrom = 0
 
   constructor(
     cache: PresenceCache["Service"],
@@ -122,6 +116,7 @@ class Exchange {
     this.#tracker = tracker
     this.#broker = broker
     this.#options = options
+    this.#lease = new PresenceLease(cache, options.lease)
   }
 
   // What the tracker tells of this node's devices.
@@ -170,11 +165,11 @@ class Exchange {
 
   deliver({ payload, topic }: Publication): void {
     const followed = this.#topics.get(topic)
-    if (followed === undefined || payload.startsWith(`{"node":"${this.#node}"`)) return
+    if (followed === undefined || payload.startsWith(`{"node":"${this.#lease.node}"`)) return
     // Published by `#tell`, on this node or another, and by nobody else.
     const { joins, leaves, node, replaces } = JSON.parse(payload) as News
-    if (this.#former.has(node)) return
-    this.#heard.add(node)
+    if (this.#lease.wasOurs(node)) return
+    this.#lease.heard(node)
     for (const { meta, userId } of joins) {
       followed.told?.add(meta.phx_ref)
       this.#show(topic, followed, { node, userId, meta })
@@ -212,37 +207,30 @@ class Exchange {
   // The lease.
 
   readonly #beat = Effect.gen({ self: this }, function* () {
-    this.#heard.clear()
     const now = yield* Clock.currentTimeMillis
-    const beat = yield* this.#cache.beat(this.#node, this.#options.lease)
+    const beat = yield* this.#lease.beat
     if (beat.isNew || !this.#isRegistered) yield* this.#register(now)
-    this.#lastBeat = now
+    this.#lease.held(now)
     if (this.#isStale || !this.#canRead) {
       this.#isStale = false
       this.#canRead = true
       for (const topic of this.#topics.keys()) this.inDoubt(topic)
     }
-    if (now >= this.#deadFrom) this.#bury(beat.live)
+    const isDead = this.#lease.dead(beat.live, now)
+    if (isDead !== undefined) this.#bury(isDead)
   }).pipe(Effect.catch(() => Effect.map(Clock.currentTimeMillis, (now) => this.#missedBeat(now))))
 
   /** Goes on as a new node, which has written nothing yet. */
   readonly #register = Effect.fnUntraced({ self: this }, function* (now: number) {
     this.#isRegistered = false
-    const former = this.#node
-    this.#node = uuidV7Unsafe()
-    this.#former.add(former)
-    yield* this.#cache.beat(this.#node, this.#options.lease)
-    // If this fails it is dead when its lease ends.
-    yield* Effect.ignore(this.#cache.leave(former))
-    // The others may have lost their leases together with us, and need as long to come back.
-    this.#deadFrom = now + Duration.toMillis(this.#options.lease)
+    const former = yield* this.#lease.renew(now)
     this.#unwritten.clear()
     this.#isRegistered = true
     yield* this.#eachBatch((changes) => this.#write(changes, former))
   })
 
   #missedBeat(now: number): void {
-    if (this.#isStale || now - this.#lastBeat < Duration.toMillis(this.#options.lease)) return
+    if (this.#isStale || !this.#lease.hasLapsed(now)) return
     this.#isStale = true
     for (const [topic, followed] of this.#topics) {
       for (const held of followed.elsewhere.values()) {
@@ -252,10 +240,10 @@ class Exchange {
   }
 
   /** Takes away the devices of nodes that have no lease any more. */
-  #bury(live: ReadonlySet<string>): void {
+  #bury(isDead: (node: string) => boolean): void {
     for (const [topic, followed] of this.#topics) {
       for (const [ref, { node }] of followed.elsewhere) {
-        if (!live.has(node) && !this.#heard.has(node)) this.#hide(topic, followed, ref)
+        if (isDead(node)) this.#hide(topic, followed, ref)
       }
     }
   }
@@ -278,7 +266,7 @@ class Exchange {
   )
 
   #write(changes: ReadonlyArray<TopicChange>, replaces?: string): Effect.Effect<void, Unavailable> {
-    const node = this.#node
+    const { node } = this.#lease
     return this.#cache.write(node, changes).pipe(
       Effect.map(() => {
         if (this.#cache.isShared) for (const change of changes) this.#tell(node, change, replaces)
@@ -318,7 +306,9 @@ class Exchange {
   /** Whatever was evicted, or lost in silence, is made good in time. */
   readonly #rewrite = Effect.gen({ self: this }, function* () {
     yield* Effect.sleep(this.#options.rewriteInterval)
-    yield* this.#eachBatch((changes) => this.#writing.withPermit(this.#cache.write(this.#node, changes)))
+    yield* this.#eachBatch((changes) =>
+      this.#writing.withPermit(this.#cache.write(this.#lease.node, changes))
+    )
     for (const topic of this.#topics.keys()) this.inDoubt(topic)
   }).pipe(Effect.ignore)
 
@@ -350,13 +340,12 @@ class Exchange {
     const followed = this.#topics.get(topic)
     // It was closed, and perhaps opened again, meanwhile: then it is read once more.
     if (followed?.told === undefined) return
-    for (const node of live) this.#heard.add(node)
+    for (const node of live) this.#lease.heard(node)
     const found = new Set<string>()
     for (const each of held) {
       const { phx_ref } = each.meta
       found.add(phx_ref)
-      const isOurs = each.node === this.#node || this.#former.has(each.node)
-      if (!isOurs && !followed.told.has(phx_ref)) this.#show(topic, followed, each)
+      if (!this.#lease.isOurs(each.node) && !followed.told.has(phx_ref)) this.#show(topic, followed, each)
     }
     for (const [ref, { node }] of followed.elsewhere) {
       // Of a node without a lease nothing is known yet; `bury` decides.
@@ -373,14 +362,13 @@ class Exchange {
     }
   }
 
-  /** Other nodes need not wait for the end of the lease of one that stops. */
   readonly #leave = Effect.suspend(() => {
     this.#isRegistered = false
-    return Effect.ignore(this.#cache.leave(this.#node))
+    return this.#lease.leave
   })
 
   readonly run: Effect.Effect<never> = Effect.gen({ self: this }, function* () {
-    this.#lastBeat = yield* Clock.currentTimeMillis
+    this.#lease.held(yield* Clock.currentTimeMillis)
     const third = Duration.times(this.#options.lease, 1 / 3)
     const beats = Effect.andThen(this.#beat, Effect.sleep(third))
     return yield* Effect.raceAllFirst([

@@ -282,6 +282,35 @@ describe("PresenceExchange", () => {
     })
   )
 
+  it.effect("waits for those who lost their leases together with it, and then for nobody", () =>
+    Effect.gen(function* () {
+      const all = yield* world
+      const one = yield* start(all)
+      const three = yield* start(all)
+      // It beats a second after the first, which finds itself alone meanwhile.
+      yield* TestClock.adjust("1 second")
+      const two = yield* start(all)
+      one.track(alice)
+      two.track(bob)
+      three.track(carol)
+      yield* TestClock.adjust("20 seconds")
+      yield* kill(all, three)
+      all.cache = (yield* world).cache
+      yield* TestClock.adjust("4 seconds")
+      assert.deepStrictEqual(one.shown, ["1", "2", "3"])
+      yield* TestClock.adjust("6 seconds")
+      assert.deepStrictEqual(
+        [one.shown, two.shown],
+        [
+          ["1", "2"],
+          ["1", "2"]
+        ]
+      )
+      const left = [one, two].map(({ diffs }) => diffs.flatMap(({ leaves }) => Object.keys(leaves)))
+      assert.deepStrictEqual(left, [[carol], [carol]])
+    })
+  )
+
   it.effect("has who died while the cache was away leave once it is back", () =>
     Effect.gen(function* () {
       const all = yield* world
