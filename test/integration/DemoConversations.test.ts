@@ -28,8 +28,8 @@ const group = Effect.gen(function* () {
   return people
 })
 
-/** So many messages of this person in their one conversation, faster than anybody types. */
-const fill = Effect.fnUntraced(function* (pane: Pane, count: number) {
+/** Sends messages in the one conversation of this person over REST: faster than anybody types, or with what nobody types. */
+const post = Effect.fnUntraced(function* (pane: Pane, messages: ReadonlyArray<object>) {
   const { app } = yield* Demo
   const tab = pane.root.getByRole("link", { name: "Open in a tab of its own" })
   const query = new URL((yield* act(() => tab.getAttribute("href"))) ?? "", app.url).searchParams
@@ -40,11 +40,11 @@ const fill = Effect.fnUntraced(function* (pane: Pane, count: number) {
   const list = (yield* act(() => response.json())) as {
     readonly items: ReadonlyArray<{ readonly id: string }>
   }
-  for (let number = 1; number <= count; number++) {
-    const body = JSON.stringify({ content: `filler ${number}`, client_random: number })
-    yield* act(() =>
-      fetch(`${conversations}/${list.items[0]?.id}/messages`, { method: "POST", headers, body })
-    )
+  for (const [number, message] of messages.entries()) {
+    const body = JSON.stringify({ client_random: number, ...message })
+    const url = `${conversations}/${list.items[0]?.id}/messages`
+    const { status } = yield* act(() => fetch(url, { method: "POST", headers, body }))
+    assert.strictEqual(status, 201)
   }
 })
 
@@ -70,7 +70,10 @@ describe.skipIf(tools.chromium === undefined)("the demo page", () => {
         yield* act(() => ben.does("The key is under the mat", "Reply"))
         yield* act(() => ben.say("Found it"))
         yield* act(() => ada.message("Found it").waitFor())
-        yield* fill(ada, 60)
+        yield* post(
+          ada,
+          Array.from({ length: 60 }, (_, index) => ({ content: `filler ${index + 1}` }))
+        )
         yield* act(() => ada.message("filler 60").waitFor())
         // Begun anew, a client has the newest page alone: both ways lead through the history.
         yield* act(() => ada.page.reload())
@@ -109,6 +112,25 @@ describe.skipIf(tools.chromium === undefined)("the demo page", () => {
         yield* act(() => ben.button("Search").click())
         yield* act(() => ben.root.getByRole("searchbox").fill("elephants"))
         yield* act(() => ben.root.getByText("Nothing found", { exact: true }).waitFor())
+        assert.deepStrictEqual(complaints, [])
+      })
+    )
+
+    it.effect("shows what is attached to a message by its name and kind", () =>
+      Effect.gen(function* () {
+        const { ada, ben, complaints } = yield* pair
+        const attachments = [
+          { media_id: crypto.randomUUID(), media_type: "document", metadata: { name: "<b>menu</b>.pdf" } },
+          { media_id: crypto.randomUUID(), media_type: "video" }
+        ]
+        yield* post(ada, [{ content: "For tonight", message_type: "media", attachments }])
+        const message = ben.message("For tonight")
+        yield* act(() => message.waitFor())
+        assert.deepStrictEqual(yield* act(() => message.locator(".attachment-name").allInnerTexts()), [
+          "<b>menu</b>.pdf",
+          "Video"
+        ])
+        yield* act(() => message.getByText("Document", { exact: true }).waitFor())
         assert.deepStrictEqual(complaints, [])
       })
     )
