@@ -6,6 +6,7 @@
 import { hash } from "node:crypto"
 import { Clock, Duration, Effect, Layer, Redacted, Result } from "effect"
 import { decodeProtectedHeader, errors, type JWTHeaderParameters, type JWTPayload, jwtVerify } from "jose"
+import * as CacheMetrics from "../domain/CacheMetrics.ts"
 import { type Overloaded, type TokenFault, TokenRejected, type Unavailable } from "../domain/Errors.ts"
 import type { Identity } from "../domain/Identity.ts"
 import { DevIssuer } from "../domain/ports/DevIssuer.ts"
@@ -74,7 +75,8 @@ type Refused = TokenRejected | Overloaded | Unavailable
 export const make = (
   keys: JwtKeys,
   revocations: TokenRevocations["Service"],
-  options?: JwtOptions
+  options?: JwtOptions,
+  counts: CacheMetrics.CacheCounts = { hits: 0, misses: 0 }
 ): TokenVerifier["Service"] => {
   const maxLength = options?.maxTokenLength ?? 8192
   const capacity = options?.cacheCapacity ?? 10_000
@@ -137,16 +139,22 @@ export const make = (
         const digest = hash("sha256", token, "base64")
         const known = cache.get(digest)
         if (known !== undefined) {
-          if (now < known.until) return again(digest, known.identity)
+          if (now < known.until) {
+            counts.hits++
+            return again(digest, known.identity)
+          }
           cache.delete(digest)
         }
+        counts.misses++
         return check(token, digest, now)
       })
   }
 }
 
 const makeOver = (keys: JwtKeys, options?: JwtOptions) =>
-  Effect.map(TokenRevocations, (revocations) => make(keys, revocations, options))
+  Effect.gen(function* () {
+    return make(keys, yield* TokenRevocations, options, yield* CacheMetrics.make("tokens"))
+  })
 
 /** Against the issuer's keys at a URL. They are fetched at the first token, so the issuer may start after us. */
 export const layerUrl = (

@@ -6,6 +6,7 @@
  * `open` believes, `closed` is `Unavailable`. A single-use token is never believed unasked.
  */
 import { Clock, Duration, Effect, Layer } from "effect"
+import * as CacheMetrics from "../domain/CacheMetrics.ts"
 import { TokenRejected, type Unavailable } from "../domain/Errors.ts"
 import type { Identity } from "../domain/Identity.ts"
 import { TokenRevocations } from "../domain/ports/TokenRevocations.ts"
@@ -48,6 +49,7 @@ export const layer = (options: RedisRevocationOptions) =>
       const ttl = Duration.toMillis(options.cacheTtl)
       const lifetime = Duration.toMillis(options.lifetime)
       const clock = yield* Clock.Clock
+      const counts = yield* CacheMetrics.make("revocations")
       const known = new RevocationList(capacity)
       /** Tokens that were not revoked when Redis was asked. */
       const cleared = new Map<string, Cleared>()
@@ -114,7 +116,12 @@ export const layer = (options: RedisRevocationOptions) =>
           Effect.suspend(() => {
             if (known.covers(identity)) return Effect.fail(revoked)
             const now = clock.currentTimeMillisUnsafe()
-            return isCleared(identity, now) ? Effect.void : ask(identity, now)
+            if (isCleared(identity, now)) {
+              counts.hits++
+              return Effect.void
+            }
+            counts.misses++
+            return ask(identity, now)
           }),
         isKnown: (identity) => known.covers(identity),
         claim: Effect.fnUntraced(function* ({ tokenId }) {

@@ -52,6 +52,11 @@ describe("/metrics", () => {
         assert.isAbove(valueOf(text, "socket_frames_written_total") ?? 0, 1)
         assert.isAtLeast(valueOf(text, 'committed_items_total{writer="messages"}') ?? 0, 1)
         assert.strictEqual(valueOf(text, 'commit_queue_depth{writer="messages"}'), 0)
+        // A token that is presented for the first time, and again.
+        assert.isAtLeast(valueOf(text, 'cache_misses_total{cache="tokens"}') ?? 0, 1)
+        assert.isAbove(valueOf(text, 'cache_hits_total{cache="tokens"}') ?? 0, 0)
+        assert.isAtLeast(valueOf(text, 'cache_misses_total{cache="revocations"}') ?? 0, 1)
+        assert.isAbove(valueOf(text, 'cache_hits_total{cache="revocations"}') ?? 0, 0)
         assert.isAbove(valueOf(text, "database_size_bytes") ?? 0, 1_000_000)
         assert.isAbove(valueOf(text, 'redis_command_duration_ms_count{pool="session_pool"}') ?? 0, 0)
 

@@ -3,6 +3,7 @@
  * down.
  */
 import { Clock, Duration, Effect } from "effect"
+import * as CacheMetrics from "../../domain/CacheMetrics.ts"
 import type { Unavailable } from "../../domain/Errors.ts"
 
 export interface PermissionCacheOptions {
@@ -38,6 +39,7 @@ export interface PermissionCache {
 
 export const make = Effect.fnUntraced(function* (options: PermissionCacheOptions) {
   const clock = yield* Clock.Clock
+  const counts = yield* CacheMetrics.make("permissions")
   const known = new Map<string, Known>()
   const ttlMs = Duration.toMillis(options.ttl)
   const staleMs = Duration.toMillis(options.staleTtl)
@@ -61,9 +63,9 @@ export const make = Effect.fnUntraced(function* (options: PermissionCacheOptions
 
   const recall = (question: string): boolean | undefined => {
     const answer = known.get(question)
-    return answer !== undefined && clock.currentTimeMillisUnsafe() < answer.freshUntil
-      ? answer.granted
-      : undefined
+    if (answer === undefined || clock.currentTimeMillisUnsafe() >= answer.freshUntil) return undefined
+    counts.hits++
+    return answer.granted
   }
 
   return {
@@ -72,6 +74,7 @@ export const make = Effect.fnUntraced(function* (options: PermissionCacheOptions
       Effect.suspend(() => {
         const granted = recall(question)
         if (granted !== undefined) return Effect.succeed(granted)
+        counts.misses++
         return peer.pipe(
           Effect.map((granted) => {
             const now = clock.currentTimeMillisUnsafe()
