@@ -1,5 +1,6 @@
 import { hash } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
+import { Validator } from "@seriousme/openapi-schema-validator"
 import { Effect } from "effect"
 import { serve } from "./RestServer.ts"
 
@@ -83,6 +84,25 @@ describe("The OpenAPI document", () => {
         "/health/live",
         "/health/ready"
       ])
+    })
+  )
+
+  it.live("is valid by the schema of OpenAPI 3.1, which knows nothing of how it was made", () =>
+    Effect.gen(function* () {
+      const { text } = yield* load
+      const judge = (document: Record<string, unknown>) =>
+        Effect.promise(async () => {
+          const validator = new Validator()
+          const { errors, valid } = await validator.validate(document)
+          return { version: validator.version, valid, errors: errors ?? [] }
+        })
+      const document: Record<string, unknown> = JSON.parse(text)
+      assert.deepStrictEqual(yield* judge(document), { version: "3.1", valid: true, errors: [] })
+      const { title: _, ...untitled } = document.info as Record<string, unknown>
+      assert.isFalse(
+        (yield* judge({ ...document, info: untitled })).valid,
+        "a document without a title is not"
+      )
     })
   )
 
