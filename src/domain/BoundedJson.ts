@@ -7,7 +7,8 @@ import type { Schema } from "effect"
 /** Levels of arrays and objects inside one another. */
 export const MAX_DEPTH = 32
 
-const isText = (text: string): boolean => text.isWellFormed() && !text.includes("\u0000")
+/** Text that every store can hold. */
+export const isText = (text: string): boolean => text.isWellFormed() && !text.includes("\u0000")
 
 /** Why this JSON is refused, or `undefined`. Walks without recursion: depth is what it guards against. */
 export const refusal = (json: Schema.Json): string | undefined => {

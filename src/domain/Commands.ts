@@ -3,6 +3,7 @@
  * behind it everything is typed. Unknown fields are ignored, wrong ones are named.
  */
 import { Schema } from "effect"
+import { isText } from "./BoundedJson.ts"
 import { ConversationType, Role } from "./Conversation.ts"
 import { MAX_EXPIRES_IN } from "./Expiry.ts"
 import { ConversationId, MediaId, MessageId, UserId } from "./Ids.ts"
@@ -64,7 +65,17 @@ export type Sent = typeof Sent.Type
 /** Up to which seq the caller has read, or received. */
 export const UpTo = Schema.Struct({ seq: Position })
 
-/** Characters of what is searched for. */
+/** What is searched for: text that the database can be asked about, of at most so many characters. */
+export const Searched = (maximum: number) =>
+  Schema.String.pipe(
+    Schema.check(
+      Schema.isMinLength(1),
+      Schema.isMaxLength(maximum),
+      Schema.makeFilter(isText, { expected: "text without U+0000 and lone surrogates" })
+    )
+  )
+
+/** Characters of what is searched for in messages. */
 export const MAX_SEARCH = 256
 
 export const PageSize = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: MAX_PAGE })))

@@ -47,9 +47,17 @@ layer(App.layer, { excludeTestServices: true, timeout: "60 seconds" })("Search a
       const refused = (path: string) =>
         Effect.map(mallory.rest.request("GET", `/api/v1/${path}`), ({ status }) => status)
       assert.strictEqual(yield* refused(`conversations/${first}/messages/search?q=red`), 403)
-      for (const query of ["", "?q=", `?q=${"x".repeat(257)}`, "?q=red&cursor=x", "?q=red&limit=0"]) {
+      for (const query of [
+        "",
+        "?q=",
+        `?q=${"x".repeat(257)}`,
+        "?q=a%00",
+        "?q=red&cursor=x",
+        "?q=red&limit=0"
+      ]) {
         assert.strictEqual(yield* refused(`messages/search${query}`), 400, query)
       }
+      assert.strictEqual(yield* refused("conversations/search?q=a%00"), 400)
     })
   )
 

@@ -2,7 +2,7 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { DeleteScope } from "../../../domain/ChangeRequests.ts"
-import { CreateConversation } from "../../../domain/Commands.ts"
+import { CreateConversation, Searched } from "../../../domain/Commands.ts"
 import { ConversationView, ReadPosition, Role } from "../../../domain/Conversation.ts"
 import { MemberSettings } from "../../../domain/ConversationSettings.ts"
 import { ConversationId, MessageId, UserId } from "../../../domain/Ids.ts"
@@ -84,9 +84,7 @@ export class ConversationsApi extends HttpApiGroup.make("conversations")
     HttpApiEndpoint.get("search", "/conversations/search", {
       query: Schema.Struct({
         ...pageQuery,
-        q: Schema.optionalKey(
-          Schema.String.pipe(Schema.check(Schema.isMinLength(1), Schema.isMaxLength(100)))
-        ),
+        q: Schema.optionalKey(Searched(100)),
         member_id: Schema.optionalKey(UserId)
       }).pipe(Schema.check(searched)),
       success: page(ConversationItem),

@@ -2,7 +2,7 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { DeleteScope } from "../../../domain/ChangeRequests.ts"
-import { MAX_SEARCH, PageSize, SendMessage } from "../../../domain/Commands.ts"
+import { MAX_SEARCH, PageSize, Searched, SendMessage } from "../../../domain/Commands.ts"
 import { ReadPosition } from "../../../domain/Conversation.ts"
 import { ConversationId, MessageId } from "../../../domain/Ids.ts"
 import { ClientRandom, Message, MessageMetadata, Position } from "../../../domain/Message.ts"
@@ -46,7 +46,7 @@ export const HistoryQuery = Schema.Struct({
 }).pipe(Schema.check(exclusive))
 
 const searchQuery = {
-  q: Schema.String.pipe(Schema.check(Schema.isMinLength(1), Schema.isMaxLength(MAX_SEARCH))),
+  q: Searched(MAX_SEARCH),
   ...pageQuery
 }
 
