@@ -80,12 +80,19 @@ export const MAX_SEARCH = 256
 
 export const PageSize = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: MAX_PAGE })))
 
+const oneWay = Schema.makeFilter(
+  (page: { readonly before_seq?: number; readonly after_seq?: number }) =>
+    page.before_seq === undefined ||
+    page.after_seq === undefined ||
+    "Expected at most one of before_seq and after_seq"
+)
+
 /** `history`: a page before or after a seq; newest first without either. */
 export const History = Schema.Struct({
   before_seq: Schema.optionalKey(Position),
   after_seq: Schema.optionalKey(Position),
   limit: Schema.optionalKey(PageSize)
-})
+}).pipe(Schema.check(oneWay))
 export type History = typeof History.Type
 
 /** Join of `conversation:{id}`; with `last_seq` it is a resume. */
