@@ -258,7 +258,8 @@ const conversationRegistry = configured((config) => {
     askTimeout: config.askTimeout,
     editWindow: config.editWindow,
     deleteWindow: config.deleteWindow,
-    unanswered: limitsOf(config).suspicion.unanswered
+    unanswered: limitsOf(config).suspicion.unanswered,
+    maxPositions: config.maxReadPositions
   })
   if (config.cluster === "off" || config.databaseUrl === undefined) return here
   const placement = ClusterPlacement.layer({

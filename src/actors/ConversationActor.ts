@@ -70,6 +70,8 @@ interface Services {
   readonly limits: ChangeLimits
   /** Messages of one member in a row, at the most. */
   readonly unanswered: Rate | undefined
+  /** Members at the most of whom each is told how far all have read. */
+  readonly maxPositions: number | undefined
   readonly hub: TopicHub["Service"]
   readonly offline: OfflineDispatch["Service"]
   readonly notifier: Notifier["Service"]
@@ -226,7 +228,7 @@ class Conversation implements Subscriber, Managed {
       settings: member.settings,
       clearedSeq: member.clearedSeq,
       currentSeq: this.state.lastSeq,
-      positions: withPositions ? positions(this.state, member) : {},
+      positions: withPositions ? positions(this.state, member, this.#services.maxPositions) : {},
       hidesReads: member.hidesReads === true,
       lastHiddenSeq: member.lastHiddenSeq,
       retention: retentionOf(this.state)
@@ -451,10 +453,15 @@ const answer = <A, E>(reply: ReplyTo<A, E>, result: Result.Result<A, E>): void =
   void (Result.isSuccess(result) ? reply.succeed(result.success) : reply.fail(result.failure))
 
 /** Builds the behaviour of any conversation's actor. */
-export const make = Effect.fnUntraced(function* (limits: ChangeLimits, unanswered?: Rate) {
+export const make = Effect.fnUntraced(function* (
+  limits: ChangeLimits,
+  unanswered?: Rate,
+  maxPositions?: number
+) {
   const services: Services = {
     limits,
     unanswered,
+    maxPositions,
     store: yield* ConversationStore,
     writer: yield* MessageWriter,
     broker: yield* Broker,

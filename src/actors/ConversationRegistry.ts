@@ -25,6 +25,8 @@ export interface ConversationOptions {
   readonly deleteWindow: Duration.Input
   /** Messages of one member in a row; past it they answer `rate_limited`. Default: any number. */
   readonly unanswered?: Rate | undefined
+  /** Members at the most whose read positions a join answers with; in larger conversations one's own. Default: any number. */
+  readonly maxPositions?: number | undefined
 }
 
 /** The commands that are answered, by name: what they carry, and what comes back. */
@@ -64,7 +66,8 @@ export const layer = (options: ConversationOptions) =>
             editWindow: Duration.toMillis(options.editWindow),
             deleteWindow: Duration.toMillis(options.deleteWindow)
           },
-          options.unanswered
+          options.unanswered,
+          options.maxPositions
         ),
         capacity: options.mailbox,
         callTimeout: options.askTimeout,

@@ -121,10 +121,13 @@ export const advance = (
   return { ...member, lastReadSeq, lastDeliveredSeq }
 }
 
-/** How far everybody is, as one member may see it: who keeps their own reading to themselves sees nobody else's. */
-export const positions = (state: State, viewer: Member): Record<string, ReadPosition> => {
+/**
+ * How far everybody is, as one member may see it: who keeps their own reading to themselves sees nobody else's. Of more
+ * than `max` members, the viewer alone: a join of a large group would cost as much as the group is large.
+ */
+export const positions = (state: State, viewer: Member, max = Infinity): Record<string, ReadPosition> => {
   const out: Record<string, ReadPosition> = {}
-  for (const m of state.members.values()) {
+  for (const m of state.members.size > max ? [viewer] : state.members.values()) {
     if (m.lastDeliveredSeq > 0) {
       const isHidden = m.userId !== viewer.userId && (m.hidesReads === true || viewer.hidesReads === true)
       out[m.userId] = {

@@ -569,6 +569,11 @@ export const settings = {
   ),
   scheduleBatch: int("SCHEDULE_BATCH", 200, "Scheduled messages sent in one go."),
   maxScheduled: int("MAX_SCHEDULED_MESSAGES", 100, "Messages that one user may have scheduled at a time."),
+  maxReadPositions: int(
+    "MAX_READ_POSITIONS",
+    200,
+    "Members of a conversation up to which a join tells the read positions of all; of a larger one it tells one's own."
+  ),
   maxDrafts: int("MAX_DRAFTS", 500, "Drafts of one user, one in each conversation."),
   cleanupInterval: duration(
     "CLEANUP_INTERVAL",

@@ -56,4 +56,12 @@ describe("Conversation", () => {
     })
     assert.strictEqual(view(s).member_count, 2)
   })
+
+  it("shows one's own position only in a conversation of more members than that", () => {
+    const s = state({}, member(1, "owner", 2, 4), member(2, "member", 3, 6))
+    assert.hasAllKeys(positions(s, member(1, "owner", 2, 4), 2), [user(1), user(2)])
+    assert.deepStrictEqual(positions(s, member(1, "owner", 2, 4), 1), {
+      [user(1)]: { last_read_seq: 2, last_delivered_seq: 4 }
+    })
+  })
 })
