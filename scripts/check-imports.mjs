@@ -50,7 +50,7 @@ const areas = [
   { name: "contracts", files: /^proto\//, imports: [] },
   {
     name: "composition",
-    files: /^src\/((cli|testing)\/)?[^/]+\.ts$/,
+    files: /^src\/((app|cli|testing)\/)?[^/]+\.ts$/,
     imports: [
       "domain",
       "processes",

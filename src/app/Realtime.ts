@@ -1,0 +1,154 @@
+/** The actors, and what stands between them and those who ask: admission, content policy, peers. */
+import { Layer } from "effect"
+import * as AuditedConversations from "../actors/AuditedConversations.ts"
+import * as ConversationRegistry from "../actors/ConversationRegistry.ts"
+import * as LocalConversations from "../actors/LocalConversations.ts"
+import * as Me from "../actors/Me.ts"
+import * as Notifier from "../actors/Notifier.ts"
+import * as OfflineDispatch from "../actors/OfflineDispatch.ts"
+import * as PeerConversations from "../actors/PeerConversations.ts"
+import * as PlacedConversations from "../actors/PlacedConversations.ts"
+import * as PresenceExchange from "../actors/PresenceExchange.ts"
+import * as PresenceTracker from "../actors/PresenceTracker.ts"
+import * as Revocations from "../actors/Revocations.ts"
+import * as Sessions from "../actors/Sessions.ts"
+import * as SignIns from "../actors/SignIns.ts"
+import * as UserSync from "../actors/UserSync.ts"
+import * as Users from "../actors/Users.ts"
+import { Admission } from "../domain/ports/Admission.ts"
+import { ContentPolicy } from "../domain/ports/ContentPolicy.ts"
+import { Media } from "../domain/ports/Media.ts"
+import { Notifications } from "../domain/ports/Notifications.ts"
+import { UserDirectory } from "../domain/ports/UserDirectory.ts"
+import type { AppConfig } from "../layers/AppConfig.ts"
+import * as ClusterPlacement from "../layers/ClusterPlacement.ts"
+import * as RuledContentPolicy from "../layers/content/RuledContentPolicy.ts"
+import * as GuardedAdmission from "../layers/GuardedAdmission.ts"
+import * as Peers from "../layers/grpc/Peers.ts"
+import { limitsOf } from "../layers/LimitSettings.ts"
+import * as Replacements from "../Replacements.ts"
+import { configured } from "./Configured.ts"
+import { identity } from "./Issuer.ts"
+import { shared } from "./Shared.ts"
+
+const contentPolicy = Replacements.orElse(
+  ContentPolicy,
+  configured(({ blockedWords, contentRules: modes }) => RuledContentPolicy.layer({ blockedWords, modes }))
+)
+
+const admission = Replacements.orElse(
+  Admission,
+  configured((config) =>
+    GuardedAdmission.layer({ maxMessageBytes: config.maxMessageBytes, limits: limitsOf(config) })
+  )
+)
+
+/** The actors of this node, and in front of them, in a cluster, the way to those of the others. */
+export const conversationRegistry = configured((config) => {
+  const here = ConversationRegistry.layer({
+    mailbox: config.maxConversationMailbox,
+    maxActive: config.maxConversations,
+    idleTimeout: config.conversationIdleTimeout,
+    askTimeout: config.askTimeout,
+    editWindow: config.editWindow,
+    deleteWindow: config.deleteWindow,
+    unanswered: limitsOf(config).suspicion.unanswered,
+    maxPositions: config.maxReadPositions
+  })
+  if (config.cluster === "off" || config.databaseUrl === undefined) return here
+  const placement = ClusterPlacement.layer({
+    databaseUrl: config.databaseUrl,
+    host: config.nodeHost,
+    port: config.nodePort,
+    patience: config.ownerPatience,
+    maxActive: config.maxConversations,
+    maxFrameBytes: 4 * config.maxFrameBytes
+  })
+  return PlacedConversations.layer.pipe(Layer.provide(here), Layer.provide(placement))
+})
+
+export const offline = configured((config) =>
+  OfflineDispatch.layer({ capacity: config.maxConversations, entriesPerSecond: config.queueRate })
+)
+
+const peerOptions = (config: AppConfig["Service"]): Peers.PeersOptions => ({
+  files: { ca: config.grpcTlsCa, cert: config.grpcTlsCert, key: config.grpcTlsKey },
+  timeout: config.peerTimeout,
+  maxCalls: config.maxPeerCalls
+})
+
+/** A peer that is called is in the context too, for the tree. */
+export const users = Replacements.orElse(
+  UserDirectory,
+  configured((config) =>
+    Peers.users(config.userServiceUrl, {
+      ...peerOptions(config),
+      cache: {
+        capacity: config.maxPermissions,
+        ttl: config.permissionTtl,
+        staleTtl: config.permissionStaleTtl,
+        whenDown: config.permissionsWhenDown
+      }
+    })
+  )
+)
+
+const media = Replacements.orElse(
+  Media,
+  configured((config) => Peers.media(config.mediaServiceUrl, peerOptions(config)))
+)
+
+export const notifier = configured(({ maxNotifications }) =>
+  Notifier.layer({ capacity: maxNotifications })
+).pipe(
+  Layer.provideMerge(
+    Replacements.orElse(
+      Notifications,
+      configured((config) => Peers.notifications(config.notificationServiceUrl, peerOptions(config)))
+    )
+  )
+)
+
+const conversations = AuditedConversations.layer.pipe(
+  Layer.provide(LocalConversations.layer),
+  Layer.provideMerge(conversationRegistry),
+  Layer.provideMerge(offline),
+  Layer.provideMerge(notifier),
+  Layer.provideMerge(admission),
+  Layer.provide(contentPolicy),
+  Layer.provideMerge(users),
+  Layer.provideMerge(media)
+)
+
+export const realtime = configured((config) =>
+  Layer.provideMerge(
+    Layer.provideMerge(SignIns.layer, Revocations.layer),
+    Sessions.layer({
+      maxSockets: config.maxSockets,
+      maxChannels: config.maxChannels,
+      maxWaiting: config.maxSessionMailbox,
+      idleTimeout: config.socketIdleTimeout,
+      tokenWarning: config.tokenWarning,
+      tokenGrace: config.jwtClockSkew,
+      drainTimeout: config.drainTimeout,
+      outbox: { soft: config.maxOutboxSoft, hard: config.maxOutbox },
+      perUser: { devices: config.maxConnectedDevices, connections: config.maxUserSockets }
+    })
+  )
+).pipe(
+  Layer.provideMerge(configured(({ maxWatched }) => Users.layer({ maxFollowed: maxWatched }))),
+  Layer.provideMerge(configured(({ presenceLease: lease }) => PresenceExchange.layerWith({ lease }))),
+  Layer.provideMerge(
+    configured(({ maxPresenceKeys: keys, maxPresenceMetas: metas }) =>
+      PresenceTracker.layerWith({ keys, metas })
+    )
+  ),
+  Layer.provideMerge(PeerConversations.layer),
+  Layer.provide(
+    configured(({ maxPending, maxWatched }) => UserSync.layer({ maxPending, maxConversations: maxWatched }))
+  ),
+  Layer.provideMerge(Me.layer),
+  Layer.provideMerge(conversations),
+  Layer.provideMerge(identity),
+  Layer.provideMerge(shared)
+)
