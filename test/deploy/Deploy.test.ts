@@ -43,4 +43,19 @@ describe("The deployment files", () => {
       assert.strictEqual(major, pinned.split(".")[0])
     }
   })
+
+  it("show on the dashboard only metrics that there are", () => {
+    const dashboard: {
+      readonly panels: ReadonlyArray<{ readonly targets: ReadonlyArray<{ readonly expr: string }> }>
+    } = JSON.parse(read("deploy/grafana/dashboards/messaging-service.json"))
+    const known = new Set([...read("docs/metrics.md").matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name!))
+    const shown = dashboard.panels.flatMap(({ targets }) =>
+      targets.flatMap(({ expr }) => expr.match(/\b[a-z]+(?:_[a-z]+)+\b/g) ?? [])
+    )
+    assert.isAbove(shown.length, 20)
+    assert.deepStrictEqual(
+      shown.filter((name) => !known.has(name)),
+      []
+    )
+  })
 })
