@@ -7,6 +7,7 @@
  */
 import { Clock, Context, Effect, Layer } from "effect"
 import { InvalidInput, Unavailable } from "../domain/Errors.ts"
+import { asOf } from "../domain/Expiry.ts"
 import type { Identity } from "../domain/Identity.ts"
 import type { ConversationId } from "../domain/Ids.ts"
 import type { Message } from "../domain/Message.ts"
@@ -35,6 +36,7 @@ export interface ConversationNews {
   readonly after: number
   readonly upTo: number
   readonly clearedSeq: number
+  readonly retention: number | null
 }
 
 export type ResetReason = "lost" | "trimmed" | "unavailable"
@@ -173,14 +175,20 @@ export const layer = (options: UserSyncOptions) =>
         const seen = new Map<ConversationId, number>()
         const news: Array<ConversationNews> = []
         for (const row of rows) {
-          const { clearedSeq, conversationId, joinedSeq, lastSeq } = row
+          const { clearedSeq, conversationId, joinedSeq, lastSeq, retention } = row
           if (seen.size < SyncCursor.MAX_SEEN) seen.set(conversationId, lastSeq)
           const from = standsAt(row, queued.get(conversationId), known?.get(conversationId), isNew)
           const stands = Math.max(from, joinedSeq)
           if (stands >= lastSeq) continue
           const earliest = lastSeq - options.maxPending
           if (stands < earliest) truncated.push(conversationId)
-          news.push({ conversationId, after: Math.max(stands, earliest), upTo: lastSeq, clearedSeq })
+          news.push({
+            conversationId,
+            after: Math.max(stands, earliest),
+            upTo: lastSeq,
+            clearedSeq,
+            retention
+          })
         }
         const byTime = token === undefined
         return {
@@ -195,7 +203,7 @@ export const layer = (options: UserSyncOptions) =>
       return UserSync.of({
         plan,
 
-        page: ({ userId }, { clearedSeq, conversationId, upTo }, after) =>
+        page: ({ userId }, { clearedSeq, conversationId, retention, upTo }, after) =>
           Effect.gen(function* () {
             const { hasMore, items } = yield* messages.catchUp(conversationId, after, PAGE, {
               userId,
@@ -204,7 +212,8 @@ export const layer = (options: UserSyncOptions) =>
             const page = items.filter((message) => message.version_seq <= upTo)
             const now = yield* Clock.currentTimeMillis
             return {
-              messages: page.filter(({ expires_at }) => expires_at === null || Date.parse(expires_at) > now),
+              // A device may hold what is over by now: it is told so by the tombstone.
+              messages: page.map((message) => asOf(message, now, retention)),
               next: hasMore && page.length === items.length ? page.at(-1)?.version_seq : undefined
             }
           }),

@@ -11,7 +11,7 @@ import { uuids } from "./SqlArrays.ts"
 /** $1 user, $2 since (Unix ms), $3 conversations that are named, $4 rows, $5 changes looked through, $6 undelivered too. */
 const backlogSql = `
   SELECT c.id, c.last_seq::float8, m.joined_seq::float8, m.cleared_seq::float8,
-    m.last_delivered_seq::float8,
+    m.last_delivered_seq::float8, (s.settings ->> 'retention_seconds')::float8 * 1000 AS retention,
     (
       SELECT min(r.version_seq) FROM (
         SELECT version_seq, updated_at FROM messages WHERE conversation_id = c.id
@@ -19,6 +19,7 @@ const backlogSql = `
       ) r WHERE r.updated_at >= to_timestamp($2::float8 / 1000)
     )::float8 AS changed_from
   FROM conversation_members m JOIN conversations c ON c.id = m.conversation_id
+  LEFT JOIN conversation_settings s ON s.conversation_id = c.id
   WHERE m.user_id = $1 AND m.is_active AND c.is_active AND (
     c.id = ANY ($3::uuid[])
     OR c.changed_at >= to_timestamp($2 / 1000)
@@ -47,6 +48,7 @@ interface BacklogRow {
   readonly cleared_seq: number
   readonly last_delivered_seq: number
   readonly changed_from: number | null
+  readonly retention: number | null
 }
 
 interface UnreadRow {
@@ -82,7 +84,8 @@ export const layer = Layer.effect(
               joinedSeq: row.joined_seq,
               clearedSeq: row.cleared_seq,
               deliveredSeq: row.last_delivered_seq,
-              changedFrom: row.changed_from ?? undefined
+              changedFrom: row.changed_from ?? undefined,
+              retention: row.retention
             }))
         ),
 

@@ -5,11 +5,12 @@ import { TestClock } from "effect/testing"
 import * as UserSync from "../../src/actors/UserSync.ts"
 import { Unavailable } from "../../src/domain/Errors.ts"
 import type { DeviceId } from "../../src/domain/Ids.ts"
+import type { Message } from "../../src/domain/Message.ts"
 import { MessageQueueCache, type OpenQueue } from "../../src/domain/ports/MessageQueueCache.ts"
 import { MessageStore } from "../../src/domain/ports/MessageStore.ts"
 import { type Backlog, SyncStore } from "../../src/domain/ports/SyncStore.ts"
 import * as SyncCursor from "../../src/domain/SyncCursor.ts"
-import { conversationId, userId } from "../contract/Fixtures.ts"
+import { conversationId, messageId, userId } from "../contract/Fixtures.ts"
 
 const identity = {
   userId: userId(),
@@ -30,6 +31,7 @@ const row = (fields: Partial<Backlog>): Backlog => ({
   clearedSeq: 0,
   deliveredSeq: 0,
   changedFrom: undefined,
+  retention: null,
   ...fields
 })
 
@@ -186,6 +188,60 @@ describe("What a device is told", () => {
       })
       assert.deepStrictEqual(newsOf(plan), [[7, 10]])
       assert.strictEqual(asked[0]?.since, 40_000)
+    })
+  )
+
+  it.effect("is a tombstone where the conversation keeps messages no longer, deleted already or not", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(100_000)
+      const sent = (seq: number, sentAt: number, fields: Partial<Message> = {}): Message => ({
+        id: messageId(),
+        conversation_id: a,
+        seq,
+        version_seq: seq,
+        sender_id: identity.userId,
+        reply_to_id: null,
+        message_type: "text",
+        content: "hello",
+        metadata: {},
+        client_random: seq,
+        sent_at: new Date(sentAt).toISOString(),
+        edited_at: null,
+        edit_count: 0,
+        expires_at: null,
+        is_deleted: false,
+        is_pinned: false,
+        reactions: [],
+        attachments: [],
+        ...fields
+      })
+      const items = [
+        sent(1, 39_000),
+        sent(2, 39_000, { is_deleted: true, content: null }),
+        sent(3, 41_000),
+        sent(4, 90_000, { expires_at: new Date(95_000).toISOString() })
+      ]
+      const pageOf = (retention: number | null) =>
+        Effect.flatMap(UserSync.UserSync, (sync) =>
+          sync.page(identity, { conversationId: a, after: 0, upTo: 4, clearedSeq: 0, retention }, 0)
+        ).pipe(
+          Effect.map(({ messages }) => messages.map(({ content, is_deleted }) => [content, is_deleted])),
+          Effect.provide(
+            UserSync.layer({ maxPending: 100, maxConversations: 100 }).pipe(
+              Layer.provide([
+                Layer.mock(MessageQueueCache)({}),
+                Layer.mock(SyncStore)({}),
+                Layer.mock(MessageStore)({ catchUp: () => Effect.succeed({ items, hasMore: false }) })
+              ])
+            )
+          )
+        )
+      const [gone, kept] = [
+        [null, true],
+        ["hello", false]
+      ]
+      assert.deepStrictEqual(yield* pageOf(60_000), [gone, gone, kept, gone])
+      assert.deepStrictEqual(yield* pageOf(null), [kept, gone, kept, gone])
     })
   )
 })

@@ -17,6 +17,8 @@ export interface Backlog {
   readonly deliveredSeq: number
   /** The first number of the newest changes that were made since the moment asked for; `undefined` where none was. */
   readonly changedFrom: number | undefined
+  /** How long the conversation keeps messages, in ms; null for ever. */
+  readonly retention: number | null
 }
 
 /** One conversation with something unread. */
