@@ -21,8 +21,7 @@ const RETRY_MS = 1000
 
 /** `nextBlock`, for all nodes at once, by the clock of Redis. Answers the block: rule, level, since, until. */
 const strikeScript = `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+${RedisScript.now}
 local rule, level, since, till = unpack(redis.call('HMGET', KEYS[1], 'rule', 'level', 'since', 'until'))
 if till and tonumber(till) > now then return {rule, level, since, till} end
 local former = tonumber(level or '0')

@@ -8,6 +8,7 @@ import { TokenRejected } from "../domain/Errors.ts"
 import type { Identity } from "../domain/Identity.ts"
 import { ConnectTickets, TICKET_LIFETIME } from "../domain/ports/ConnectTickets.ts"
 import { Redis } from "./Redis.ts"
+import * as RedisScript from "./redis/RedisScript.ts"
 
 const USED = "used"
 
@@ -24,6 +25,7 @@ export const layer = Layer.effect(
   ConnectTickets,
   Effect.gen(function* () {
     const { main } = yield* Redis
+    const redeem = RedisScript.make(main, redeemScript)
     return ConnectTickets.of({
       issue: Effect.fnUntraced(function* (identity) {
         const ticket = randomBytes(24).toString("base64url")
@@ -34,7 +36,7 @@ export const layer = Layer.effect(
         return { ticket: Redacted.make(ticket), expiresAt }
       }),
       redeem: Effect.fnUntraced(function* (ticket) {
-        const found = yield* main.send("EVAL", redeemScript, "1", keyOf(Redacted.value(ticket)))
+        const found = yield* redeem([keyOf(Redacted.value(ticket))], [])
         if (found === USED) return yield* new TokenRejected({ reason: "replayed" })
         if (typeof found !== "string") return yield* new TokenRejected({ reason: "expired" })
         // Written by `issue`, and by nobody else.

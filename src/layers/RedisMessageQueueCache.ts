@@ -16,6 +16,7 @@ import {
   type QueueStatus
 } from "../domain/ports/MessageQueueCache.ts"
 import { Redis } from "./Redis.ts"
+import * as RedisScript from "./redis/RedisScript.ts"
 
 /** The user's id is the hash tag: both keys of a user live in one slot. */
 const keysOf = (userId: UserId) => [`messaging:queue:{${userId}}`, `messaging:queue:{${userId}}:state`]
@@ -173,31 +174,30 @@ export const layer = (options: QueueOptions) =>
     Effect.gen(function* () {
       const { queue } = yield* Redis
       const lifetime = String(options.lifetime)
-      const run = (script: string, userId: UserId, ...args: ReadonlyArray<string>) =>
-        queue.send("EVAL", script, "2", ...keysOf(userId), ...args)
+      const append = RedisScript.make(queue, appendScript)
+      const open = RedisScript.make(queue, openScript)
+      const ack = RedisScript.make(queue, ackScript)
 
       return MessageQueueCache.of({
         append: (news) =>
           Effect.forEach(
             byUser(news),
-            ([userId, args]) => run(appendScript, userId, String(options.maxLength), ...args),
+            ([userId, args]) => append(keysOf(userId), [String(options.maxLength), ...args]),
             { concurrency: CONCURRENCY, discard: true }
           ),
 
         open: Effect.fnUntraced(function* (userId, deviceId, cursor) {
-          const [status, after, end, token, mark, entries] = (yield* run(
-            openScript,
-            userId,
+          const [status, after, end, token, mark, entries] = (yield* open(keysOf(userId), [
             deviceId,
             cursor ?? "",
             String(options.maxDevices),
             lifetime
-          )) as Opened
+          ])) as Opened
           return { status, after, end, token: Number(token), mark, entries: entries.map(entryOf) }
         }),
 
         ack: Effect.fnUntraced(function* (userId, deviceId, token, cursor, mark) {
-          const answer = yield* run(ackScript, userId, deviceId, String(token), cursor, lifetime, mark)
+          const answer = yield* ack(keysOf(userId), [deviceId, String(token), cursor, lifetime, mark])
           if (answer === "fenced") return yield* new Conflict({ what: "sync" })
           if (answer !== "ok") return yield* new Unavailable({ what: "queue" })
         })

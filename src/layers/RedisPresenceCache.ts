@@ -9,6 +9,7 @@ import type { UserId } from "../domain/Ids.ts"
 import type { Meta } from "../domain/Presence.ts"
 import { type Held, PresenceCache, type TopicChange } from "../domain/ports/PresenceCache.ts"
 import { Redis } from "./Redis.ts"
+import * as RedisScript from "./redis/RedisScript.ts"
 
 /** Nodes by the end of their leases. */
 const NODES = "messaging:nodes"
@@ -23,21 +24,18 @@ const CONCURRENCY = 250
 /** Keys looked at, and fields asked for, by one command of a sweep. */
 const SCAN_COUNT = "200"
 
-const now = `local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)`
-
-const beatScript = `${now}
+const beatScript = `${RedisScript.now}
 local former = redis.call('ZSCORE', KEYS[1], ARGV[1])
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ${LIFETIME})
 local live = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')
 return {(not former or tonumber(former) <= now) and 1 or 0, live}`
 
-const liveScript = `${now}
+const liveScript = `${RedisScript.now}
 return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')`
 
 /** Forgets nodes that have been dead for longer than anything they may have written is kept. */
-const forgetScript = `${now}
+const forgetScript = `${RedisScript.now}
 return redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ${LIFETIME})`
 
 /** ARGV: how many fields with their values follow, those, and then the fields to remove. */
@@ -71,9 +69,14 @@ export const layer = Layer.effect(
   PresenceCache,
   Effect.gen(function* () {
     const { session: redis } = yield* Redis
+    const [beat, livingNodes] = [RedisScript.make(redis, beatScript), RedisScript.make(redis, liveScript)]
+    const [writeFields, forget] = [
+      RedisScript.make(redis, writeScript),
+      RedisScript.make(redis, forgetScript)
+    ]
 
     const live = Effect.map(
-      redis.send("EVAL", liveScript, "1", NODES),
+      livingNodes([NODES], []),
       (nodes): ReadonlySet<string> => new Set(nodes as ReadonlyArray<string>)
     )
 
@@ -83,7 +86,7 @@ export const layer = Layer.effect(
         `${userId} ${JSON.stringify(meta)}`
       ])
       const gone = leaves.map((ref) => fieldOf(node, ref))
-      return redis.send("EVAL", writeScript, "1", PREFIX + topic, String(joins.length), ...fields, ...gone)
+      return writeFields([PREFIX + topic], [String(joins.length), ...fields, ...gone])
     }
 
     /**
@@ -104,7 +107,7 @@ export const layer = Layer.effect(
     })
 
     const sweep = Effect.gen(function* () {
-      yield* redis.send("EVAL", forgetScript, "1", NODES)
+      yield* forget([NODES], [])
       let [cursor, removed] = ["0", 0]
       do {
         const answer = yield* redis.send("SCAN", cursor, "MATCH", `${PREFIX}*`, "COUNT", SCAN_COUNT)
@@ -118,13 +121,10 @@ export const layer = Layer.effect(
     return PresenceCache.of({
       isShared: true,
       beat: (node, lease) =>
-        Effect.map(
-          redis.send("EVAL", beatScript, "1", NODES, node, String(Duration.toMillis(lease))),
-          (answer) => {
-            const [isNew, nodes] = answer as [number, ReadonlyArray<string>]
-            return { isNew: isNew === 1, live: new Set(nodes) }
-          }
-        ),
+        Effect.map(beat([NODES], [node, String(Duration.toMillis(lease))]), (answer) => {
+          const [isNew, nodes] = answer as [number, ReadonlyArray<string>]
+          return { isNew: isNew === 1, live: new Set(nodes) }
+        }),
       leave: (node) => Effect.asVoid(redis.send("ZREM", NODES, node)),
       write: (node, changes) =>
         Effect.forEach(changes, (change) => writeTopic(node, change), {

@@ -12,13 +12,13 @@ import {
   tooManyDevices
 } from "../domain/ports/SessionCache.ts"
 import { Redis } from "./Redis.ts"
+import * as RedisScript from "./redis/RedisScript.ts"
 
 const keysOf = (userId: UserId) => [`messaging:sessions:{${userId}}`, `messaging:session-records:{${userId}}`]
 
 /** Forgets what nobody has renewed. */
 const prune = `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+${RedisScript.now}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)) do
   redis.call('ZREM', KEYS[1], id)
   redis.call('HDEL', KEYS[2], id)
@@ -58,8 +58,12 @@ export const layer = (options: { readonly lease: Duration.Duration }) =>
     SessionCache,
     Effect.map(Redis, ({ session: pool }) => {
       const lease = Duration.toMillis(options.lease)
-      const run = (script: string, userId: UserId, ...args: ReadonlyArray<string>) =>
-        pool.send("EVAL", script, "2", ...keysOf(userId), ...args)
+      const scriptOfUser = (text: string) => {
+        const run = RedisScript.make(pool, text)
+        return (userId: UserId, ...args: ReadonlyArray<string>) => run(keysOf(userId), args)
+      }
+      const [open, renew] = [scriptOfUser(openScript), scriptOfUser(renewScript)]
+      const [close, list] = [scriptOfUser(closeScript), scriptOfUser(listScript)]
 
       return SessionCache.of({
         lease,
@@ -67,17 +71,15 @@ export const layer = (options: { readonly lease: Duration.Duration }) =>
           const { deviceId, sessionId, userId } = session
           const record = JSON.stringify(session)
           const limits = [deviceId, String(devices), String(connections)]
-          const answer = yield* run(openScript, userId, sessionId, record, String(lease), ...limits)
+          const answer = yield* open(userId, sessionId, record, String(lease), ...limits)
           if (answer === "connections") return yield* new Forbidden(tooManyConnections)
           if (answer === "devices") return yield* new Forbidden(tooManyDevices)
         }),
         renew: (session) =>
-          Effect.asVoid(
-            run(renewScript, session.userId, session.sessionId, JSON.stringify(session), String(lease))
-          ),
-        close: ({ sessionId, userId }) => Effect.asVoid(run(closeScript, userId, sessionId)),
+          Effect.asVoid(renew(session.userId, session.sessionId, JSON.stringify(session), String(lease))),
+        close: ({ sessionId, userId }) => Effect.asVoid(close(userId, sessionId)),
         list: (userId) =>
-          Effect.map(run(listScript, userId), (records) =>
+          Effect.map(list(userId), (records) =>
             // Written by `open` and `renew`, and by nobody else.
             (records as ReadonlyArray<string>)
               .map((record) => JSON.parse(record) as ConnectedSession)

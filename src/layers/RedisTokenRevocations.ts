@@ -12,6 +12,7 @@ import type { Identity } from "../domain/Identity.ts"
 import { TokenRevocations } from "../domain/ports/TokenRevocations.ts"
 import { covers, deviceKey, keyOf, RevocationList, tokenKey, userKey } from "../domain/Revocation.ts"
 import { Redis } from "./Redis.ts"
+import * as RedisScript from "./redis/RedisScript.ts"
 
 export interface RedisRevocationOptions {
   /** How long a token can be believed after it was issued, clocks that differ included. */
@@ -45,6 +46,7 @@ export const layer = (options: RedisRevocationOptions) =>
     TokenRevocations,
     Effect.gen(function* () {
       const { main } = yield* Redis
+      const revokeShared = RedisScript.make(main, revokeScript)
       const capacity = options.capacity ?? 50_000
       const ttl = Duration.toMillis(options.cacheTtl)
       const lifetime = Duration.toMillis(options.lifetime)
@@ -131,7 +133,7 @@ export const layer = (options: RedisRevocationOptions) =>
         }),
         revoke: Effect.fnUntraced(function* (revocation) {
           const key = PREFIX + keyOf(revocation)
-          yield* main.send("EVAL", revokeScript, "1", key, String(revocation.before), String(lifetime))
+          yield* revokeShared([key], [String(revocation.before), String(lifetime)])
           learn(revocation)
         }),
         heard: learn,

@@ -9,6 +9,10 @@ export type RunScript = (
   args: ReadonlyArray<string>
 ) => Effect.Effect<unknown, Unavailable>
 
+/** For the head of a script: `now`, in ms by Redis's own clock, so that nodes need not agree on the time. */
+export const now = `local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)`
+
 const isUnknown = ({ cause }: Unavailable): boolean =>
   cause instanceof Error && cause.message.startsWith("NOSCRIPT")
 
