@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Duration, Effect, Layer, Logger, Redacted } from "effect"
+import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import type { DeviceId } from "../../src/domain/Ids.ts"
 import { MessageQueueCache } from "../../src/domain/ports/MessageQueueCache.ts"
@@ -9,29 +9,10 @@ import * as RedisMessageQueueCache from "../../src/layers/RedisMessageQueueCache
 import { conversationId, userId } from "../contract/Fixtures.ts"
 import { contract, options } from "../contract/MessageQueueCache.ts"
 import * as Poll from "../support/Poll.ts"
+import * as RedisPools from "../support/RedisPools.ts"
 import * as RedisServer from "../support/RedisServer.ts"
 
-/** A Redis with its queue pool running. */
-const redis = Layer.unwrap(
-  Effect.map(RedisServer.RedisServer, ({ url }) =>
-    Redis.layer({
-      url: Redacted.make(url),
-      connections: 2,
-      connectTimeout: Duration.seconds(1),
-      commandTimeout: Duration.seconds(1)
-    })
-  )
-).pipe(
-  Layer.tap((context) => {
-    const { queue } = Context.get(context, Redis.Redis)
-    return Effect.andThen(
-      Effect.forkScoped(queue.run),
-      Poll.until(() => queue.connected() === queue.size)
-    )
-  }),
-  Layer.provideMerge(RedisServer.layer()),
-  Layer.provide(Logger.layer([]))
-)
+const redis = RedisPools.layer("queue")
 
 contract("memory", MemoryMessageQueueCache.layer(options))
 contract("Redis", RedisMessageQueueCache.layer(options).pipe(Layer.provide(redis)))

@@ -1,36 +1,17 @@
 /** The contract of the PresenceCache on both implementations, and what the one on Redis leaves there. */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Duration, Effect, Layer, Logger, Redacted } from "effect"
+import { Context, Duration, Effect, Layer } from "effect"
 import type { DeviceId, UserId } from "../../src/domain/Ids.ts"
 import { PresenceCache } from "../../src/domain/ports/PresenceCache.ts"
 import * as MemoryPresenceCache from "../../src/layers/memory/MemoryPresenceCache.ts"
 import * as Redis from "../../src/layers/Redis.ts"
 import * as RedisPresenceCache from "../../src/layers/RedisPresenceCache.ts"
 import { presenceCacheContract } from "../contract/PresenceCache.ts"
-import * as Poll from "../support/Poll.ts"
-import * as RedisServer from "../support/RedisServer.ts"
+import * as RedisPools from "../support/RedisPools.ts"
 
 const onRedis = Effect.gen(function* () {
-  const server = yield* RedisServer.make()
-  const redis = Redis.layer({
-    url: Redacted.make(server.url),
-    connections: 2,
-    connectTimeout: Duration.seconds(1),
-    commandTimeout: Duration.seconds(2)
-  })
-  const running = Layer.effectDiscard(
-    Effect.gen(function* () {
-      const { session } = yield* Redis.Redis
-      yield* Effect.forkScoped(session.run)
-      yield* Poll.until(() => session.connected() === session.size)
-    })
-  )
-  const layer = RedisPresenceCache.layer.pipe(
-    Layer.merge(running),
-    Layer.provideMerge(redis),
-    Layer.provide(Logger.layer([]))
-  )
-  const context = yield* Layer.build(Layer.fresh(layer))
+  const redis = RedisPools.layer("session", { commandTimeout: "2 seconds" })
+  const context = yield* Layer.build(Layer.fresh(RedisPresenceCache.layer.pipe(Layer.provideMerge(redis))))
   return { cache: Context.get(context, PresenceCache), redis: Context.get(context, Redis.Redis).session }
 })
 

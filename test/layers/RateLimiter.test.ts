@@ -1,45 +1,22 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Duration, Effect, Layer, Logger, Redacted } from "effect"
+import { Context, Effect, Layer, Logger } from "effect"
 import { credit, RateLimiter } from "../../src/domain/ports/RateLimiter.ts"
 import * as MemoryRateLimiter from "../../src/layers/memory/MemoryRateLimiter.ts"
-import * as Redis from "../../src/layers/Redis.ts"
 import * as RedisRateLimiter from "../../src/layers/RedisRateLimiter.ts"
 import { contract, fresh, isTaken } from "../contract/RateLimiter.ts"
 import * as Poll from "../support/Poll.ts"
+import * as RedisPools from "../support/RedisPools.ts"
 import * as RedisServer from "../support/RedisServer.ts"
 
 const HOUR = 3_600_000
 const options = { maxSubjects: 1000 }
 
-/** A Redis with its main pool running. */
-const redisOf = (url: string) =>
-  Layer.effectContext(
-    Effect.gen(function* () {
-      const context = yield* Layer.build(
-        Redis.layer({
-          url: Redacted.make(url),
-          connections: 1,
-          connectTimeout: Duration.seconds(1),
-          commandTimeout: Duration.seconds(1)
-        })
-      )
-      const { main } = Context.get(context, Redis.Redis)
-      yield* Effect.forkScoped(main.run)
-      yield* Poll.until(() => main.connected() === main.size)
-      return context
-    })
-  )
-
-const shared = Layer.unwrap(Effect.map(RedisServer.RedisServer, ({ url }) => redisOf(url)))
+const redisOf = (url: string) => RedisPools.at(url, "main", { connections: 1 })
 
 contract("memory", MemoryRateLimiter.layer(options))
 contract(
   "Redis",
-  RedisRateLimiter.layer(options).pipe(
-    Layer.provide(shared),
-    Layer.provide(RedisServer.layer()),
-    Layer.provide(Logger.layer([]))
-  )
+  RedisRateLimiter.layer(options).pipe(Layer.provide(RedisPools.layer("main", { connections: 1 })))
 )
 
 /** A node's limiter, which has said that it is there. */

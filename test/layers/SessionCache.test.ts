@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Layer, Logger, Redacted } from "effect"
+import { Duration, Effect, Layer } from "effect"
 import type { DeviceId, SessionId, UserId } from "../../src/domain/Ids.ts"
 import { SessionCache } from "../../src/domain/ports/SessionCache.ts"
 import * as MemorySessionCache from "../../src/layers/memory/MemorySessionCache.ts"
@@ -7,31 +7,11 @@ import * as Redis from "../../src/layers/Redis.ts"
 import * as RedisSessionCache from "../../src/layers/RedisSessionCache.ts"
 import { contract } from "../contract/SessionCache.ts"
 import * as Poll from "../support/Poll.ts"
-import * as RedisServer from "../support/RedisServer.ts"
+import * as RedisPools from "../support/RedisPools.ts"
 
 const lease = Duration.seconds(1)
 
-/** A Redis with its session pool running. */
-const redis = Layer.unwrap(
-  Effect.map(RedisServer.RedisServer, ({ url }) =>
-    Redis.layer({
-      url: Redacted.make(url),
-      connections: 2,
-      connectTimeout: Duration.seconds(1),
-      commandTimeout: Duration.seconds(1)
-    })
-  )
-).pipe(
-  Layer.tap((context) => {
-    const { session } = context.mapUnsafe.get(Redis.Redis.key) as Redis.Redis["Service"]
-    return Effect.andThen(
-      Effect.forkScoped(session.run),
-      Poll.until(() => session.connected() === session.size)
-    )
-  }),
-  Layer.provide(RedisServer.layer()),
-  Layer.provide(Logger.layer([]))
-)
+const redis = RedisPools.layer("session")
 
 contract("memory", MemorySessionCache.layer({ lease }))
 contract("Redis", RedisSessionCache.layer({ lease }).pipe(Layer.provide(redis)))

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Layer, Logger, Redacted, References } from "effect"
+import { Duration, Effect, Layer, References } from "effect"
 import { TestClock } from "effect/testing"
 import type { Identity } from "../../src/domain/Identity.ts"
 import type { DeviceId, UserId } from "../../src/domain/Ids.ts"
@@ -9,32 +9,13 @@ import * as Redis from "../../src/layers/Redis.ts"
 import * as RedisTokenRevocations from "../../src/layers/RedisTokenRevocations.ts"
 import { contract } from "../contract/TokenRevocations.ts"
 import * as Poll from "../support/Poll.ts"
+import * as RedisPools from "../support/RedisPools.ts"
 import * as RedisServer from "../support/RedisServer.ts"
 
 const lifetime = Duration.minutes(62)
 const options = { lifetime, cacheTtl: Duration.minutes(1), whenDown: "closed" } as const
 
-/** A Redis with its main pool running. */
-const connected = Layer.unwrap(
-  Effect.map(RedisServer.RedisServer, ({ url }) =>
-    Redis.layer({
-      url: Redacted.make(url),
-      connections: 2,
-      connectTimeout: Duration.seconds(1),
-      commandTimeout: Duration.millis(300)
-    })
-  )
-).pipe(
-  Layer.tap((context) => {
-    const { main } = context.mapUnsafe.get(Redis.Redis.key) as Redis.Redis["Service"]
-    return Effect.andThen(
-      Effect.forkScoped(main.run),
-      Poll.until(() => main.connected() === main.size)
-    )
-  })
-)
-
-const redis = connected.pipe(Layer.provideMerge(RedisServer.layer()), Layer.provide(Logger.layer([])))
+const redis = RedisPools.layer("main", { commandTimeout: "300 millis" })
 
 contract("memory", MemoryTokenRevocations.layer({ lifetime }))
 contract("Redis", RedisTokenRevocations.layer(options).pipe(Layer.provide(redis)))
