@@ -336,6 +336,8 @@ class Conversation implements Subscriber, Managed {
   }
 
   #changed(caller: Caller, target: Message, change: NewChange, outcome: ChangeOutcome): void {
+    const isOthers = target.sender_id !== change.userId
+    if (change.change.kind === "delete" && isOthers) this.#recordDeletion(target, change.userId)
     if (change.change.kind !== "hide") return this.#told(target, change, change.change, outcome)
     const member = this.state.members.get(change.userId)
     if (member !== undefined) {
@@ -343,6 +345,20 @@ class Conversation implements Subscriber, Managed {
     }
     this.#publish(Events.memberChanged(this.state.id))
     this.#publish(Events.messageHidden(change.userId, this.state.id, change.messageId, caller.sessionId))
+  }
+
+  /** Somebody else than its sender has deleted a message for everyone. */
+  #recordDeletion({ conversation_id, id, sender_id }: Message, by: UserId): void {
+    this.#services.audit.note({
+      action: "message.deleted",
+      outcome: "done",
+      actor: by,
+      targets: [
+        { type: "conversation", id: conversation_id },
+        { type: "message", id },
+        { type: "user", id: sender_id }
+      ]
+    })
   }
 
   #committed(seq: number): void {

@@ -1,6 +1,5 @@
 /** The actors, and what stands between them and those who ask: admission, content policy, peers. */
 import { Layer } from "effect"
-import * as AuditedConversations from "../actors/AuditedConversations.ts"
 import * as ConversationRegistry from "../actors/ConversationRegistry.ts"
 import * as LocalConversations from "../actors/LocalConversations.ts"
 import * as Me from "../actors/Me.ts"
@@ -44,7 +43,7 @@ const admission = Replacements.orElse(
 )
 
 /** The actors of this node, and in front of them, in a cluster, the way to those of the others. */
-export const conversationRegistry = configured((config) => {
+const conversationRegistry = configured((config) => {
   const here = ConversationRegistry.layer({
     mailbox: config.maxConversationMailbox,
     maxActive: config.maxConversations,
@@ -67,7 +66,7 @@ export const conversationRegistry = configured((config) => {
   return PlacedConversations.layer.pipe(Layer.provide(here), Layer.provide(placement))
 })
 
-export const offline = configured((config) =>
+const offline = configured((config) =>
   OfflineDispatch.layer({ capacity: config.maxConversations, entriesPerSecond: config.queueRate })
 )
 
@@ -78,7 +77,7 @@ const peerOptions = (config: AppConfig["Service"]): Peers.PeersOptions => ({
 })
 
 /** A peer that is called is in the context too, for the tree. */
-export const users = Replacements.orElse(
+const users = Replacements.orElse(
   UserDirectory,
   configured((config) =>
     Peers.users(config.userServiceUrl, {
@@ -98,9 +97,7 @@ const media = Replacements.orElse(
   configured((config) => Peers.media(config.mediaServiceUrl, peerOptions(config)))
 )
 
-export const notifier = configured(({ maxNotifications }) =>
-  Notifier.layer({ capacity: maxNotifications })
-).pipe(
+const notifier = configured(({ maxNotifications }) => Notifier.layer({ capacity: maxNotifications })).pipe(
   Layer.provideMerge(
     Replacements.orElse(
       Notifications,
@@ -109,8 +106,7 @@ export const notifier = configured(({ maxNotifications }) =>
   )
 )
 
-const conversations = AuditedConversations.layer.pipe(
-  Layer.provide(LocalConversations.layer),
+const conversations = LocalConversations.layer.pipe(
   Layer.provideMerge(conversationRegistry),
   Layer.provideMerge(offline),
   Layer.provideMerge(notifier),
