@@ -37,6 +37,10 @@ import * as Metrics from "../workers/Metrics.ts"
 import * as Retention from "../workers/Retention.ts"
 import * as ScheduledSends from "../workers/ScheduledSends.ts"
 
+/** The children that stand for something which may not be there. */
+const where = <A, C>(part: Option.Option<A>, child: (part: A) => C): ReadonlyArray<C> =>
+  Option.toArray(Option.map(part, child))
+
 const intensity = { maxRestarts: 5, within: "1 minute" } as const
 
 /** What runs, in the order of dependence: whatever ends for good takes down what stands after it. */
@@ -112,7 +116,7 @@ export const tree = Effect.gen(function* () {
   const announce = ({ port }: Endpoint.Listening) =>
     Effect.logInfo(`listening http=${port} grpc=${grpcPort} url=http://${config.host}:${port}`)
 
-  const redisSupervisor = Option.map(redis, ({ main, pubsub, queue, session }) =>
+  const redisSupervisor = where(redis, ({ main, pubsub, queue, session }) =>
     ChildSpec.supervisor({
       id: "Redis",
       strategy: "one_for_one",
@@ -120,7 +124,7 @@ export const tree = Effect.gen(function* () {
       children: [
         ...[main, session, queue].map(({ name: id, run }) => ChildSpec.worker({ id, run })),
         ChildSpec.worker({ id: "pubsub", run: pubsub.run }),
-        ...Option.toArray(Option.map(limiter, ({ run }) => ChildSpec.worker({ id: "RateLimiter", run })))
+        ...where(limiter, ({ run }) => ChildSpec.worker({ id: "RateLimiter", run }))
       ]
     })
   )
@@ -148,25 +152,21 @@ export const tree = Effect.gen(function* () {
         strategy: "one_for_one",
         intensity,
         children: [
-          ...Option.toArray(
-            Option.map(telemetry, ({ run }) => ChildSpec.worker({ id: "Otlp", run, shutdown: drainTimeout }))
-          ),
+          ...where(telemetry, ({ run }) => ChildSpec.worker({ id: "Otlp", run, shutdown: drainTimeout })),
           ChildSpec.worker({ id: "AuditLog", run: audit.run, shutdown: drainTimeout })
         ]
       }),
-      ...Option.toArray(redisSupervisor),
+      ...redisSupervisor,
       ChildSpec.supervisor({
         id: "Realtime",
         strategy: "rest_for_one",
         intensity,
         children: [
-          ...Option.toArray(Option.map(repair, ({ run }) => ChildSpec.worker({ id: "TopicRepair", run }))),
+          ...where(repair, ({ run }) => ChildSpec.worker({ id: "TopicRepair", run })),
           ChildSpec.worker({ id: "PresenceTracker", run: presence.run }),
           conversationRegistry.supervisor,
-          ...Option.toArray(
-            Option.map(placement, ({ join }) =>
-              ChildSpec.workerWith({ id: "Placement", init: join, run: () => Effect.never })
-            )
+          ...where(placement, ({ join }) =>
+            ChildSpec.workerWith({ id: "Placement", init: join, run: () => Effect.never })
           ),
           users.supervisor,
           sessions.supervisor,

@@ -13,44 +13,37 @@ export interface LiveMetric {
   readonly value: () => number
 }
 
-const shown = (register: (context: Parameters<typeof Metric.registerUnsafe>[1]) => { remove: () => void }) =>
-  Effect.flatMap(Effect.context<never>(), (context) =>
-    Effect.acquireRelease(
-      Effect.sync(() => register(context)),
-      (registration) => Effect.sync(() => registration.remove())
-    )
-  ).pipe(Effect.asVoid)
+/** The metric that `make` makes, whose state is what `stateOf` makes of the value. */
+const live =
+  <Input, State>(
+    make: (
+      id: string,
+      options: Pick<LiveMetric, "description" | "attributes">
+    ) => Metric.Metric<Input, State>,
+    stateOf: (value: number) => State
+  ) =>
+  ({ id, value, ...options }: LiveMetric): Effect.Effect<void, never, Scope.Scope> =>
+    Effect.flatMap(Effect.context<never>(), (context) =>
+      Effect.acquireRelease(
+        Effect.sync(() =>
+          Metric.registerUnsafe(make(id, options), context, {
+            get: () => stateOf(value()),
+            update: ignore,
+            modify: ignore
+          })
+        ),
+        (registration) => Effect.sync(() => registration.remove())
+      )
+    ).pipe(Effect.asVoid)
 
 /** What goes up and down. */
-export const gauge = ({
-  attributes,
-  description,
-  id,
-  value
-}: LiveMetric): Effect.Effect<void, never, Scope.Scope> =>
-  shown((context) =>
-    Metric.registerUnsafe(
-      Metric.gauge(id, { description, ...(attributes === undefined ? {} : { attributes }) }),
-      context,
-      { get: () => ({ value: value() }), update: ignore, modify: ignore }
-    )
-  )
+export const gauge = live(
+  (id, options) => Metric.gauge(id, options),
+  (value) => ({ value })
+)
 
 /** What only goes up. */
-export const counter = ({
-  attributes,
-  description,
-  id,
-  value
-}: LiveMetric): Effect.Effect<void, never, Scope.Scope> =>
-  shown((context) =>
-    Metric.registerUnsafe(
-      Metric.counter(id, {
-        description,
-        incremental: true,
-        ...(attributes === undefined ? {} : { attributes })
-      }),
-      context,
-      { get: () => ({ count: value(), incremental: true }), update: ignore, modify: ignore }
-    )
-  )
+export const counter = live(
+  (id, options) => Metric.counter(id, { ...options, incremental: true }),
+  (count) => ({ count, incremental: true })
+)
