@@ -2,6 +2,7 @@
 import { Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import * as App from "../App.ts"
+import { TrustLevel } from "../domain/Identity.ts"
 import { DeviceId, UserId } from "../domain/Ids.ts"
 import { json, print } from "./Report.ts"
 
@@ -16,7 +17,7 @@ const flags = {
     Flag.withSchema(DeviceId),
     Flag.optional
   ),
-  trust: Flag.Literals("trust", ["suspect", "normal", "verified", "premium"]).pipe(
+  trust: Flag.Literals("trust", TrustLevel.literals).pipe(
     Flag.withDescription("How far the user is trusted"),
     Flag.optional
   ),

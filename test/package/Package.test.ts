@@ -18,6 +18,8 @@ import { Effect, Layer } from "effect"
 import { Conversations } from "messaging-service/actors/Conversations"
 import { Media } from "messaging-service/domain/ports/Media"
 import { Forbidden } from "messaging-service/domain/Errors"
+import { AuditLog } from "messaging-service/domain/ports/AuditLog"
+import * as MemoryAuditLog from "messaging-service/layers/memory/MemoryAuditLog"
 import * as ChildSpec from "messaging-service/supervisors/ChildSpec"
 import * as Supervisor from "messaging-service/supervisors/Supervisor"
 import * as TestApp from "messaging-service/testing"
@@ -45,11 +47,17 @@ const counting = Effect.gen(function* () {
   return root.snapshot().children?.length
 })
 
+const recorded = Effect.gen(function* () {
+  const audit = yield* AuditLog
+  audit.note({ action: "user.blocked", outcome: "done", targets: [] })
+  return (yield* audit.read({ limit: 10 })).length
+}).pipe(Effect.provide(MemoryAuditLog.layer))
+
 const program = Effect.gen(function* () {
   const app = yield* TestApp.TestApp
   const { create } = yield* Conversations
   const health = yield* Effect.promise(async () => (await fetch(\`\${app.url}/health\`)).json())
-  console.log(JSON.stringify({ health, create: typeof create, children: yield* counting }))
+  console.log(JSON.stringify({ health, create: typeof create, children: yield* counting, recorded: yield* recorded }))
 }).pipe(Effect.scoped, Effect.provide(TestApp.layer({ replace: [TestApp.replace(Media, nothing)] })))
 
 Effect.runPromise(program)
@@ -116,6 +124,7 @@ describe("The package", () => {
         assert.strictEqual(output.health.status, "up")
         assert.strictEqual(output.create, "function")
         assert.strictEqual(output.children, 1)
+        assert.strictEqual(output.recorded, 1)
       }),
     { timeout: 180_000 }
   )
