@@ -6,6 +6,7 @@
 import { Effect, Fiber } from "effect"
 import type { IssuedToken } from "../support/AppProcess.ts"
 import * as Poll from "../support/Poll.ts"
+import { Reader } from "../support/Reader.ts"
 import * as Checker from "./Checker.ts"
 import * as Crowd from "./Crowd.ts"
 import { faults } from "./Faults.ts"
@@ -53,15 +54,15 @@ export const run = Effect.fnUntraced(function* (options: ChaosOptions) {
     concurrency: 8
   })
 
-  const readers: Array<Crowd.Reader> = []
+  const readers: Array<Reader> = []
   const senders: Array<Crowd.Sender> = []
   for (const [i, { id, members }] of talks.entries()) {
     const [alice, bob] = members
     // One in four is on long-poll. One in two sends over its channel, the other over REST.
     const client = yield* Crowd.connect(rig, alice, i % 4 === 0 ? "longpoll" : "websocket", i)
-    const reader = new Crowd.Reader(client, id)
+    const reader = new Reader(client, id, { fromStart: true })
     readers.push(reader)
-    const other = new Crowd.Reader(yield* Crowd.connect(rig, bob, "websocket", i), id)
+    const other = new Reader(yield* Crowd.connect(rig, bob, "websocket", i), id, { fromStart: true })
     readers.push(other)
     const attempt = i % 2 === 0 ? Crowd.rest(rig, alice, figures) : Crowd.push(reader.channel, figures)
     senders.push(new Crowd.Sender(id, alice.user_id, attempt, figures, PAUSE_MS))
@@ -103,7 +104,7 @@ export const run = Effect.fnUntraced(function* (options: ChaosOptions) {
     last.set(conversation, Math.max(last.get(conversation) ?? 0, seq))
   }
   const started = performance.now()
-  const behind = () => readers.filter((reader) => !reader.has(last.get(reader.conversation) ?? 0))
+  const behind = () => readers.filter((reader) => !reader.reached(last.get(reader.conversation) ?? 0))
   yield* Effect.ignore(
     Poll.until(() => behind().length === 0, { deadline: CONVERGENCE_MS, what: "all readers" })
   )

@@ -4,7 +4,8 @@
  */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Redacted } from "effect"
-import type { Acknowledged, Reader } from "./Crowd.ts"
+import type { Reader } from "../support/Reader.ts"
+import type { Acknowledged } from "./Crowd.ts"
 
 interface Row {
   readonly id: string

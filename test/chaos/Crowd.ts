@@ -4,7 +4,6 @@
  */
 import { Effect } from "effect"
 import { LongPoll } from "phoenix"
-import type { Message } from "../../src/domain/Message.ts"
 import type { IssuedToken } from "../support/AppProcess.ts"
 import * as PhoenixClient from "../support/PhoenixClient.ts"
 import type { Rig } from "./Rig.ts"
@@ -145,48 +144,6 @@ export class Sender {
       }
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
     }
-  }
-}
-
-interface Joined {
-  readonly messages: ReadonlyArray<Message>
-  readonly has_more: boolean
-}
-
-/** Keeps the messages of one conversation in the order in which it got them. */
-export class Reader {
-  readonly conversation: string
-  readonly seen: Array<Pick<Message, "id" | "seq">> = []
-  readonly channel: PhoenixClient.ClientChannel<Joined>
-  #joins = 0
-
-  constructor(client: PhoenixClient.Client, conversation: string) {
-    this.conversation = conversation
-    this.channel = client.channel<Joined>(`conversation:${conversation}`, () => ({ last_seq: this.#last() }))
-    this.channel.raw.on("new_message", (message) => {
-      this.#takeJoins()
-      this.#take(message as Message)
-    })
-  }
-
-  #take({ id, seq }: Message): void {
-    this.seen.push({ id, seq })
-  }
-
-  #takeJoins(): void {
-    const all = this.channel?.joins.all ?? []
-    for (; this.#joins < all.length; this.#joins++) {
-      for (const message of all[this.#joins]!.messages) this.#take(message)
-    }
-  }
-
-  #last(): number {
-    this.#takeJoins()
-    return this.seen.at(-1)?.seq ?? 0
-  }
-
-  has(last: number): boolean {
-    return this.#last() >= last
   }
 }
 

@@ -6,11 +6,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import * as AppProcess from "../support/AppProcess.ts"
 import * as Chat from "../support/Chat.ts"
+import * as Nodes from "../support/Nodes.ts"
 import * as Poll from "../support/Poll.ts"
 import * as PostgresServer from "../support/PostgresServer.ts"
 import * as RedisServer from "../support/RedisServer.ts"
 import { readerAt, talker } from "../support/Talk.ts"
-import * as TempDir from "../support/TempDir.ts"
 
 const ACTORS = "Application/Realtime/ConversationSupervisor/"
 
@@ -25,16 +25,7 @@ const activeAt = (admin: Chat.Person) =>
   )
 
 const threeNodes = Effect.gen(function* () {
-  const redis = yield* RedisServer.make()
-  const postgres = yield* PostgresServer.make({ fsync: false })
-  const env = {
-    APP_ENV: "test",
-    CLUSTER: "on",
-    // The dev issuer's key lies there: all nodes believe the same tokens.
-    DATA_DIR: yield* TempDir.make("nodes"),
-    DATABASE_URL: postgres.url,
-    REDIS_URL: redis.url
-  }
+  const { env } = yield* Nodes.ground({ CLUSTER: "on" })
   const start = AppProcess.start({ env })
   const nodes = [yield* start, yield* start, yield* start] as const
   const alice = yield* Chat.person(nodes[0], { scope: "admin" })

@@ -7,10 +7,8 @@ import { Effect } from "effect"
 import type { Message } from "../../src/domain/Message.ts"
 import * as AppProcess from "../support/AppProcess.ts"
 import * as Chat from "../support/Chat.ts"
+import * as Nodes from "../support/Nodes.ts"
 import * as Poll from "../support/Poll.ts"
-import * as PostgresServer from "../support/PostgresServer.ts"
-import * as RedisServer from "../support/RedisServer.ts"
-import * as TempDir from "../support/TempDir.ts"
 
 interface Joined {
   readonly current_seq: number
@@ -69,19 +67,11 @@ describe("Messages that expire", () => {
     () =>
       Effect.gen(function* () {
         const COUNT = 40
-        const redis = yield* RedisServer.make()
-        const postgres = yield* PostgresServer.make({ fsync: false })
-        const env = {
-          APP_ENV: "test",
-          DATA_DIR: yield* TempDir.make("nodes"),
-          DATABASE_URL: postgres.url,
-          REDIS_URL: redis.url,
+        const { one, two } = yield* Nodes.two({
           RETENTION_INTERVAL: "50 millis",
           RETENTION_BATCH: "7",
           WORK_LEASE: "1 second"
-        }
-        const one = yield* AppProcess.start({ env })
-        const two = yield* AppProcess.start({ env })
+        })
         const alice = yield* Chat.person(one)
         const bob = Chat.at(two, yield* Chat.person(one))
         const id = yield* Chat.group(alice, bob)

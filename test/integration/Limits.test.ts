@@ -4,14 +4,12 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as AppProcess from "../support/AppProcess.ts"
+import type * as AppProcess from "../support/AppProcess.ts"
 import * as Chat from "../support/Chat.ts"
+import * as Nodes from "../support/Nodes.ts"
 import * as PhoenixClient from "../support/PhoenixClient.ts"
 import * as Poll from "../support/Poll.ts"
-import * as PostgresServer from "../support/PostgresServer.ts"
-import * as RedisServer from "../support/RedisServer.ts"
 import { RestClient } from "../support/RestClient.ts"
-import * as TempDir from "../support/TempDir.ts"
 
 const calm = {
   SUSPICION_MESSAGES: "off",
@@ -22,31 +20,14 @@ const calm = {
   ADDRESS_LIMIT_CONNECTION: "off"
 }
 
-const hasRedis = (app: AppProcess.RunningApp) =>
-  Poll.until(
-    async () => {
-      const { status } = (await (await fetch(`${app.url}/health`)).json()) as { readonly status: string }
-      return status === "up"
-    },
-    { what: "a node with Redis" }
-  )
-
 const twoNodes = Effect.fnUntraced(function* (limits: Readonly<Record<string, string>>) {
-  const redis = yield* RedisServer.make()
-  const postgres = yield* PostgresServer.make({ fsync: false })
-  const env = {
-    APP_ENV: "test",
-    DATA_DIR: yield* TempDir.make("nodes"),
-    DATABASE_URL: postgres.url,
-    REDIS_URL: redis.url,
+  const { one, redis, two } = yield* Nodes.two({
     REDIS_TIMEOUT: "500 millis",
     TRUSTED_PROXIES: "127.0.0.1",
     RATE_LIMITS: "on",
     ...limits
-  }
-  const one = yield* AppProcess.start({ env })
-  const two = yield* AppProcess.start({ env })
-  yield* Effect.all([hasRedis(one), hasRedis(two)])
+  })
+  yield* Effect.all([Nodes.hasRedis(one), Nodes.hasRedis(two)])
   return { one, two, redis }
 })
 

@@ -8,10 +8,8 @@ import { Effect, Exit, Scope } from "effect"
 import type { Message } from "../../src/domain/Message.ts"
 import * as AppProcess from "../support/AppProcess.ts"
 import * as Chat from "../support/Chat.ts"
+import * as Nodes from "../support/Nodes.ts"
 import type { ClientChannel } from "../support/PhoenixClient.ts"
-import * as PostgresServer from "../support/PostgresServer.ts"
-import * as RedisServer from "../support/RedisServer.ts"
-import * as TempDir from "../support/TempDir.ts"
 
 /** Mulberry32. */
 const randomOf = (seed: number) => {
@@ -212,18 +210,11 @@ describe("Devices that come and go", () => {
     "end with what storage has, and are told nothing twice (two nodes, a Redis that falls)",
     () =>
       Effect.gen(function* () {
-        const redis = yield* RedisServer.make()
-        const postgres = yield* PostgresServer.make({ fsync: false })
-        const env = {
-          APP_ENV: "test",
-          RATE_LIMITS: "off",
-          DATA_DIR: yield* TempDir.make("nodes"),
-          DATABASE_URL: postgres.url,
-          REDIS_URL: redis.url,
+        const { one, redis, two } = yield* Nodes.two({
           REDIS_TIMEOUT: "500 millis",
           REVOCATIONS_WHEN_REDIS_IS_DOWN: "open"
-        }
-        const nodes = [yield* AppProcess.start({ env }), yield* AppProcess.start({ env })]
+        })
+        const nodes = [one, two]
         yield* play({ nodes, disaster: redis.kill9 }, 3)
         yield* redis.restart()
         yield* play({ nodes, disaster: Effect.andThen(redis.kill9, redis.restart()) }, 4)

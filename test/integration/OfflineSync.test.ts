@@ -7,11 +7,9 @@ import { Effect } from "effect"
 import type { Message } from "../../src/domain/Message.ts"
 import * as AppProcess from "../support/AppProcess.ts"
 import * as Chat from "../support/Chat.ts"
+import * as Nodes from "../support/Nodes.ts"
 import type { ClientChannel } from "../support/PhoenixClient.ts"
 import * as Poll from "../support/Poll.ts"
-import * as PostgresServer from "../support/PostgresServer.ts"
-import * as RedisServer from "../support/RedisServer.ts"
-import * as TempDir from "../support/TempDir.ts"
 
 interface Complete {
   readonly pending_count: number
@@ -126,16 +124,9 @@ describe("A device that was away", () => {
     "is told by any node; to reset, when Redis has lost its queue; and from Postgres, while Redis is away",
     () =>
       Effect.gen(function* () {
-        const redis = yield* RedisServer.make()
-        const postgres = yield* PostgresServer.make({ fsync: false })
-        const env = {
-          APP_ENV: "test",
-          DATA_DIR: yield* TempDir.make("nodes"),
-          DATABASE_URL: postgres.url,
-          REDIS_URL: redis.url,
+        const { one, redis, two } = yield* Nodes.two({
           REDIS_TIMEOUT: "500 millis"
-        }
-        const [one, two] = [yield* AppProcess.start({ env }), yield* AppProcess.start({ env })]
+        })
         const { alice, bob, first } = yield* scenario(one, two)
         const phone = Chat.at(two, yield* Chat.person(one, { user_id: bob.user_id, device_id: "phone" }))
         const before = yield* visit(two, phone)

@@ -3,37 +3,20 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as AppProcess from "../support/AppProcess.ts"
 import * as Chat from "../support/Chat.ts"
+import * as Nodes from "../support/Nodes.ts"
 import * as Poll from "../support/Poll.ts"
-import * as PostgresServer from "../support/PostgresServer.ts"
-import * as RedisServer from "../support/RedisServer.ts"
-import * as TempDir from "../support/TempDir.ts"
 
 interface Shown {
   readonly metas: ReadonlyArray<{ readonly stale?: boolean }>
 }
 
 const nodes = Effect.gen(function* () {
-  const redis = yield* RedisServer.make()
-  const postgres = yield* PostgresServer.make({ fsync: false })
-  const env = {
-    APP_ENV: "test",
-    DATA_DIR: yield* TempDir.make("nodes"),
-    DATABASE_URL: postgres.url,
-    REDIS_URL: redis.url,
+  const { env, one, redis, two } = yield* Nodes.two({
     REDIS_TIMEOUT: "500 millis",
     REDIS_CONNECT_TIMEOUT: "1 second",
     PRESENCE_LEASE: "3 seconds"
-  }
-  const one = yield* AppProcess.start({ env })
-  const two = yield* AppProcess.start({ env })
-  for (const node of [one, two]) {
-    yield* Poll.until(
-      Effect.promise(async () => (await fetch(`${node.url}/health/ready`)).text()).pipe(
-        Effect.map((body) => body.includes('"status":"up"') && !body.includes("degraded"))
-      ),
-      { what: "Redis on each node" }
-    )
-  }
+  })
+  yield* Effect.all([Nodes.hasRedis(one), Nodes.hasRedis(two)])
   return { env, redis, one, two }
 })
 

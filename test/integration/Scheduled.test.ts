@@ -4,10 +4,8 @@ import { Effect } from "effect"
 import type { ScheduledMessage } from "../../src/domain/Scheduled.ts"
 import * as AppProcess from "../support/AppProcess.ts"
 import * as Chat from "../support/Chat.ts"
+import * as Nodes from "../support/Nodes.ts"
 import * as Poll from "../support/Poll.ts"
-import * as PostgresServer from "../support/PostgresServer.ts"
-import * as RedisServer from "../support/RedisServer.ts"
-import * as TempDir from "../support/TempDir.ts"
 
 interface Page {
   readonly items: ReadonlyArray<ScheduledMessage>
@@ -82,19 +80,11 @@ describe("Scheduled messages", () => {
     () =>
       Effect.gen(function* () {
         const COUNT = 100
-        const redis = yield* RedisServer.make()
-        const postgres = yield* PostgresServer.make({ fsync: false })
-        const env = {
-          APP_ENV: "test",
-          DATA_DIR: yield* TempDir.make("nodes"),
-          DATABASE_URL: postgres.url,
-          REDIS_URL: redis.url,
+        const { one, two } = yield* Nodes.two({
           SCHEDULE_INTERVAL: "20 millis",
           SCHEDULE_BATCH: "10",
           WORK_LEASE: "1 second"
-        }
-        const one = yield* AppProcess.start({ env })
-        const two = yield* AppProcess.start({ env })
+        })
         const alice = yield* Chat.person(one)
         const [id, other] = [yield* Chat.group(alice), yield* Chat.group(alice)]
         const here = Chat.at(two, alice)

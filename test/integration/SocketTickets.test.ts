@@ -3,8 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as AppProcess from "../support/AppProcess.ts"
 import * as Chat from "../support/Chat.ts"
+import * as Nodes from "../support/Nodes.ts"
 import * as PhoenixClient from "../support/PhoenixClient.ts"
-import * as Poll from "../support/Poll.ts"
 import * as PostgresServer from "../support/PostgresServer.ts"
 import * as RedisServer from "../support/RedisServer.ts"
 
@@ -18,16 +18,6 @@ const ticketOf = (person: Chat.Person) =>
       "/api/v1/socket-tickets"
     ),
     ({ ticket }) => ticket
-  )
-
-/** A node listens before it has reached Redis, and answers `unavailable` to what needs it until then. */
-const hasRedis = (app: AppProcess.RunningApp) =>
-  Poll.until(
-    async () => {
-      const { status } = (await (await fetch(`${app.url}/health`)).json()) as { readonly status: string }
-      return status === "up"
-    },
-    { what: "a node with Redis" }
   )
 
 const refusalOf = (app: AppProcess.RunningApp, ticket: string) =>
@@ -55,7 +45,7 @@ describe("A ticket", () => {
       const here = yield* AppProcess.start({ env })
       const jwks = { JWT_JWKS_URL: `${here.url}/.well-known/jwks.json` }
       const there = yield* AppProcess.start({ env: { ...env, ...jwks } })
-      yield* Effect.all([hasRedis(here), hasRedis(there)])
+      yield* Effect.all([Nodes.hasRedis(here), Nodes.hasRedis(there)])
       const ticket = yield* ticketOf(yield* Chat.person(here))
       yield* connect(there, ticket)
       assert.deepStrictEqual(yield* refusalOf(here, ticket), [401, "token_replayed"])

@@ -4,28 +4,16 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as AppProcess from "../support/AppProcess.ts"
 import * as Chat from "../support/Chat.ts"
+import * as Nodes from "../support/Nodes.ts"
 import * as Poll from "../support/Poll.ts"
-import * as PostgresServer from "../support/PostgresServer.ts"
-import * as RedisServer from "../support/RedisServer.ts"
 import { readerAt, talker } from "../support/Talk.ts"
-import * as TempDir from "../support/TempDir.ts"
 
 const twoNodes = Effect.gen(function* () {
-  const redis = yield* RedisServer.make()
-  const postgres = yield* PostgresServer.make({ fsync: false })
-  const env = {
-    APP_ENV: "test",
-    // The dev issuer's key lies there: both nodes believe the same tokens.
-    DATA_DIR: yield* TempDir.make("nodes"),
-    DATABASE_URL: postgres.url,
-    REDIS_URL: redis.url,
+  const { one, redis, two } = yield* Nodes.two({
     REDIS_TIMEOUT: "500 millis",
     REDIS_CONNECT_TIMEOUT: "1 second"
-  }
-  const one = yield* AppProcess.start({ env })
-  const two = yield* AppProcess.start({ env })
+  })
   const alice = yield* Chat.person(one)
   const bob = Chat.at(two, yield* Chat.person(one))
   const id = yield* Chat.direct(alice, bob)

@@ -1,43 +1,22 @@
 /** Two nodes over one Postgres and one Redis, and bare sockets that do not come back by themselves. */
 import { Effect } from "effect"
 import { WebSocket } from "ws"
-import * as AppProcess from "../support/AppProcess.ts"
+import type * as AppProcess from "../support/AppProcess.ts"
 import type * as Chat from "../support/Chat.ts"
 import { Inbox } from "../support/Inbox.ts"
+import * as Nodes from "../support/Nodes.ts"
 import * as Poll from "../support/Poll.ts"
-import * as PostgresServer from "../support/PostgresServer.ts"
-import * as RedisServer from "../support/RedisServer.ts"
-import * as TempDir from "../support/TempDir.ts"
 
 export type App = AppProcess.RunningApp
 
-const hasRedis = (app: App) =>
-  Poll.until(
-    async () => {
-      const { status } = (await (await fetch(`${app.url}/health`)).json()) as { readonly status: string }
-      return status === "up"
-    },
-    { what: "a node with Redis" }
-  )
-
 export const twoNodes = Effect.fnUntraced(function* (extra: Readonly<Record<string, string>> = {}) {
-  const redis = yield* RedisServer.make()
-  const postgres = yield* PostgresServer.make({ fsync: false })
-  const env = {
-    APP_ENV: "test",
-    RATE_LIMITS: "off",
-    // The dev issuer's key lies there: both nodes believe the same tokens.
-    DATA_DIR: yield* TempDir.make("nodes"),
-    DATABASE_URL: postgres.url,
-    REDIS_URL: redis.url,
+  const nodes = yield* Nodes.two({
     REDIS_TIMEOUT: "500 millis",
     REDIS_CONNECT_TIMEOUT: "1 second",
     ...extra
-  }
-  const one = yield* AppProcess.start({ env })
-  const two = yield* AppProcess.start({ env })
-  yield* Effect.all([hasRedis(one), hasRedis(two)])
-  return { redis, one, two }
+  })
+  yield* Effect.all([Nodes.hasRedis(nodes.one), Nodes.hasRedis(nodes.two)])
+  return nodes
 })
 
 /** How a socket ended: its close code and reason, or the status and reason it was refused with. */

@@ -1,55 +1,21 @@
 /** Those who talk and read in tests of several nodes: what they see must be everything, once and in order. */
 import { assert } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import type { Message } from "../../src/domain/Message.ts"
 import type * as AppProcess from "./AppProcess.ts"
 import * as Chat from "./Chat.ts"
-import type { Client, ClientChannel } from "./PhoenixClient.ts"
 import * as Poll from "./Poll.ts"
+import { Reader } from "./Reader.ts"
 
-interface Joined {
-  readonly current_seq: number
-  readonly messages: ReadonlyArray<Message>
-  readonly read_positions: Readonly<Record<string, { readonly last_read_seq: number }>>
-}
-
-/** A client as it should be: it resumes after what it has, and keeps what comes, in the order in which it comes. */
-export class Reader {
-  /** `undefined` until it is constructed: it asks for its parameters before that. */
-  readonly channel: ClientChannel<Joined>
-  readonly seqs: Array<number> = []
-  #joins = 0
-
-  constructor(client: Client, id: string) {
-    this.channel = client.channel<Joined>(`conversation:${id}`, () => {
-      this.catchUp()
-      return this.seqs.length === 0 ? {} : { last_seq: this.seqs.at(-1) }
-    })
-    this.channel.raw.on("new_message", (message) => {
-      this.catchUp()
-      this.seqs.push((message as Message).seq)
-    })
-  }
-
-  /** What the answers to its joins held. */
-  catchUp(): void {
-    const all = this.channel?.joins.all ?? []
-    for (; this.#joins < all.length; this.#joins++) {
-      for (const { seq } of all[this.#joins]!.messages) this.seqs.push(seq)
-    }
-  }
-
+export class CheckedReader extends Reader {
   /** Waits until it has message `last`, and checks that none is missing since its first one, and none came twice. */
   has(last: number) {
-    const look = () => {
-      this.catchUp()
-      return (this.seqs.at(-1) ?? 0) >= last
-    }
+    const look = () => this.reached(last)
     return Effect.map(Poll.until(look, { deadline: 20_000, what: `message ${last}` }), () => {
-      const first = this.seqs[0] ?? 0
-      const wrong = this.seqs.findIndex((seq, i) => seq !== first + i)
-      assert.strictEqual(wrong, -1, `around ${this.seqs.slice(Math.max(0, wrong - 3), wrong + 3).join(", ")}`)
-      assert.strictEqual(this.seqs.length, last - first + 1)
+      const { seqs } = this
+      const first = seqs[0] ?? 0
+      const wrong = seqs.findIndex((seq, i) => seq !== first + i)
+      assert.strictEqual(wrong, -1, `around ${seqs.slice(Math.max(0, wrong - 3), wrong + 3).join(", ")}`)
+      assert.strictEqual(seqs.length, last - first + 1)
     })
   }
 }
@@ -60,7 +26,7 @@ export const readerAt = Effect.fnUntraced(function* (
   id: string
 ) {
   const client = yield* Chat.connect(app, person)
-  const reader = new Reader(client, id)
+  const reader = new CheckedReader(client, id)
   yield* reader.channel.joined
   return reader
 })

@@ -1,0 +1,39 @@
+/** Several nodes of one service: what they share, and when they share it. */
+import { Effect } from "effect"
+import * as AppProcess from "./AppProcess.ts"
+import * as Poll from "./Poll.ts"
+import * as PostgresServer from "./PostgresServer.ts"
+import * as RedisServer from "./RedisServer.ts"
+import * as TempDir from "./TempDir.ts"
+
+type Env = Readonly<Record<string, string>>
+
+/** A Postgres, a Redis, and the environment of nodes over them; none is started yet. */
+export const ground = Effect.fnUntraced(function* (extra: Env = {}) {
+  const redis = yield* RedisServer.make()
+  const postgres = yield* PostgresServer.make({ fsync: false })
+  const env: Env = {
+    APP_ENV: "test",
+    // The dev issuer's key lies there: all nodes believe the same tokens.
+    DATA_DIR: yield* TempDir.make("nodes"),
+    DATABASE_URL: postgres.url,
+    REDIS_URL: redis.url,
+    ...extra
+  }
+  return { redis, postgres, env }
+})
+
+export const two = Effect.fnUntraced(function* (extra?: Env) {
+  const { env, redis } = yield* ground(extra)
+  return { env, redis, one: yield* AppProcess.start({ env }), two: yield* AppProcess.start({ env }) }
+})
+
+/** A node listens before it has reached Redis, and answers `unavailable` to what needs it until then. */
+export const hasRedis = (app: AppProcess.RunningApp) =>
+  Poll.until(
+    async () => {
+      const { status } = (await (await fetch(`${app.url}/health`)).json()) as { readonly status: string }
+      return status === "up"
+    },
+    { what: "a node with Redis" }
+  )
