@@ -85,7 +85,8 @@ export const layer = Layer.effect(
     )
 
     const ask = (session: Session) =>
-      tokens.check(session.caller.identity).pipe(
+      // Not `check`: a policy's yes, given while Redis is on its way back, would leave the doubt as it is.
+      tokens.confirm(session.caller.identity).pipe(
         Effect.catchTag("TokenRejected", () => Effect.sync(() => session.revoked())),
         Effect.retry(retry),
         Effect.orDie

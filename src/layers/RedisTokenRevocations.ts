@@ -96,15 +96,23 @@ export const layer = (options: RedisRevocationOptions) =>
       })
 
       const ask = Effect.fnUntraced(function* (identity: Identity, now: number) {
-        const answer = yield* Effect.result(isRevoked(identity))
-        if (answer._tag === "Failure") {
-          if (options.whenDown === "open") return
-          return yield* answer.failure
-        }
+        const answer = yield* isRevoked(identity)
         // It may have been revoked, and heard of, while Redis was answering.
-        if (answer.success || known.covers(identity)) return yield* revoked
+        if (answer || known.covers(identity)) return yield* revoked
         clear(identity, now)
       })
+
+      const confirm = (identity: Identity): Effect.Effect<void, TokenRejected | Unavailable> =>
+        Effect.suspend(() => {
+          if (known.covers(identity)) return Effect.fail(revoked)
+          const now = clock.currentTimeMillisUnsafe()
+          if (isCleared(identity, now)) {
+            counts.hits++
+            return Effect.void
+          }
+          counts.misses++
+          return ask(identity, now)
+        })
 
       const learn = (revocation: Parameters<TokenRevocations["Service"]["heard"]>[0]): void => {
         const now = clock.currentTimeMillisUnsafe()
@@ -114,17 +122,11 @@ export const layer = (options: RedisRevocationOptions) =>
       }
 
       return TokenRevocations.of({
-        check: (identity) =>
-          Effect.suspend(() => {
-            if (known.covers(identity)) return Effect.fail(revoked)
-            const now = clock.currentTimeMillisUnsafe()
-            if (isCleared(identity, now)) {
-              counts.hits++
-              return Effect.void
-            }
-            counts.misses++
-            return ask(identity, now)
-          }),
+        check:
+          options.whenDown === "closed"
+            ? confirm
+            : (identity) => Effect.catchTag(confirm(identity), "Unavailable", () => Effect.void),
+        confirm,
         isKnown: (identity) => known.covers(identity),
         claim: Effect.fnUntraced(function* ({ tokenId }) {
           const key = `messaging:used:${tokenKey(tokenId)}`

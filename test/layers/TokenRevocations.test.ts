@@ -98,6 +98,7 @@ describe("Revocations in Redis", () => {
         }
         assert.strictEqual((yield* Effect.flip(impatient.check(known)))._tag, "Unavailable")
         yield* open.check(stranger)
+        assert.strictEqual((yield* Effect.flip(open.confirm(stranger)))._tag, "Unavailable")
         assert.strictEqual((yield* Effect.flip(open.claim(stranger)))._tag, "Unavailable")
         assert.strictEqual((yield* Effect.flip(open.revoke(revoke(stranger))))._tag, "Unavailable")
         assert.isFalse(open.isKnown(stranger))

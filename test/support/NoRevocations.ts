@@ -4,6 +4,7 @@ import { TokenRevocations } from "../../src/domain/ports/TokenRevocations.ts"
 
 export const noRevocations = TokenRevocations.of({
   check: () => Effect.void,
+  confirm: () => Effect.void,
   isKnown: () => false,
   claim: () => Effect.void,
   revoke: () => Effect.void,

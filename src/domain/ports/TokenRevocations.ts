@@ -16,6 +16,8 @@ export class TokenRevocations extends Context.Service<
      * once. `Unavailable`: nobody knows, and it is configured that this is no yes.
      */
     readonly check: (identity: Identity) => Effect.Effect<void, TokenRejected | Unavailable>
+    /** The same, where only an answer will do: `Unavailable` whenever nobody knows. */
+    readonly confirm: (identity: Identity) => Effect.Effect<void, TokenRejected | Unavailable>
     /** What this node knows without asking anyone. */
     readonly isKnown: (identity: Identity) => boolean
     /** Takes a single-use token for its one use: `replayed` for all but the first who ask, on any node. */

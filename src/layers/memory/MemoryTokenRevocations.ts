@@ -1,6 +1,7 @@
 /** The revoked and the used tokens of a single node. They do not survive a restart. */
 import { Clock, Duration, Effect, Layer } from "effect"
 import { Overloaded, TokenRejected } from "../../domain/Errors.ts"
+import type { Identity } from "../../domain/Identity.ts"
 import { TokenRevocations } from "../../domain/ports/TokenRevocations.ts"
 import { RevocationList } from "../../domain/Revocation.ts"
 
@@ -25,9 +26,12 @@ export const layer = ({ capacity = 100_000, lifetime }: MemoryRevocationOptions)
       }
     }
 
+    const check = (identity: Identity) =>
+      revoked.covers(identity) ? Effect.fail(new TokenRejected({ reason: "revoked" })) : Effect.void
+
     return TokenRevocations.of({
-      check: (identity) =>
-        revoked.covers(identity) ? Effect.fail(new TokenRejected({ reason: "revoked" })) : Effect.void,
+      check,
+      confirm: check,
       isKnown: (identity) => revoked.covers(identity),
       claim: Effect.fnUntraced(function* ({ tokenId }) {
         const now = yield* Clock.currentTimeMillis
