@@ -183,8 +183,9 @@ class Conversation implements Subscriber, Managed {
   }
 
   handle(command: Command): Effect.Effect<void> | void {
-    if (!this.#stale) return this.#dispatch(command)
-    return Effect.matchEffect(this.#reload(), {
+    const isAhead = command._tag === "Snapshot" && (command.seen ?? 0) > this.state.lastSeq
+    if (!this.#stale && !isAhead) return this.#dispatch(command)
+    return Effect.matchEffect(isAhead ? this.#compare() : this.#reload(), {
       onSuccess: () => Effect.suspend(() => this.#dispatch(command) ?? Effect.void),
       // Who is a member is in doubt: nobody is answered from a state that may be old.
       onFailure: (error) =>
@@ -421,6 +422,17 @@ class Conversation implements Subscriber, Managed {
     cancel()
     this.#typing.delete(userId)
     this.#publish(Events.typing(this.state.id, userId, "stop", except))
+  }
+
+  /** Who asks has seen more than this actor, or says so: storage knows. */
+  #compare(): Effect.Effect<void, NotMember | Unavailable> {
+    return this.store.lastSeq(this.state.id).pipe(
+      Effect.catchTag("NotFound", () => Effect.fail(new NotMember())),
+      Effect.flatMap((seq) => {
+        this.missed(seq)
+        return this.#stale ? this.#reload() : Effect.void
+      })
+    )
   }
 
   #reload(): Effect.Effect<void, NotMember | Unavailable> {

@@ -64,6 +64,12 @@ class ConversationChannel implements Channel {
     this.joinRef = joinRef
     if (wantsPresence) this.#presence = new ChannelPresence(host, services.presence, topic, joinRef)
     services.hub.subscribe(topic, this)
+    this.#existing = services.hub.lastOf(topic)
+  }
+
+  /** Its snapshot must hold events up to this number: others here have had them before it subscribed. */
+  get existing(): number {
+    return this.#existing
   }
 
   /** The snapshot holds everything up to `currentSeq`: what waits with a lower seq is in it already. */
@@ -229,7 +235,7 @@ export const make = Effect.gen(function* () {
     const { last_seq: lastSeq, presence = true } = yield* Effect.fromResult(decodeJoin(payload ?? {}))
     const channel = new ConversationChannel(host, services, id, topic, joinRef, presence)
     const snapshot = yield* services.conversations
-      .join(host.caller.identity, id, lastSeq ?? undefined)
+      .join(host.caller.identity, id, lastSeq ?? undefined, channel.existing)
       .pipe(Effect.onError(() => Effect.sync(() => channel.close())))
     channel.snapshotAt(snapshot)
     return { channel, response: JSON.stringify(snapshot) }

@@ -77,6 +77,8 @@ export type Command =
       readonly userId: UserId
       /** A list as long as the members are many. */
       readonly withPositions: boolean
+      /** Durable events up to this number exist, for all that the asker knows. */
+      readonly seen?: number
       readonly reply: ReplyTo<MemberSnapshot, NotMember | Unavailable>
     }
   | {

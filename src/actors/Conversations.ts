@@ -201,7 +201,9 @@ export class Conversations extends Context.Service<
     readonly join: (
       caller: Identity,
       id: ConversationId,
-      lastSeq: number | undefined
+      lastSeq: number | undefined,
+      /** This node's subscribers were handed events up to this number: a snapshot must not be older. Default 0. */
+      seen?: number
     ) => Effect.Effect<Snapshot, Forbidden | UserBlocked | AskError>
     /** Succeeds only after the watermark is committed; answers where it stands now. */
     readonly markRead: (

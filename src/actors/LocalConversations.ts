@@ -360,12 +360,18 @@ export const layer = Layer.effect(
         return pins.filter((pin) => !isOver(pin.message, now, snapshot.retention))
       }),
 
-      join: Effect.fnUntraced(function* (caller, id, lastSeq): Effect.fn.Return<
-        Snapshot,
-        Forbidden | UserBlocked | AskError
-      > {
+      join: Effect.fnUntraced(function* (
+        caller,
+        id,
+        lastSeq,
+        seen = 0
+      ): Effect.fn.Return<Snapshot, Forbidden | UserBlocked | AskError> {
         yield* wait(admission.join(caller, lastSeq !== undefined))
-        const snapshot = yield* registry.ask(id, "Snapshot", { userId: caller.userId, withPositions: true })
+        const snapshot = yield* registry.ask(id, "Snapshot", {
+          userId: caller.userId,
+          withPositions: true,
+          seen: Math.max(seen, lastSeq ?? 0)
+        })
         yield* directory.mayJoin(caller.userId, id)
         const { clearedSeq, conversation, currentSeq, lastHiddenSeq, positions, role } = snapshot
         const viewer = viewerOf(caller, snapshot)

@@ -46,6 +46,8 @@ export class TopicHub extends Context.Service<
     readonly publishLocal: (publication: Publication) => void
     /** A subscriber has everything up to this number from storage: the next event it expects is the one after. */
     readonly startsAt: (topic: string, seq: number) => void
+    /** The number of the last event that this topic's subscribers were handed; 0 when that is not known. */
+    readonly lastOf: (topic: string) => number
     /** Events of this topic may have been missed. */
     readonly inDoubt: (topic: string) => void
     /** Storage has the topic's events up to this number. */
@@ -125,6 +127,7 @@ export const layerWith = (options: Partial<TopicHubOptions> = {}) =>
           topic.order.startsAt(seq)
           wait(topic)
         },
+        lastOf: (name) => topics.get(name)?.order.last ?? 0,
         onNews: (receiver) => {
           news = receiver
         },

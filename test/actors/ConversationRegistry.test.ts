@@ -27,6 +27,9 @@ const changing = id(13) as ConversationId
 /** What storage answers for `changing`. */
 const loading: { current: Effect.Effect<State, Unavailable> } = { current: Effect.never }
 
+/** How far storage says that conversations have come. */
+const committed = { upTo: 0 }
+
 const member: Member = {
   userId: alice,
   role: "owner",
@@ -58,6 +61,7 @@ const unexpected = () => {
 
 const store = Layer.mock(ConversationStore)({
   advance: unexpected,
+  lastSeq: () => Effect.sync(() => committed.upTo),
   load: (of) => {
     if (of === changing) return loading.current
     if (of === poison) return Effect.die(new Error("a row that nobody can read"))
@@ -163,6 +167,33 @@ describe("ConversationRegistry", () => {
         yield* Deferred.succeed(gate, state(changing))
         yield* Fiber.await(first)
         assert.strictEqual((yield* Effect.flip(ask(changing)))._tag, "NotMember")
+      }).pipe(Effect.scoped, Effect.provide(registry))
+  )
+
+  it.effect(
+    "answers whoever has seen more than it has from storage, unless that has nothing more either",
+    () =>
+      Effect.gen(function* () {
+        const { conversations } = yield* running
+        let loads = 0
+        loading.current = Effect.sync(() => {
+          loads++
+          return { ...state(changing), lastSeq: committed.upTo }
+        })
+        const askHaving = (seen: number) =>
+          Effect.map(
+            conversations.ask(changing, "Snapshot", { userId: alice, withPositions: false, seen }),
+            ({ currentSeq }) => currentSeq
+          )
+        committed.upTo = 144
+        assert.strictEqual(yield* askHaving(144), 144)
+        assert.strictEqual(yield* askHaving(1_000), 144)
+        assert.strictEqual(loads, 1)
+        // Another node has committed it, and its publication did not come here.
+        committed.upTo = 145
+        assert.strictEqual(yield* askHaving(144), 144)
+        assert.strictEqual(yield* askHaving(145), 145)
+        assert.strictEqual(loads, 2)
       }).pipe(Effect.scoped, Effect.provide(registry))
   )
 })

@@ -31,6 +31,10 @@ export class Control {
   posted = 0
   /** Joins begun. */
   joins = 0
+  /** Messages that the owner who answers joins has not heard of yet. */
+  unheard = 0
+  /** Up to which number each join says that events exist. */
+  readonly seen: Array<number | undefined> = []
 
   of(id: ConversationId): Array<Message> {
     let log = this.log.get(id)
@@ -49,13 +53,15 @@ export const layer = (control: Control) =>
   Layer.unwrap(
     Effect.map(Broker, (broker) =>
       Layer.mock(Conversations, {
-        join: (_caller, id, lastSeq) =>
+        join: (_caller, id, lastSeq, seen) =>
           Effect.gen(function* () {
             control.joins++
+            control.seen.push(seen)
             yield* passed(() => control.joinGate)
             if (id === CLOSED) return yield* new NotMember()
             if (id === CRASHING) return yield* Effect.die(new Error("the join died"))
-            const messages = control.of(id)
+            const all = control.of(id)
+            const messages = all.slice(0, all.length - control.unheard)
             const now = new Date(0).toISOString()
             return {
               conversation: {

@@ -259,6 +259,33 @@ describe("SocketRoute", () => {
     })
   )
 
+  it.effect(
+    "says what others here have had, and has a client join again whose snapshot is older all the same",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* start()
+        const [first, second] = [yield* open(server), yield* open(server)]
+        yield* first.join(A, "1")
+        first.send("1", "2", A, "send_message", { content: "hi", client_random: 1 })
+        yield* first.next()
+        yield* first.next()
+        server.control.unheard = 1
+        second.send("3", "3", A, "phx_join", { presence: false })
+        assert.deepStrictEqual(((yield* second.next()) as ReadonlyArray<unknown>).slice(0, 4), [
+          "3",
+          "3",
+          A,
+          "phx_reply"
+        ])
+        assert.deepStrictEqual(yield* second.next(), ["3", "3", A, "phx_error", { reason: "channel_crash" }])
+        server.control.unheard = 0
+        second.send("4", "4", A, "phx_join", { presence: false, last_seq: 0 })
+        yield* second.next()
+        yield* second.settle()
+        assert.deepStrictEqual(server.control.seen, [0, 1, 1])
+      })
+  )
+
   describe("on binary frames", () => {
     it.effect("answers a push to a channel with `invalid`, and the socket goes on", () =>
       Effect.gen(function* () {
