@@ -19,6 +19,13 @@ const BELIEVED_MS = 60_000
 /** The same while Redis does not answer. */
 const RETRY_MS = 1000
 
+/** A block that a node made alone, told once there is somebody to tell; a longer one stands. */
+const shareScript = `
+local till = redis.call('HGET', KEYS[1], 'until')
+if till and tonumber(till) >= tonumber(ARGV[4]) then return end
+redis.call('HSET', KEYS[1], 'rule', ARGV[1], 'level', ARGV[2], 'since', ARGV[3], 'until', ARGV[4])
+redis.call('PEXPIRE', KEYS[1], ARGV[5])`
+
 /** `nextBlock`, for all nodes at once, by the clock of Redis. Answers the block: rule, level, since, until. */
 const strikeScript = `
 ${RedisScript.now}
@@ -52,7 +59,10 @@ export const layer = ({ lengths, maxSubjects }: BlocksOptions) =>
       const known = new KnownBlocks(maxSubjects)
       /** Until when what is known of a subject is believed. Oldest first. */
       const believed = new Map<Subject, number>()
+      /** Made while Redis did not answer, and not told it yet. */
+      const unshared = new WeakSet<Block>()
       const strikeShared = RedisScript.make(main, strikeScript)
+      const shareOwn = RedisScript.make(main, shareScript)
       const now = () => clock.currentTimeMillisUnsafe()
 
       const believe = (subject: Subject, ms: number): void => {
@@ -66,9 +76,36 @@ export const layer = ({ lengths, maxSubjects }: BlocksOptions) =>
           blockOf(subject, fields as ReadonlyArray<unknown>)
         )
 
+      const tell = (block: Block): void =>
+        broker.publish({
+          topic: BLOCKS_TOPIC,
+          event: "blocked",
+          payload: JSON.stringify(block),
+          seq: null,
+          except: null
+        })
+
+      const index = Effect.fnUntraced(function* ({ subject, until }: Block) {
+        yield* main.send("ZADD", INDEX, String(until), subject)
+        yield* main.send("PEXPIRE", INDEX, String(BLOCK_MEMORY + Math.max(...lengths)))
+      })
+
+      /** What Redis knows, after it was told what this node alone knows. */
+      const reconcile = Effect.fnUntraced(function* (subject: Subject) {
+        const own = known.find(subject)
+        if (own === undefined || !unshared.has(own) || own.until <= now()) return yield* find(subject)
+        const { level, rule, since, until } = own
+        const lifetime = until - now() + BLOCK_MEMORY
+        yield* shareOwn([keyOf(subject)], [rule, ...[level, since, until, lifetime].map(String)])
+        const shared = (yield* find(subject)) ?? own
+        yield* index(shared)
+        tell(shared)
+        return shared
+      })
+
       /** An outage unblocks nobody whom this node knows to be blocked, and blocks nobody. */
       const ask = (subject: Subject): Effect.Effect<void> =>
-        Effect.match(find(subject), {
+        Effect.match(reconcile(subject), {
           onSuccess: (block) => {
             believe(subject, BELIEVED_MS)
             if (block === undefined) known.delete(subject)
@@ -86,15 +123,6 @@ export const layer = ({ lengths, maxSubjects }: BlocksOptions) =>
         changed(block.subject)
       }
 
-      const tell = (block: Block): void =>
-        broker.publish({
-          topic: BLOCKS_TOPIC,
-          event: "blocked",
-          payload: JSON.stringify(block),
-          seq: null,
-          except: null
-        })
-
       const strike = Effect.fnUntraced(function* (
         subject: Subject,
         rule: Rule
@@ -104,9 +132,7 @@ export const layer = ({ lengths, maxSubjects }: BlocksOptions) =>
           subject,
           (yield* strikeShared([keyOf(subject)], args)) as ReadonlyArray<unknown>
         )
-        if (block === undefined) return undefined
-        yield* main.send("ZADD", INDEX, String(block.until), subject)
-        yield* main.send("PEXPIRE", INDEX, String(BLOCK_MEMORY + Math.max(...lengths)))
+        if (block !== undefined) yield* index(block)
         return block
       })
 
@@ -129,7 +155,8 @@ export const layer = ({ lengths, maxSubjects }: BlocksOptions) =>
             Effect.map((block) => {
               const made = block ?? known.strike(subject, rule, lengths, now())
               heard(made)
-              if (block !== undefined) tell(made)
+              if (block === undefined) unshared.add(made)
+              else tell(made)
               return made
             })
           ),
