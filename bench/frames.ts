@@ -137,7 +137,7 @@ const services = Sessions.layer({
   tokenGrace: Duration.minutes(1),
   drainTimeout: Duration.seconds(1),
   outbox: { soft: 1e9, hard: 1e9 },
-  perUser: { devices: 10, connections: SUBSCRIBERS }
+  limits: { perAddress: undefined, devices: 10, connections: SUBSCRIBERS }
 }).pipe(
   Layer.provide(users),
   Layer.provide([nothingMissed, Layer.mock(Me, {})]),
@@ -183,7 +183,7 @@ const open = (sessions: Sessions.Sessions["Service"], userId: UserId) => {
     resume: () => void (flow.isPaused = false)
   }
   const caller = identity(userId)
-  const place = { ...caller, sessionId: uuidV7Unsafe() as SessionId, connectedAt: 0 }
+  const place = { ...caller, sessionId: uuidV7Unsafe() as SessionId, address: "", connectedAt: 0 }
   const handle = sessions.open({ identity: caller, place, serializer: v2, transport, flow })
   if (handle === undefined) throw new Error("no session")
   return { transport, flow, receive: (bytes: Buffer) => handle.receive(v2.decode(bytes.toString())!) }

@@ -41,6 +41,8 @@ export type JoinTopic = (
 
 export interface SessionOptions {
   readonly id: SessionId
+  /** The client's, as limits count it. */
+  readonly address: string
   /** Unix ms. */
   readonly connectedAt: number
   readonly identity: Identity
@@ -78,6 +80,7 @@ export const UNDECODABLE = new Closing(1011, "undecodable frame")
 
 export class Session implements ChannelHost {
   #caller: { readonly identity: Identity; readonly sessionId: SessionId }
+  readonly address: string
   readonly connectedAt: number
   readonly serializer: Serializer
   readonly outbox: Outbox
@@ -96,6 +99,7 @@ export class Session implements ChannelHost {
 
   constructor(options: SessionOptions) {
     this.#caller = { identity: options.identity, sessionId: options.id }
+    this.address = options.address
     this.connectedAt = options.connectedAt
     this.#wentOn = options.wentOn
     this.serializer = options.serializer

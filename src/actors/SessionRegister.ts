@@ -5,7 +5,7 @@
  */
 import { Clock, Duration, Effect, Schedule } from "effect"
 import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
-import { Forbidden, type TokenRejected, type Unavailable } from "../domain/Errors.ts"
+import type { Forbidden, RateLimited, TokenRejected, Unavailable } from "../domain/Errors.ts"
 import type { Identity } from "../domain/Identity.ts"
 import type { SessionId, UserId } from "../domain/Ids.ts"
 import {
@@ -21,13 +21,16 @@ import type { Session } from "./Session.ts"
 const CONCURRENCY = 200
 
 export interface SessionRegister {
-  /** A place for one more connection of this identity, which must not be revoked. */
+  /** A place for one more connection of this identity, which must not be revoked, from this address. */
   readonly admit: (
-    identity: Identity
-  ) => Effect.Effect<ConnectedSession, Forbidden | TokenRejected | Unavailable>
+    identity: Identity,
+    address: string
+  ) => Effect.Effect<ConnectedSession, Forbidden | RateLimited | TokenRejected | Unavailable>
   /** The connection goes on with another token. */
   readonly update: (session: Session) => Effect.Effect<void>
-  readonly release: (session: Pick<ConnectedSession, "sessionId" | "userId">) => Effect.Effect<void>
+  readonly release: (
+    session: Pick<ConnectedSession, "sessionId" | "userId" | "address">
+  ) => Effect.Effect<void>
   /** Renews all leases in time; the supervision tree runs it. */
   readonly keep: Effect.Effect<never>
 }
@@ -35,13 +38,16 @@ export interface SessionRegister {
 export interface Local {
   readonly all: () => Iterable<Session>
   readonly ofUser: (userId: UserId) => Iterable<Session>
+  /** How many there are of an address. */
+  readonly ofAddress: (address: string) => number
 }
 
-const recordOf = ({ caller: { identity, sessionId }, connectedAt }: Session): ConnectedSession => ({
+const recordOf = ({ address, caller: { identity, sessionId }, connectedAt }: Session): ConnectedSession => ({
   sessionId,
   userId: identity.userId,
   deviceId: identity.deviceId,
   tokenId: identity.tokenId,
+  address,
   connectedAt
 })
 
@@ -49,11 +55,11 @@ export const make = Effect.fnUntraced(function* (limits: SessionLimits, local: L
   const cache = yield* SessionCache
   const revocations = yield* TokenRevocations
 
-  const admitAlone = (session: ConnectedSession): Effect.Effect<void, Forbidden> =>
+  const admitAlone = (session: ConnectedSession): Effect.Effect<void, Forbidden | RateLimited> =>
     Effect.suspend(() => {
       const connected = Array.from(local.ofUser(session.userId), recordOf)
-      const reached = limitReached(connected, session.deviceId, limits)
-      return reached === undefined ? Effect.void : Effect.fail(new Forbidden(reached))
+      const reached = limitReached(connected, local.ofAddress(session.address), session, limits)
+      return reached === undefined ? Effect.void : Effect.fail(reached)
     })
 
   const update = (session: Session) => Effect.ignore(cache.renew(recordOf(session)))
@@ -65,11 +71,12 @@ export const make = Effect.fnUntraced(function* (limits: SessionLimits, local: L
   )
 
   const register: SessionRegister = {
-    admit: Effect.fnUntraced(function* (identity) {
+    admit: Effect.fnUntraced(function* (identity, address) {
       yield* revocations.check(identity)
       const { deviceId, tokenId, userId } = identity
       const connectedAt = yield* Clock.currentTimeMillis
-      const session = { sessionId: uuidV7Unsafe() as SessionId, userId, deviceId, tokenId, connectedAt }
+      const sessionId = uuidV7Unsafe() as SessionId
+      const session = { sessionId, userId, deviceId, tokenId, address, connectedAt }
       yield* Effect.catchTag(cache.open(session, limits), "Unavailable", () => admitAlone(session))
       return session
     }),

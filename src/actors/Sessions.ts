@@ -33,8 +33,8 @@ export interface SessionsOptions {
   readonly tokenGrace: Duration.Duration
   readonly drainTimeout: Duration.Duration
   readonly outbox: OutboxLimits
-  /** Of one user, on all nodes. */
-  readonly perUser: SessionLimits
+  /** Of one user, and of one address, on all nodes. */
+  readonly limits: SessionLimits
 }
 
 /** Stops and starts the reading of a connection: the backpressure that a flooding client feels. */
@@ -137,6 +137,7 @@ export const layer = (options: SessionsOptions) =>
       const run = yield* FiberSet.makeRuntime<never>()
       const sessions = new Map<Session, Live>()
       const byUser = new Map<UserId, Set<Session>>()
+      const perAddress = new Map<string, number>()
       const sessionSupervisor = ChildSpec.dynamic({
         id: "SessionSupervisor",
         intensity: { maxRestarts: 3, within: "1 minute", per: "child" }
@@ -145,7 +146,8 @@ export const layer = (options: SessionsOptions) =>
       const warningMs = Duration.toMillis(options.tokenWarning)
       const graceMs = Duration.toMillis(options.tokenGrace)
       const ofUser = (userId: UserId): Iterable<Session> => byUser.get(userId) ?? []
-      const register = yield* makeRegister(options.perUser, { all: () => sessions.keys(), ofUser })
+      const ofAddress = (address: string): number => perAddress.get(address) ?? 0
+      const register = yield* makeRegister(options.limits, { all: () => sessions.keys(), ofUser, ofAddress })
       const abandon = (place: ConnectedSession): void => void run(register.release(place))
       let supervisor: DynamicSupervisor | undefined
       let isAccepting = false
@@ -184,16 +186,22 @@ export const layer = (options: SessionsOptions) =>
       const isFull = () => !isAccepting || supervisor === undefined || sessions.size >= options.maxSockets
 
       const add = (live: Live): void => {
-        const { userId } = live.session.caller.identity
+        const { address, caller } = live.session
+        const { userId } = caller.identity
         sessions.set(live.session, live)
+        perAddress.set(address, ofAddress(address) + 1)
         const own = byUser.get(userId)
         if (own === undefined) byUser.set(userId, new Set([live.session]))
         else own.add(live.session)
       }
 
       const remove = (session: Session): void => {
-        const { userId } = session.caller.identity
-        sessions.delete(session)
+        const { address, caller } = session
+        const { userId } = caller.identity
+        if (!sessions.delete(session)) return
+        const others = ofAddress(address) - 1
+        if (others === 0) perAddress.delete(address)
+        else perAddress.set(address, others)
         const own = byUser.get(userId)
         if (own?.delete(session) && own.size === 0) byUser.delete(userId)
       }
@@ -215,6 +223,7 @@ export const layer = (options: SessionsOptions) =>
         const outbox = new Outbox(transport, options.outbox)
         const session = new Session({
           id: place.sessionId,
+          address: place.address,
           connectedAt: place.connectedAt,
           identity,
           serializer,

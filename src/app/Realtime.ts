@@ -128,7 +128,11 @@ export const realtime = configured((config) =>
       tokenGrace: config.jwtClockSkew,
       drainTimeout: config.drainTimeout,
       outbox: { soft: config.maxOutboxSoft, hard: config.maxOutbox },
-      perUser: { devices: config.maxConnectedDevices, connections: config.maxUserSockets }
+      limits: {
+        devices: config.maxConnectedDevices,
+        connections: config.maxUserSockets,
+        perAddress: config.rateLimits === "off" ? undefined : config.maxAddressSockets
+      }
     })
   )
 ).pipe(

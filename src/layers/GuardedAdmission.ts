@@ -2,7 +2,7 @@
  * Admission by size, by limits and by suspicion. Counting is the `RateLimiter`'s business and blocking the `Blocks`';
  * here is which of them is asked about what, and that a broken rule is a block, on record.
  */
-import { Effect, FiberSet, Layer, Result } from "effect"
+import { Effect, FiberSet, Layer, Metric, Result } from "effect"
 import { type ContentRejected, MessageTooLarge, RateLimited, UserBlocked } from "../domain/Errors.ts"
 import type { Identity, TrustLevel } from "../domain/Identity.ts"
 import {
@@ -20,6 +20,15 @@ import { type AuditEvent, AuditLog } from "../domain/ports/AuditLog.ts"
 import { type Block, Blocks, ofAddress, ofUser, type Subject } from "../domain/ports/Blocks.ts"
 import { ContentPolicy } from "../domain/ports/ContentPolicy.ts"
 import { type Admitted, andThen, type Budget, RateLimiter, wait } from "../domain/ports/RateLimiter.ts"
+
+const refusals = Metric.counter("limits_reached_total", {
+  description: "What was refused because a limit was reached, by scope",
+  incremental: true
+})
+const strikes = Metric.counter("blocks_made_total", {
+  description: "Users and addresses blocked by this node, by rule",
+  incremental: true
+})
 
 export interface AdmissionOptions {
   /** UTF-8 bytes. */
@@ -98,8 +107,10 @@ export const layer = ({ limits, maxMessageBytes }: AdmissionOptions) =>
       })
 
       const strike = (subject: Subject, rule: Rule): Effect.Effect<UserBlocked> =>
-        Effect.map(blocks.strike(subject, rule), (block) => {
+        Effect.gen(function* () {
+          const block = yield* blocks.strike(subject, rule)
           audit.note(onRecord(block))
+          yield* Metric.update(Metric.withAttributes(strikes, { rule }), 1)
           return new UserBlocked({ until: block.until })
         })
 
@@ -112,8 +123,17 @@ export const layer = ({ limits, maxMessageBytes }: AdmissionOptions) =>
         return Effect.catch(wait(counted), () => Effect.flatMap(strike(subject, rule), Effect.fail))
       }
 
-      const take = (budget: Budget | undefined, key: string, units?: number): Admitted<void, RateLimited> =>
-        budget === undefined ? yes : budget.take(key, units)
+      const counted = (refusal: RateLimited): Effect.Effect<never, RateLimited> =>
+        Effect.andThen(
+          Metric.update(Metric.withAttributes(refusals, { scope: refusal.scope }), 1),
+          Effect.fail(refusal)
+        )
+
+      const take = (budget: Budget | undefined, key: string, units?: number): Admitted<void, RateLimited> => {
+        if (budget === undefined) return yes
+        const taken = budget.take(key, units)
+        return Result.isResult(taken) && Result.isSuccess(taken) ? taken : Effect.catch(wait(taken), counted)
+      }
 
       const act = (who: Identity, action: Action, units?: number) =>
         andThen(blocks.check(ofUser(who.userId)), () => take(perUser[who.trust][action], who.userId, units))
@@ -159,7 +179,7 @@ export const layer = ({ limits, maxMessageBytes }: AdmissionOptions) =>
             const { remaining, resetMs } = budget.standing(address)
             if (remaining > 0) return yes
             const { max, scope, windowMs } = budget.limit
-            return Result.fail(new RateLimited({ scope, limit: max, windowMs, retryAfterMs: resetMs }))
+            return counted(new RateLimited({ scope, limit: max, windowMs, retryAfterMs: resetMs }))
           }),
         distrust: (address) => {
           const counted = wait(take(perAddress.auth_attempts, address))

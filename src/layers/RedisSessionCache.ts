@@ -1,20 +1,32 @@
 /**
- * The connections of all nodes, in `session_pool`: per user an index by the end of the lease, and the records. Redis's
- * own clock counts, so that nodes need not agree on the time. Both keys of a user are in one slot of a cluster.
+ * The connections of all nodes, in `session_pool`: per user an index by the end of the lease, and the records; per address
+ * an index alone. Redis's own clock counts, so that nodes need not agree on the time. Both keys of a user are in one slot
+ * of a cluster; an address has another, and is asked first.
  */
 import { Duration, Effect, Layer } from "effect"
-import { Forbidden } from "../domain/Errors.ts"
 import type { UserId } from "../domain/Ids.ts"
 import {
   type ConnectedSession,
   SessionCache,
   tooManyConnections,
-  tooManyDevices
+  tooManyDevices,
+  tooManyOfAddress
 } from "../domain/ports/SessionCache.ts"
 import { Redis } from "./Redis.ts"
 import * as RedisScript from "./redis/RedisScript.ts"
 
 const keysOf = (userId: UserId) => [`messaging:sessions:{${userId}}`, `messaging:session-records:{${userId}}`]
+
+const addressKey = (address: string): string => `messaging:address-sessions:${address}`
+
+/** A place among those of an address: session, lease, limit. One that it has already is renewed whatever the limit. */
+const placeScript = `
+${RedisScript.now}
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+if not redis.call('ZSCORE', KEYS[1], ARGV[1]) and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
+redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1`
 
 /** Forgets what nobody has renewed. */
 const prune = `
@@ -64,20 +76,42 @@ export const layer = (options: { readonly lease: Duration.Duration }) =>
       }
       const [open, renew] = [scriptOfUser(openScript), scriptOfUser(renewScript)]
       const [close, list] = [scriptOfUser(closeScript), scriptOfUser(listScript)]
+      const placeOf = RedisScript.make(pool, placeScript)
+
+      /** Whether there is one. */
+      const takePlace = ({ address, sessionId }: ConnectedSession, limit: number) =>
+        Effect.map(placeOf([addressKey(address)], [sessionId, String(lease), String(limit)]), Boolean)
+
+      const leavePlace = ({ address, sessionId }: Pick<ConnectedSession, "address" | "sessionId">) =>
+        pool.send("ZREM", addressKey(address), sessionId)
 
       return SessionCache.of({
         lease,
-        open: Effect.fnUntraced(function* (session, { connections, devices }) {
+        open: Effect.fnUntraced(function* (session, { connections, devices, perAddress }) {
           const { deviceId, sessionId, userId } = session
+          if (perAddress !== undefined && !(yield* takePlace(session, perAddress))) {
+            return yield* tooManyOfAddress(perAddress)
+          }
           const record = JSON.stringify(session)
           const limits = [deviceId, String(devices), String(connections)]
           const answer = yield* open(userId, sessionId, record, String(lease), ...limits)
-          if (answer === "connections") return yield* new Forbidden(tooManyConnections)
-          if (answer === "devices") return yield* new Forbidden(tooManyDevices)
+          if (answer === "ok") return
+          yield* leavePlace(session)
+          return yield* answer === "connections" ? tooManyConnections : tooManyDevices
         }),
         renew: (session) =>
-          Effect.asVoid(renew(session.userId, session.sessionId, JSON.stringify(session), String(lease))),
-        close: ({ sessionId, userId }) => Effect.asVoid(close(userId, sessionId)),
+          Effect.all(
+            [
+              takePlace(session, Number.MAX_SAFE_INTEGER),
+              renew(session.userId, session.sessionId, JSON.stringify(session), String(lease))
+            ],
+            { concurrency: 2, discard: true }
+          ),
+        close: (session) =>
+          Effect.all([leavePlace(session), close(session.userId, session.sessionId)], {
+            concurrency: 2,
+            discard: true
+          }),
         list: (userId) =>
           Effect.map(list(userId), (records) =>
             // Written by `open` and `renew`, and by nobody else.

@@ -441,6 +441,11 @@ export const settings = {
     50,
     "Sockets of one user, on all nodes; a further one is refused (403 `connections:limit`)."
   ),
+  maxAddressSockets: count(
+    "MAX_SOCKETS_PER_ADDRESS",
+    1_000,
+    "Sockets of one address, on all nodes: an IPv4 address, or the /64 of an IPv6 address. A further one is refused (429, scope `address_sockets`)."
+  ),
   sessionLease: duration(
     "SESSION_LEASE",
     "2 minutes",
@@ -526,7 +531,7 @@ export const settings = {
     "RATE_LIMITS",
     ["on", "off"],
     "on",
-    "Whether the limits and the rules of suspicion below hold. `off` in dev and test only."
+    "Whether the limits and the rules of suspicion below, and `MAX_SOCKETS_PER_ADDRESS`, hold. `off` in dev and test only."
   ),
   ...limitSettings,
   maxLimited: int(

@@ -30,6 +30,7 @@ const open = Effect.fnUntraced(function* (serializer: Serializer = v2, maxChanne
   const topics = new FakeTopics()
   const outbox = new Outbox(transport, { soft: 10_000, hard: 100_000 })
   const session = new Session({
+    address: "192.0.2.1",
     connectedAt: 0,
     wentOn: () => {},
     id: uuid(901) as SessionId,

@@ -147,6 +147,7 @@ const open = () => {
   }
   const outbox = new Outbox(transport, { soft: 1e9, hard: 1e9 })
   const session = new Session({
+    address: "192.0.2.1",
     connectedAt: 0,
     wentOn: () => {},
     id: "session" as SessionId,

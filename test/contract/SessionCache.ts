@@ -8,21 +8,28 @@ import * as Poll from "../support/Poll.ts"
 const someone = () => crypto.randomUUID() as UserId
 
 let count = 0
-const session = (userId: UserId, device = "phone"): ConnectedSession => ({
+const session = (userId: UserId, device = "phone", address = "192.0.2.1"): ConnectedSession => ({
   userId,
   sessionId: crypto.randomUUID() as SessionId,
   deviceId: device as DeviceId,
   tokenId: crypto.randomUUID(),
+  address,
   connectedAt: ++count
 })
 
-const limits = { devices: 2, connections: 3 }
+const limits = { devices: 2, connections: 3, perAddress: undefined }
 
-const open = (connected: ConnectedSession) =>
-  Effect.flatMap(SessionCache, (cache) => cache.open(connected, limits))
+const open = (connected: ConnectedSession, perAddress?: number) =>
+  Effect.flatMap(SessionCache, (cache) => cache.open(connected, { ...limits, perAddress }))
 
-const refusal = (connected: ConnectedSession) =>
-  Effect.map(Effect.flip(open(connected)), (error) => (error._tag === "Forbidden" ? error.rule : error._tag))
+const refusal = (connected: ConnectedSession, perAddress?: number) =>
+  Effect.map(Effect.flip(open(connected, perAddress)), (error) => {
+    if (error._tag === "Forbidden") return error.rule
+    return error._tag === "RateLimited" ? [error.scope, error.limit] : error._tag
+  })
+
+/** An address that no other test connects from. */
+const somewhere = () => `contract-${crypto.randomUUID()}`
 
 export const contract = <E>(name: string, layer: Layer.Layer<SessionCache, E>): void => {
   describe(`SessionCache: ${name}`, () => {
@@ -31,7 +38,7 @@ export const contract = <E>(name: string, layer: Layer.Layer<SessionCache, E>): 
         const cache = yield* SessionCache
         const [alice, bob] = [someone(), someone()]
         const [first, second, other] = [session(alice), session(alice, "laptop"), session(bob)]
-        yield* Effect.forEach([second, other, first], open)
+        yield* Effect.forEach([second, other, first], (each) => open(each))
         assert.deepStrictEqual(yield* cache.list(alice), [first, second])
         assert.deepStrictEqual(yield* cache.list(bob), [other])
         yield* cache.close(first)
@@ -67,6 +74,57 @@ export const contract = <E>(name: string, layer: Layer.Layer<SessionCache, E>): 
           { concurrency: "unbounded" }
         )
         assert.strictEqual(opened.filter((result) => result._tag === "Success").length, limits.connections)
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.live("refuses a connection too many of one address, whosever it is, until one has gone", () =>
+      Effect.gen(function* () {
+        const cache = yield* SessionCache
+        const [here, elsewhere] = [somewhere(), somewhere()]
+        const [first, second] = [session(someone(), "phone", here), session(someone(), "phone", here)]
+        yield* open(first, 2)
+        yield* open(second, 2)
+        const newcomer = session(someone(), "phone", here)
+        assert.deepStrictEqual(yield* refusal(newcomer, 2), ["address_sockets", 2])
+        assert.deepStrictEqual(yield* cache.list(newcomer.userId), [])
+        yield* open(session(newcomer.userId, "phone", elsewhere), 2)
+        // Renewing takes nobody's place, and no second one.
+        yield* cache.renew(second)
+        yield* cache.close(first)
+        yield* open(newcomer, 2)
+        assert.deepStrictEqual(yield* refusal(session(someone(), "phone", here), 2), ["address_sockets", 2])
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.live("counts nobody at an address whom their own limits keep out, nor whose lease is over", () =>
+      Effect.gen(function* () {
+        const cache = yield* SessionCache
+        const [alice, here] = [someone(), somewhere()]
+        for (const device of ["phone", "laptop"]) yield* open(session(alice, device, here), 3)
+        assert.strictEqual(yield* refusal(session(alice, "watch", here), 3), "devices:limit")
+        const bob = session(someone(), "phone", here)
+        yield* open(bob, 3)
+        assert.deepStrictEqual(yield* refusal(session(someone(), "phone", here), 3), ["address_sockets", 3])
+        yield* Poll.until(
+          Effect.gen(function* () {
+            yield* cache.renew(bob)
+            return (yield* cache.list(alice)).length === 0
+          })
+        )
+        yield* open(session(alice, "watch", here), 2)
+        assert.deepStrictEqual(yield* refusal(session(someone(), "phone", here), 2), ["address_sockets", 2])
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.live("lets no more of an address in than there are places, however many come at once", () =>
+      Effect.gen(function* () {
+        const here = somewhere()
+        const opened = yield* Effect.forEach(
+          Array.from({ length: 50 }, () => session(someone(), "phone", here)),
+          (connected) => Effect.result(open(connected, 4)),
+          { concurrency: "unbounded" }
+        )
+        assert.strictEqual(opened.filter((result) => result._tag === "Success").length, 4)
       }).pipe(Effect.provide(layer))
     )
 

@@ -124,6 +124,40 @@ describe("Limits on two nodes", () => {
   )
 
   it.live(
+    "count open sockets by network, over both nodes and transports, and take another when one has gone",
+    () =>
+      Effect.gen(function* () {
+        const { one, two } = yield* twoNodes({ ...calm, MAX_SOCKETS_PER_ADDRESS: "3" })
+        const of = (host: number) => `2001:db8:1:1::${host}`
+        const someone = (app: AppProcess.RunningApp) => Effect.map(app.token({}), ({ token }) => token)
+        const first = yield* PhoenixClient.connect({
+          url: one.wsUrl,
+          params: { token: yield* someone(one) },
+          headers: { "x-forwarded-for": of(1) }
+        })
+        assert.strictEqual((yield* connectFrom(two, yield* someone(one), of(2))).status, 101)
+        assert.strictEqual((yield* pollFrom(two, yield* someone(one), of(3))).status, 410)
+
+        const polled = yield* pollFrom(one, yield* someone(one), of(4))
+        assert.deepInclude(polled, { status: 403, reason: "rate_limited", retryAfter: "30" })
+        const token = yield* someone(one)
+        for (const address of [of(5), `9.9.9.9, ${of(6)}`]) {
+          for (const app of [one, two]) {
+            const refused = yield* connectFrom(app, token, address)
+            assert.deepStrictEqual(refused, { status: 429, reason: "rate_limited" })
+          }
+        }
+        assert.strictEqual((yield* connectFrom(one, token, "2001:db8:1:2::1")).status, 101, "another network")
+        const metrics = yield* Effect.promise(async () => (await fetch(`${one.url}/metrics`)).text())
+        assert.match(metrics, /^sockets_refused_total\{reason="rate_limited"\} 3$/m)
+
+        yield* first.disconnect
+        yield* Poll.until(Effect.map(connectFrom(two, token, of(7)), ({ status }) => status === 101))
+      }),
+    minutes
+  )
+
+  it.live(
     "block by one node whom the other then refuses at sends, joins and connections, until an operator lifts it",
     () =>
       Effect.gen(function* () {

@@ -26,13 +26,15 @@ describe("Sessions in Redis", () => {
         sessionId: crypto.randomUUID() as SessionId,
         deviceId: "phone" as DeviceId,
         tokenId: "t",
+        address: "192.0.2.1",
         connectedAt: 1
       }
-      yield* cache.open(connected, { devices: 1, connections: 1 })
-      assert.strictEqual(yield* pool.send("DBSIZE"), 2)
+      const limits = { devices: 1, connections: 1, perAddress: 1 }
+      yield* cache.open(connected, limits)
+      assert.strictEqual(yield* pool.send("DBSIZE"), 3)
       yield* cache.close(connected)
       assert.strictEqual(yield* pool.send("DBSIZE"), 0)
-      yield* cache.open(connected, { devices: 1, connections: 1 })
+      yield* cache.open(connected, limits)
       yield* Poll.until(Effect.map(pool.send("DBSIZE"), (size) => size === 0))
     }).pipe(Effect.provide(RedisSessionCache.layer({ lease }).pipe(Layer.provideMerge(redis))))
   )

@@ -20,7 +20,7 @@ import {
   make as makeConnect,
   refuseOrigin
 } from "../websocket/Connect.ts"
-import type { HttpRefusal } from "../websocket/Refuse.ts"
+import { type HttpRefusal, noteRefused } from "../websocket/Refuse.ts"
 import { answer, answerEmpty, answerPreflight } from "./Answer.ts"
 import { decodeBody, readBody } from "./PollBody.ts"
 import type { PollSession, Waiter } from "./PollSession.ts"
@@ -47,18 +47,6 @@ const headerOf = (request: IncomingMessage, name: string): string | undefined =>
 const tokensIn = (request: IncomingMessage, params: URLSearchParams): Tokens =>
   tokensOf(headerOf(request, "x-phoenix-longpoll-token"), params)
 
-const refuse = (response: ServerResponse, refusal: HttpRefusal): Effect.Effect<void> => {
-  const requestId = uuidV7Unsafe()
-  const { fields, reason, retryAfterSeconds, status } = refusal
-  response.setHeader("x-request-id", requestId)
-  if (retryAfterSeconds !== undefined) response.setHeader("retry-after", retryAfterSeconds)
-  for (const [name, value] of Object.entries(refusal.headers ?? {})) response.setHeader(name, value)
-  answer(response, { status: 403, reason, ...fields, request_id: requestId })
-  return Effect.logInfo("Long-poll refused").pipe(
-    Effect.annotateLogs({ request_id: requestId, status, reason })
-  )
-}
-
 /** The status that answers a POST: 200 when all frames were taken, 410 when the session ended over them. */
 const publish = Effect.fnUntraced(function* (session: PollSession, frames: Iterable<Frame | undefined>) {
   for (const frame of frames) {
@@ -79,9 +67,28 @@ export const make = Effect.fnUntraced(function* (options: LongPollOptions) {
   const run = yield* FiberSet.makeRuntime<never>()
   const addressOf = ClientAddress.make(options.trustedProxies ?? [])
 
-  const start = (accepted: Accepted, response: ServerResponse): Effect.Effect<void> => {
+  const refuse = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    refusal: HttpRefusal
+  ): Effect.Effect<void> => {
+    const requestId = uuidV7Unsafe()
+    const { fields, reason, retryAfterSeconds } = refusal
+    response.setHeader("x-request-id", requestId)
+    if (retryAfterSeconds !== undefined) response.setHeader("retry-after", retryAfterSeconds)
+    for (const [name, value] of Object.entries(refusal.headers ?? {})) response.setHeader(name, value)
+    answer(response, { status: 403, reason, ...fields, request_id: requestId })
+    const address = addressOf(request)
+    return noteRefused(refusal, { request_id: requestId, address, transport: "longpoll" })
+  }
+
+  const start = (
+    accepted: Accepted,
+    request: IncomingMessage,
+    response: ServerResponse
+  ): Effect.Effect<void> => {
     const session = polled.open(accepted)
-    if (session === undefined) return refuse(response, OVERLOADED)
+    if (session === undefined) return refuse(request, response, OVERLOADED)
     return Effect.sync(() => answer(response, { status: 410, token: session.token, messages: [] }))
   }
 
@@ -112,12 +119,12 @@ export const make = Effect.fnUntraced(function* (options: LongPollOptions) {
     const tokens = tokensIn(request, params)
     const session = polled.find(tokens.session)
     if (session !== undefined) return Effect.sync(() => listen(session, response))
-    if (isFull()) return refuse(response, OVERLOADED)
+    if (isFull()) return refuse(request, response, OVERLOADED)
     const text = headerOf(request, "x-phoenix-authtoken") ?? tokens.application
     const token = text === undefined ? undefined : Redacted.make(text)
     const address = addressOf(request)
     return Effect.flatMap(connect({ headers, params, address, token }), (decision) =>
-      isAccepted(decision) ? start(decision, response) : refuse(response, decision)
+      isAccepted(decision) ? start(decision, request, response) : refuse(request, response, decision)
     )
   }
 
@@ -141,7 +148,7 @@ export const make = Effect.fnUntraced(function* (options: LongPollOptions) {
 
   const handle = (request: IncomingMessage, response: ServerResponse): Effect.Effect<void> => {
     const refusal = refuseOrigin(request.headers, options)
-    if (refusal !== undefined) return refuse(response, refusal)
+    if (refusal !== undefined) return refuse(request, response, refusal)
     switch (request.method) {
       case "GET":
         return onGet(request, response)

@@ -89,7 +89,7 @@ export const make = Effect.fnUntraced(function* (options: ConnectOptions) {
     return yield* wait(admission.arrival(source)).pipe(
       Effect.andThen(admitted),
       Effect.flatMap((identity) =>
-        Effect.map(sessions.admit(identity), (place) => ({ identity, place, serializer }))
+        Effect.map(sessions.admit(identity, source), (place) => ({ identity, place, serializer }))
       ),
       Effect.match({
         onSuccess: (accepted): Accepted | HttpRefusal => accepted,

@@ -4,6 +4,7 @@
  */
 import { type ServerResponse, STATUS_CODES } from "node:http"
 import type { Duplex } from "node:stream"
+import { Effect, Metric } from "effect"
 import type { WireRefusal } from "../../domain/Refusal.ts"
 
 export interface HttpRefusal {
@@ -13,6 +14,21 @@ export interface HttpRefusal {
   readonly retryAfterSeconds?: number
   readonly headers?: Readonly<Record<string, string>>
 }
+
+const refusals = Metric.counter("sockets_refused_total", {
+  description: "Connections of sockets refused, long-poll included, by reason",
+  incremental: true
+})
+
+/** Counts a refusal, and puts it into the log. */
+export const noteRefused = (
+  { reason, status }: HttpRefusal,
+  from: { readonly request_id: string; readonly address: string; readonly transport: string }
+): Effect.Effect<void> =>
+  Effect.logInfo("Socket refused").pipe(
+    Effect.annotateLogs({ ...from, status, reason }),
+    Effect.andThen(Metric.update(Metric.withAttributes(refusals, { reason }), 1))
+  )
 
 export const fromWire = (wire: WireRefusal): HttpRefusal => ({
   status: wire.http,

@@ -13,7 +13,7 @@ import * as AuthToken from "../../domain/protocol/AuthToken.ts"
 import * as ConnectParams from "../../domain/protocol/ConnectParams.ts"
 import * as ClientAddress from "../ClientAddress.ts"
 import { type Accepted, type ConnectOptions, isAccepted, make as makeConnect } from "./Connect.ts"
-import { type HttpRefusal, refuse } from "./Refuse.ts"
+import { type HttpRefusal, noteRefused, refuse } from "./Refuse.ts"
 import { webSocketTransport } from "./WebSocketTransport.ts"
 
 export const PATH = "/socket/websocket"
@@ -92,28 +92,22 @@ export const make = Effect.fnUntraced(function* (options: SocketRouteOptions) {
     if (request.method !== "GET" || request.headers.upgrade?.toLowerCase() !== "websocket") {
       return refuse(socket, requestId, NOT_AN_UPGRADE)
     }
-    if (sessions.isFull()) return refuse(socket, requestId, OVERLOADED)
     const address = addressOf(request)
+    const refused = (refusal: HttpRefusal): Effect.Effect<void> => {
+      refuse(socket, requestId, refusal)
+      return noteRefused(refusal, { request_id: requestId, address, transport: "websocket" })
+    }
+    if (sessions.isFull()) return void run(refused(OVERLOADED))
     const decide = (decision: Accepted | HttpRefusal): Effect.Effect<void> => {
-      if (!isAccepted(decision)) {
-        const { reason, status } = decision
-        refuse(socket, requestId, decision)
-        return Effect.annotateLogs(Effect.logInfo("Socket refused"), {
-          request_id: requestId,
-          address,
-          status,
-          reason
-        })
-      }
+      if (!isAccepted(decision)) return refused(decision)
       // The peer may have gone while its token was verified, and others may have taken the last places.
       if (!sessions.isFull() && !socket.destroyed) {
         socket.off("error", onError)
         serve(request, socket, head, decision)
-      } else {
-        sessions.abandon(decision.place)
-        refuse(socket, requestId, OVERLOADED)
+        return Effect.void
       }
-      return Effect.void
+      sessions.abandon(decision.place)
+      return refused(OVERLOADED)
     }
     run(
       Effect.flatMap(accept(request, address), decide).pipe(

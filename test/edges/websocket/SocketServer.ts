@@ -111,7 +111,7 @@ const defaults = {
   tokenGrace: Duration.seconds(60),
   drainTimeout: Duration.seconds(1),
   outbox: { soft: 256 * 1024, hard: 4 * 1024 * 1024 },
-  perUser: { devices: 10, connections: 100 },
+  limits: { devices: 10, connections: 100, perAddress: undefined },
   maxFrameBytes: 1024 * 1024,
   allowedOrigins: []
 }
