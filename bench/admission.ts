@@ -136,7 +136,7 @@ const inRedis = Layer.unwrap(
             )
             const { main } = Context.get(context, Redis.Redis)
             yield* Effect.forkScoped(main.run)
-            yield* Effect.repeat(Effect.sleep(10), { while: () => main.connected() < main.size })
+            yield* Effect.repeat(Effect.sleep(10), { until: () => main.isWhole() })
             return context
           })
         )

@@ -24,7 +24,6 @@ import * as SocketRoute from "../edges/websocket/SocketRoute.ts"
 import { AppConfig } from "../layers/AppConfig.ts"
 import * as Database from "../layers/Database.ts"
 import * as Peers from "../layers/grpc/Peers.ts"
-import { limitsOf } from "../layers/LimitSettings.ts"
 import * as PgAuditLog from "../layers/PgAuditLog.ts"
 import * as PgConversationStore from "../layers/PgConversationStore.ts"
 import * as PgMessageWriter from "../layers/PgMessageWriter.ts"
@@ -82,8 +81,6 @@ export const tree = Effect.gen(function* () {
       tls: { cert: config.grpcTlsCert, key: config.grpcTlsKey, ca: config.grpcTlsCa },
       timeout: config.grpcTimeout,
       maxCalls: config.maxGrpcCalls,
-      perPeer: { rate: limitsOf(config).service.calls, maxCalls: config.maxGrpcPeerCalls },
-      trustedProxies: config.trustedProxies,
       maxMessageBytes: config.maxGrpcMessageBytes,
       reflection: config.grpcReflection
     })

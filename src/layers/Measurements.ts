@@ -4,16 +4,23 @@ import { SqlClient } from "effect/sql/SqlClient"
 import { Unavailable } from "../domain/Errors.ts"
 import { PresenceCache } from "../domain/ports/PresenceCache.ts"
 import { Database } from "./Database.ts"
-import type { RedisPool } from "./redis/RedisPool.ts"
+import type { RedisPool, Sender } from "./redis/RedisPool.ts"
 
 const unavailable = new Unavailable({ what: "redis" })
 
-/** One figure of Redis's INFO. */
-const infoOf = (pool: RedisPool, section: string, field: string) =>
-  Effect.flatMap(pool.send("INFO", section), (text) => {
-    const value = new RegExp(`^${field}:(\\d+)`, "m").exec(String(text))?.[1]
-    return value === undefined ? Effect.fail(unavailable) : Effect.succeed(Number(value))
-  })
+/** One figure of Redis's INFO; of a cluster, the sum of its masters. */
+const infoOf = (pool: RedisPool, section: string, field: string) => {
+  const ofServer = ({ send }: Sender) =>
+    Effect.flatMap(send("INFO", section), (text) => {
+      const value = new RegExp(`^${field}:(\\d+)`, "m").exec(String(text))?.[1]
+      return value === undefined ? Effect.fail(unavailable) : Effect.succeed(Number(value))
+    })
+  return Effect.suspend(() =>
+    Effect.map(Effect.forEach(pool.servers(), ofServer, { concurrency: "unbounded" }), (values) =>
+      values.reduce((sum, value) => sum + value, 0)
+    )
+  )
+}
 
 const figures = [
   ["redis_memory_used_bytes", "Memory that Redis uses", "memory", "used_memory"],

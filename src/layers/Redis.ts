@@ -6,8 +6,8 @@
  */
 import { Context, Data, type Duration, Effect, Layer, Redacted } from "effect"
 import type { Finding } from "../domain/ports/Health.ts"
-import type { RedisConnection } from "./redis/RedisConnection.ts"
 import * as RedisPool from "./redis/RedisPool.ts"
+import * as RedisPubSub from "./redis/RedisPubSub.ts"
 import * as RedisUrl from "./redis/RedisUrl.ts"
 
 export interface RedisOptions {
@@ -34,11 +34,11 @@ const maxPublishing = 50_000
 /** Characters of the commands sent and not answered, per connection. */
 const maxPending = 64 * 1024 * 1024
 
-/** Written to know whether Redis takes writes: one that is full stays connected, and answers what is read. */
+/** Written to know whether each server takes writes: one that is full stays connected, and answers what is read. */
 const PROBE = "messaging:probe"
 
-/** Redis's own names for refusing a write: full, a replica, unable to save, or without its replicas. */
-const refusal = /^(?:OOM|READONLY|MISCONF|NOREPLICAS)\b/
+/** Redis's own names for refusing a write: full, a replica, unable to save, without its replicas or its cluster. */
+const refusal = /^(?:OOM|READONLY|MISCONF|NOREPLICAS|CLUSTERDOWN)\b/
 
 export class Redis extends Context.Service<
   Redis,
@@ -49,7 +49,7 @@ export class Redis extends Context.Service<
     readonly session: RedisPool.RedisPool
     /** Offline queues and locks. */
     readonly queue: RedisPool.RedisPool
-    readonly pubsub: RedisConnection
+    readonly pubsub: RedisPubSub.RedisPubSub
     /**
      * `degraded` while any of them is away or refuses writes: without Redis this node does its own work, and others
      * catch up later. Asks Redis once a second at the most.
@@ -66,7 +66,7 @@ const checked = (
     ? Effect.succeed(url)
     : Effect.fail(
         new RedisUnusable({
-          message: `${variable} cannot be used: expected redis://host:port/database, rediss://…, or redis-sentinel://host:port,host:port/name/database; a Redis Cluster cannot be used`
+          message: `${variable} cannot be used: expected redis://host:port/database, redis-sentinel://host:port,host:port/name/database, redis-cluster://host:port,host:port, or the same with rediss`
         })
       )
 }
@@ -81,14 +81,17 @@ const make = Effect.fnUntraced(function* (options: RedisOptions) {
   const main = yield* pool("main_pool", url)
   const session = yield* pool("session_pool", yield* checked("REDIS_SESSION_URL", sessionUrl ?? url))
   const queue = yield* pool("queue_pool", yield* checked("REDIS_QUEUE_URL", queueUrl ?? url))
-  const pubsub = yield* RedisPool.connection({ ...common, name: "pubsub", url, maxInFlight: maxPublishing })
+  const pubsub = yield* RedisPubSub.make({ ...common, name: "pubsub", url, maxInFlight: maxPublishing })
 
   const pools = [main, session, queue]
   /** What is wrong with a pool, or `undefined`. */
   const trouble = (pool: RedisPool.RedisPool) =>
     Effect.suspend(() => {
-      if (pool.connected() < pool.size) return Effect.succeed("not connected")
-      return pool.send("SET", PROBE, "1", "EX", "10").pipe(
+      if (!pool.isWhole()) return Effect.succeed("not connected")
+      return Effect.forEach(pool.keys(PROBE), (key) => pool.send("SET", key, "1", "EX", "10"), {
+        concurrency: "unbounded",
+        discard: true
+      }).pipe(
         Effect.timeout("1 second"),
         Effect.match({
           onSuccess: () => undefined,

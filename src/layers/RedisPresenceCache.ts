@@ -9,6 +9,7 @@ import type { UserId } from "../domain/Ids.ts"
 import type { Meta } from "../domain/Presence.ts"
 import { type Held, PresenceCache, type TopicChange } from "../domain/ports/PresenceCache.ts"
 import { Redis } from "./Redis.ts"
+import type { Sender } from "./redis/RedisPool.ts"
 import * as RedisScript from "./redis/RedisScript.ts"
 
 /** Nodes by the end of their leases. */
@@ -106,16 +107,21 @@ export const layer = Layer.effect(
       return removed
     })
 
-    const sweep = Effect.gen(function* () {
-      yield* forget([NODES], [])
+    const sweepServer = Effect.fnUntraced(function* ({ send }: Sender) {
       let [cursor, removed] = ["0", 0]
       do {
-        const answer = yield* redis.send("SCAN", cursor, "MATCH", `${PREFIX}*`, "COUNT", SCAN_COUNT)
+        const answer = yield* send("SCAN", cursor, "MATCH", `${PREFIX}*`, "COUNT", SCAN_COUNT)
         const [next, keys] = answer as [string, ReadonlyArray<string>]
         for (const key of keys) removed += yield* sweepTopic(key)
         cursor = next
       } while (cursor !== "0")
       return removed
+    })
+
+    const sweep = Effect.gen(function* () {
+      yield* forget([NODES], [])
+      const removed = yield* Effect.forEach(redis.servers(), sweepServer)
+      return removed.reduce((sum, each) => sum + each, 0)
     })
 
     return PresenceCache.of({

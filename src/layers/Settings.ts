@@ -242,7 +242,7 @@ export const settings = {
 
   redisUrl: secret(
     "REDIS_URL",
-    "`redis://user:password@host:port/database`, or `rediss:` for TLS; or through Sentinels, `redis-sentinel://user:password@host:port,host:port/name/database`. Joins the nodes that share it and a database. Unset: this node is alone."
+    "`redis://user:password@host:port/database`, or `rediss:` for TLS; or through Sentinels, `redis-sentinel://user:password@host:port,host:port/name/database`; or some nodes of a cluster, `redis-cluster://user:password@host:port,host:port`. Joins the nodes that share it and a database. Unset: this node is alone."
   ),
   redisSessionUrl: secret("REDIS_SESSION_URL", "Another Redis, or database, for `session_pool`."),
   redisQueueUrl: secret("REDIS_QUEUE_URL", "Another Redis, or database, for `queue_pool`."),
@@ -346,11 +346,6 @@ export const settings = {
     "MAX_GRPC_CALLS",
     1_000,
     "gRPC calls under way; past it they answer `RESOURCE_EXHAUSTED`."
-  ),
-  maxGrpcPeerCalls: count(
-    "MAX_GRPC_CALLS_PER_SERVICE",
-    500,
-    "The same for one service that calls: by its token, or its certificate."
   ),
   maxGrpcMessageBytes: int(
     "MAX_GRPC_MESSAGE_BYTES",

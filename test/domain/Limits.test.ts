@@ -10,7 +10,6 @@ import {
   printRate,
   ruleDefaults,
   scaled,
-  serviceDefaults,
   toMarkdownTable,
   trustDefaults,
   userDefaults
@@ -25,7 +24,6 @@ describe("Limits", () => {
     const page = readFileSync("docs/limits.md", "utf8")
     assert.include(page, toMarkdownTable("RATE_LIMIT", userDefaults))
     assert.include(page, toMarkdownTable("ADDRESS_LIMIT", addressDefaults))
-    assert.include(page, toMarkdownTable("SERVICE_LIMIT", serviceDefaults))
     assert.include(page, toMarkdownTable("SUSPICION", ruleDefaults))
   })
 

@@ -47,7 +47,7 @@ describe("A queue in Redis", () => {
         assert.isTrue(left > 0 && left <= options.lifetime, key)
       }
       yield* server.restart({ empty: true })
-      yield* Poll.until(() => pool.connected() === pool.size)
+      yield* Poll.until(() => pool.isWhole())
       assert.strictEqual((yield* queue.open(user, phone, end)).status, "lost")
     }).pipe(Effect.provide(RedisMessageQueueCache.layer(options).pipe(Layer.provideMerge(redis))))
   )

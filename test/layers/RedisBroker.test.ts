@@ -1,34 +1,12 @@
 /** The Broker's contract on both implementations, and what the one on Redis does when Redis fails it. */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Duration, Effect, Layer, Logger, Redacted } from "effect"
+import { Context, Effect, Layer, Metric } from "effect"
 import { Broker } from "../../src/domain/ports/Broker.ts"
 import * as MemoryBroker from "../../src/layers/memory/MemoryBroker.ts"
-import * as Redis from "../../src/layers/Redis.ts"
-import * as RedisBroker from "../../src/layers/RedisBroker.ts"
 import { brokerContract, Node, publication, subscribe } from "../contract/Broker.ts"
+import { node, nodes } from "../support/Brokers.ts"
 import * as Poll from "../support/Poll.ts"
 import * as RedisServer from "../support/RedisServer.ts"
-
-/** A node of its own: another building of the same layers. */
-const node = Effect.fnUntraced(function* (url: string) {
-  const redis = Redis.layer({
-    url: Redacted.make(url),
-    connections: 1,
-    connectTimeout: Duration.seconds(1),
-    commandTimeout: Duration.millis(500)
-  })
-  const pubsub = Layer.effectDiscard(
-    Effect.flatMap(Redis.Redis, ({ pubsub }) => Effect.forkScoped(pubsub.run))
-  )
-  const layer = Layer.provideMerge(pubsub, RedisBroker.layer).pipe(
-    Layer.provideMerge(redis),
-    Layer.provide(Logger.layer([]))
-  )
-  const context = yield* Layer.buildWithMemoMap(layer, Layer.makeMemoMapUnsafe(), yield* Effect.scope)
-  const { pubsub: connection } = Context.get(context, Redis.Redis)
-  yield* Poll.until(() => connection.isConnected)
-  return { node: new Node(Context.get(context, Broker)), connection }
-})
 
 const memory = (count: number) =>
   Effect.forEach(Array.from({ length: count }), () =>
@@ -40,9 +18,13 @@ const memory = (count: number) =>
 
 const onRedis = Effect.fnUntraced(function* (count: number) {
   const redis = yield* RedisServer.make()
-  return yield* Effect.forEach(Array.from({ length: count }), () =>
-    Effect.map(node(redis.url), ({ node }) => node)
-  )
+  return yield* nodes(redis.url, count)
+})
+
+const inFlight = Effect.map(Metric.snapshot, (snapshots) => {
+  const found = snapshots.find(({ id }) => id === "redis_commands_in_flight")
+  assert.strictEqual(found?.type, "Gauge")
+  return Number(found?.type === "Gauge" ? found.state.value : Number.NaN)
 })
 
 brokerContract("memory", memory, false)
@@ -102,7 +84,7 @@ describe("The Redis broker", () => {
       const large = publication("a", { payload: `"${"x".repeat(10_000_000)}"` })
       for (let i = 0; i < 8; i++) here.broker.publish(large)
       assert.strictEqual(here.got.length, 8)
-      assert.isBelow(connection.inFlight, 8)
+      assert.isBelow(yield* inFlight, 8)
       yield* Poll.until(() => !connection.isConnected)
       yield* redis.cont
       yield* Poll.until(() => connection.isConnected && here.doubts.length > before)

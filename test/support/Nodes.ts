@@ -8,19 +8,24 @@ import * as TempDir from "./TempDir.ts"
 
 type Env = Readonly<Record<string, string>>
 
-/** A Postgres, a Redis, and the environment of nodes over them; none is started yet. */
-export const ground = Effect.fnUntraced(function* (extra: Env = {}) {
-  const redis = yield* RedisServer.make()
+/** A Postgres, and the environment of nodes over it and a Redis; none is started yet. */
+export const groundOn = Effect.fnUntraced(function* (redisUrl: string, extra: Env = {}) {
   const postgres = yield* PostgresServer.make({ fsync: false })
   const env: Env = {
     APP_ENV: "test",
     // The dev issuer's key lies there: all nodes believe the same tokens.
     DATA_DIR: yield* TempDir.make("nodes"),
     DATABASE_URL: postgres.url,
-    REDIS_URL: redis.url,
+    REDIS_URL: redisUrl,
     ...extra
   }
-  return { redis, postgres, env }
+  return { postgres, env }
+})
+
+/** The same with a Redis of its own. */
+export const ground = Effect.fnUntraced(function* (extra?: Env) {
+  const redis = yield* RedisServer.make()
+  return { redis, ...(yield* groundOn(redis.url, extra)) }
 })
 
 export const two = Effect.fnUntraced(function* (extra?: Env) {

@@ -27,7 +27,7 @@ export const at = (url: string, name: PoolName, options: PoolOptions = {}) =>
       )
       const pool = Context.get(context, Redis.Redis)[name]
       yield* Effect.forkScoped(pool.run)
-      yield* Poll.until(() => pool.connected() === pool.size)
+      yield* Poll.until(() => pool.isWhole())
       return context
     })
   )

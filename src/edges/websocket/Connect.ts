@@ -21,7 +21,7 @@ import * as Origin from "../../domain/protocol/Origin.ts"
 import { negotiate } from "../../domain/protocol/Version.ts"
 import { toWire } from "../../domain/Refusal.ts"
 import * as ClientAddress from "../ClientAddress.ts"
-import { shownAt } from "../RefusedTokens.ts"
+import { noteRefusedToken } from "../RefusedTokens.ts"
 import { fromWire, type HttpRefusal } from "./Refuse.ts"
 
 export interface ConnectRequest {
@@ -82,8 +82,12 @@ export const make = Effect.fnUntraced(function* (options: ConnectOptions) {
         : ticket !== undefined
           ? tickets.redeem(Redacted.make(ticket))
           : Effect.fail(new TokenRejected({ reason: "missing" }))
-    return yield* shownAt({ audit, admission }, address, verified).pipe(
-      Effect.tap((identity) => wait(admission.connection(identity, source))),
+    const identified = Effect.tapError(verified, (refused) =>
+      Effect.sync(() => noteRefusedToken({ audit, admission }, refused, address))
+    )
+    const admitted = Effect.tap(identified, (identity) => wait(admission.connection(identity, source)))
+    return yield* wait(admission.arrival(source)).pipe(
+      Effect.andThen(admitted),
       Effect.flatMap((identity) =>
         Effect.map(sessions.admit(identity, source), (place) => ({ identity, place, serializer }))
       ),

@@ -5,13 +5,12 @@
  *
  * Gotcha: a reserved connection may block for as long as its command says, so no timeout ends its commands.
  */
-import { Deferred, Duration, Effect, Exit, Layer, Scope } from "effect"
+import { Duration, Effect, Exit, Layer, Scope } from "effect"
 import * as Persistence from "effect/persistence/Redis"
 import { Redis as PersistenceRedis, RedisError } from "effect/persistence/Redis"
 import type { Unavailable } from "../../domain/Errors.ts"
 import { Redis } from "../Redis.ts"
-import type { RedisConnection } from "./RedisConnection.ts"
-import type { RedisPool } from "./RedisPool.ts"
+import type { Dedicated, RedisPool } from "./RedisPool.ts"
 
 const redisError = (error: Unavailable): RedisError => new RedisError({ cause: error.cause ?? error })
 
@@ -21,24 +20,15 @@ const sendOver =
     // What a command answers is known to whoever sends it: Effect's interface lets the sender say so.
     Effect.mapError(send(command, ...args), redisError) as Effect.Effect<A, RedisError>
 
-/** Runs a connection in the scope, and waits until `prepare` is done with its first client. */
-const connected = (
-  connection: RedisConnection,
-  timeout: Duration.Duration,
-  prepare: Parameters<RedisConnection["onConnect"]>[0] = () => {}
-) =>
-  Effect.gen(function* () {
-    const ready = yield* Deferred.make<void>()
-    connection.onConnect((client) => {
-      prepare(client)
-      Deferred.doneUnsafe(ready, Effect.void)
-    })
-    yield* Effect.forkScoped(connection.run)
-    yield* Deferred.await(ready).pipe(
+/** Runs a connection in the scope, and waits until it can be used. */
+const connected = ({ ready, run }: Pick<Dedicated, "ready" | "run">, timeout: Duration.Duration) =>
+  Effect.andThen(
+    Effect.forkScoped(run),
+    ready.pipe(
       Effect.timeout(timeout),
       Effect.mapError((cause) => new RedisError({ cause }))
     )
-  })
+  )
 
 export const make = Effect.fnUntraced(function* (pool: RedisPool) {
   const { connectTimeout } = pool.options
@@ -46,26 +36,28 @@ export const make = Effect.fnUntraced(function* (pool: RedisPool) {
     send: sendOver(pool),
     connect: Effect.gen(function* () {
       const scope = yield* Scope.make()
-      const connection = pool.dedicated({ commandTimeout: Duration.infinity })
+      const dedicated = pool.dedicated({ commandTimeout: Duration.infinity })
       const close = Scope.close(scope, Exit.void)
-      yield* connected(connection, connectTimeout).pipe(
+      yield* connected(dedicated, connectTimeout).pipe(
         Scope.provide(scope),
         Effect.onError(() => close)
       )
       return {
-        send: sendOver({ send: (command, ...args) => connection.send(command, ...args) }),
+        send: sendOver({ send: (command, ...args) => dedicated.send(command, ...args) }),
         close: Effect.andThen(
-          Effect.sync(() => connection.drop()),
+          Effect.sync(() => dedicated.drop()),
           close
         )
       }
     }),
     subscribe: Effect.fnUntraced(function* (channel, onMessage) {
-      yield* connected(pool.dedicated(), connectTimeout, (client) => {
+      const connection = pool.listener()
+      connection.onConnect((client) => {
         client.on("message", (from, message) => onMessage({ channel: from, message }))
         // A connection that ends before it is subscribed is followed by another one.
         client.subscribe(channel).catch(() => {})
       })
+      yield* connected(connection, connectTimeout)
       return Effect.never
     })
   })

@@ -6,7 +6,7 @@
  * Gotcha: a Redis that falls silent (SIGSTOP, a lost network) keeps its sockets open. A watchdog pings, and drops a
  * connection that does not answer; whatever was in flight on it then fails.
  */
-import { Data, Duration, Effect, Random, Redacted, Schedule } from "effect"
+import { Data, Duration, Effect, Latch, Random, Redacted, Schedule } from "effect"
 import { Redis } from "ioredis"
 import { Unavailable } from "../../domain/Errors.ts"
 import type { RedisMetrics } from "./RedisMetrics.ts"
@@ -46,6 +46,8 @@ class ConnectFailed extends Data.TaggedError("ConnectFailed")<{ readonly why: st
 export class RedisConnection {
   readonly options: ConnectionOptions
   readonly #metrics: RedisMetrics
+  readonly #url: () => Redacted.Redacted
+  readonly #ready = Latch.makeUnsafe(false)
   #client: Redis | undefined
   #inFlight = 0
   /** Characters of the commands in flight. */
@@ -54,13 +56,20 @@ export class RedisConnection {
   #isTroubled = false
   #onConnect: (client: Redis) => void = () => {}
 
-  constructor(options: ConnectionOptions, metrics: RedisMetrics) {
+  /** `url` is asked for each attempt to connect; by default it is always that of the options. */
+  constructor(options: ConnectionOptions, metrics: RedisMetrics, url = () => options.url) {
     this.options = options
     this.#metrics = metrics
+    this.#url = url
   }
 
   get isConnected(): boolean {
     return this.#client !== undefined
+  }
+
+  /** Waits for a connection. */
+  get ready(): Effect.Effect<void> {
+    return this.#ready.await
   }
 
   get inFlight(): number {
@@ -166,7 +175,8 @@ export class RedisConnection {
   }).pipe(Effect.scoped)
 
   #makeClient(onError: (error: Error) => void): Redis {
-    const { connectTimeout, name, url } = this.options
+    const { connectTimeout, name } = this.options
+    const url = Redacted.value(this.#url())
     const common = {
       lazyConnect: true,
       // One owner of reconnection: `run`.
@@ -175,14 +185,14 @@ export class RedisConnection {
       autoResendUnfulfilledCommands: false,
       enableOfflineQueue: false,
       enableAutoPipelining: true,
+      // Answered, like their plain sisters, by messages of their own.
+      autoPipeliningIgnoredCommands: ["ssubscribe", "sunsubscribe"],
       connectTimeout: Duration.toMillis(connectTimeout),
       connectionName: `messaging-service:${name}`
     }
-    const parsed = RedisUrl.parse(Redacted.value(url))
+    const parsed = RedisUrl.parse(url)
     const client =
-      parsed?.kind === "sentinel"
-        ? new Redis({ ...common, ...parsed.options })
-        : new Redis(Redacted.value(url), common)
+      parsed?.kind === "sentinel" ? new Redis({ ...common, ...parsed.options }) : new Redis(url, common)
     client.on("error", onError)
     return client
   }
@@ -192,6 +202,7 @@ export class RedisConnection {
       this.#client = client
       this.#metrics.connected()
       this.#onConnect(client)
+      this.#ready.openUnsafe()
       if (!this.#isTroubled) return Effect.logDebug("Redis is connected").pipe(this.#annotated)
       this.#isTroubled = false
       return Effect.logInfo("Redis is connected again").pipe(this.#annotated)
@@ -200,15 +211,20 @@ export class RedisConnection {
 
   readonly #closed = Effect.sync(() => {
     this.#client = undefined
+    this.#ready.closeUnsafe()
     this.#metrics.disconnected()
   })
 
   /**
    * Ends the connection when two pings in a row are not answered in time; one may have been answered while this
-   * process was too busy to look. Pings do not count as commands: a full connection is not a silent one.
+   * process was too busy to look. Pings do not count as commands: a full connection is not a silent one. A ping that is
+   * answered with what answers another command is no answer: a connection that has lost count is given up, too.
    */
   #silence(client: Redis): Effect.Effect<string> {
-    const ping = Effect.tryPromise(() => client.ping()).pipe(Effect.timeout(this.options.commandTimeout))
+    const ping = Effect.tryPromise(() => client.ping()).pipe(
+      Effect.timeout(this.options.commandTimeout),
+      Effect.filterOrFail((answer) => answer === "PONG")
+    )
     return Effect.retry(ping, { times: 1 }).pipe(
       Effect.andThen(Effect.sleep(pingEvery)),
       Effect.forever,

@@ -12,7 +12,7 @@ const running = (url: string) =>
     Effect.gen(function* () {
       const { main, pubsub, queue, session } = yield* Redis.Redis
       for (const { run } of [main, session, queue, pubsub]) yield* Effect.forkScoped(run)
-      yield* Poll.until(() => main.connected() === main.size && queue.connected() === queue.size)
+      yield* Poll.until(() => main.isWhole() && queue.isWhole())
     })
   ).pipe(
     Layer.provideMerge(

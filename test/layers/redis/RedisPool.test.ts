@@ -20,8 +20,7 @@ const running = Effect.fnUntraced(function* (url: string, changes: Partial<Redis
   return { pool, fiber }
 })
 
-const connected = (pool: RedisPool.RedisPool) =>
-  Poll.until(() => pool.connected() === pool.size, { what: "all connections" })
+const connected = (pool: RedisPool.RedisPool) => Poll.until(() => pool.isWhole(), { what: "all connections" })
 
 /** How long an effect takes that must fail with `Unavailable`, in milliseconds. */
 const unavailableAfter = (pool: RedisPool.RedisPool) =>

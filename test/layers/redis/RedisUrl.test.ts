@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Redacted } from "effect"
 import * as RedisUrl from "../../../src/layers/redis/RedisUrl.ts"
 
 describe("RedisUrl", () => {
@@ -30,12 +31,30 @@ describe("RedisUrl", () => {
     assert.notProperty(plain?.kind === "sentinel" ? plain.options : {}, "tls")
   })
 
+  it("reads nodes of a cluster, and makes of each address the URL of a server", () => {
+    const parsed = RedisUrl.parse("rediss-cluster://chat:p%40ss@one:7000,[2001:db8::1],three")
+    assert.isTrue(parsed?.kind === "cluster")
+    if (parsed?.kind !== "cluster") return
+    assert.deepStrictEqual(parsed.seeds, ["one:7000", "2001:db8::1:6379", "three:6379"])
+    assert.deepStrictEqual(
+      parsed.seeds.map((seed) => Redacted.value(parsed.nodeAt(seed))),
+      [
+        "rediss://chat:p%40ss@one:7000",
+        "rediss://chat:p%40ss@[2001:db8::1]:6379",
+        "rediss://chat:p%40ss@three:6379"
+      ]
+    )
+    assert.strictEqual(RedisUrl.parse("redis-cluster://one/0")?.kind, "cluster")
+  })
+
   it("refuses what names no Redis", () => {
     for (const url of [
       "",
       "localhost:6379",
       "http://host",
-      "redis-cluster://one,two",
+      "redis-cluster://",
+      "redis-cluster://one,two:port",
+      "redis-cluster://one,two/1",
       "redis-sentinel://one",
       "redis-sentinel://one:port/master",
       "redis-sentinel://one/master/database"
