@@ -8,6 +8,7 @@ import { Broker } from "../domain/ports/Broker.ts"
 import type { ConnectTickets } from "../domain/ports/ConnectTickets.ts"
 import type { ConversationStore } from "../domain/ports/ConversationStore.ts"
 import type { MessageQueueCache } from "../domain/ports/MessageQueueCache.ts"
+import type { NodeAddresses } from "../domain/ports/NodeAddresses.ts"
 import type { PresenceCache } from "../domain/ports/PresenceCache.ts"
 import type { RateLimiter } from "../domain/ports/RateLimiter.ts"
 import type { SessionCache } from "../domain/ports/SessionCache.ts"
@@ -16,6 +17,7 @@ import * as MemoryBlocks from "../layers/memory/MemoryBlocks.ts"
 import * as MemoryBroker from "../layers/memory/MemoryBroker.ts"
 import * as MemoryConnectTickets from "../layers/memory/MemoryConnectTickets.ts"
 import * as MemoryMessageQueueCache from "../layers/memory/MemoryMessageQueueCache.ts"
+import * as MemoryNodeAddresses from "../layers/memory/MemoryNodeAddresses.ts"
 import * as MemoryPresenceCache from "../layers/memory/MemoryPresenceCache.ts"
 import * as MemoryRateLimiter from "../layers/memory/MemoryRateLimiter.ts"
 import * as MemorySessionCache from "../layers/memory/MemorySessionCache.ts"
@@ -25,6 +27,7 @@ import * as RedisBlocks from "../layers/RedisBlocks.ts"
 import * as RedisBroker from "../layers/RedisBroker.ts"
 import * as RedisConnectTickets from "../layers/RedisConnectTickets.ts"
 import * as RedisMessageQueueCache from "../layers/RedisMessageQueueCache.ts"
+import * as RedisNodeAddresses from "../layers/RedisNodeAddresses.ts"
 import * as RedisPresenceCache from "../layers/RedisPresenceCache.ts"
 import * as RedisRateLimiter from "../layers/RedisRateLimiter.ts"
 import * as RedisSessionCache from "../layers/RedisSessionCache.ts"
@@ -43,6 +46,7 @@ export const shared = configured(
     | SessionCache
     | TokenRevocations
     | MessageQueueCache
+    | NodeAddresses
     | PresenceCache
     | RateLimiter
     | Blocks,
@@ -64,6 +68,7 @@ export const shared = configured(
         Layer.merge(MemoryTokenRevocations.layer({ lifetime })),
         Layer.merge(MemorySessionCache.layer({ lease: config.sessionLease })),
         Layer.merge(MemoryMessageQueueCache.layer(queue)),
+        Layer.merge(MemoryNodeAddresses.layer),
         Layer.merge(MemoryPresenceCache.layer),
         Layer.merge(MemoryRateLimiter.layer(limited)),
         Layer.merge(MemoryBlocks.layer(limited))
@@ -75,6 +80,7 @@ export const shared = configured(
       Layer.provideMerge(Replacements.orElse(Broker, RedisBroker.layer)),
       Layer.merge(RedisRateLimiter.layer(limited)),
       Layer.merge(RedisConnectTickets.layer),
+      Layer.merge(RedisNodeAddresses.layer),
       Layer.merge(RedisPresenceCache.layer),
       Layer.merge(RedisSessionCache.layer({ lease: config.sessionLease })),
       Layer.merge(

@@ -97,17 +97,16 @@ export const tree = Effect.gen(function* () {
     const crashRoutes = config.env === "test" ? CrashRoutes.layer : Layer.empty
     const routes = Layer.mergeAll(RestApp.routes(), AsyncApi.layer, AdminRoutes.layer, devRoutes, crashRoutes)
     const onRequest = yield* HttpEdge.listener(routes, config)
-    const onLongPoll = yield* LongPollRoute.make({ ...config, window: config.longPollWindow })
+    const longPoll = yield* LongPollRoute.make({ ...config, window: config.longPollWindow })
     const onUpgrade = yield* SocketRoute.make(config)
     const onClientError = yield* ClientErrors.listener
-    const listening = yield* Endpoint.listen({
-      ...config,
-      port,
-      onRequest,
-      onLongPoll,
-      onUpgrade,
-      onClientError
-    })
+    const options = { ...config, onRequest, onLongPoll: longPoll.onRequest, onUpgrade, onClientError }
+    const listening = yield* Endpoint.listen({ ...options, port })
+    // Nobody can choose among the processes of a shared port: there each has one of its own besides.
+    const own = config.sharedPort
+      ? yield* Endpoint.listen({ ...options, host: config.nodeHost, port: 0, sharedPort: false })
+      : listening
+    yield* longPoll.announce({ host: config.nodeHost, port: own.port })
     // Acquired after the server, hence released before it: sockets leave while it still listens.
     yield* sessions.accepting
     port = listening.port

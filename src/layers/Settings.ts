@@ -221,7 +221,7 @@ export const settings = {
   sharedPort: flag(
     "SHARED_PORT",
     false,
-    "Whether other processes of this host may listen on `PORT` and `GRPC_PORT` as well (`SO_REUSEPORT`), as those of `start --workers` do."
+    "Whether other processes of this host may listen on `PORT` and `GRPC_PORT` as well (`SO_REUSEPORT`), as those of `start --workers` do. Each then listens on a free port of `NODE_HOST`, too, for the others."
   ),
   grpcPort: port("GRPC_PORT", 9090, "Port of gRPC, for peer services."),
   dataDir: text("DATA_DIR", ".data", "Where the embedded database and the dev issuer's key live."),
@@ -272,7 +272,7 @@ export const settings = {
   nodeHost: text(
     "NODE_HOST",
     "127.0.0.1",
-    "Address at which the other nodes of the cluster reach this one. Nobody else may: what arrives there is trusted."
+    "Address at which the other nodes reach this one: on `NODE_PORT` those of its cluster, and on `PORT` any that has met a request of its long-poll sessions. Nobody else may reach `NODE_PORT`: what arrives there is trusted."
   ),
   nodePort: port("NODE_PORT", 0, "Port at which the other nodes of the cluster reach this one."),
   ownerPatience: duration(

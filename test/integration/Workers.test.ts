@@ -66,7 +66,7 @@ describe("Two workers on one port", () => {
         yield* talk(app)
         assert.strictEqual(childrenOf(app.pid).length, 2)
       }),
-    { timeout: 60_000 }
+    { timeout: 120_000 }
   )
 
   it.live(
@@ -79,7 +79,7 @@ describe("Two workers on one port", () => {
         assert.strictEqual((yield* app.exited).code, 0)
         assert.deepStrictEqual(workers.filter(isAlive), [])
       }),
-    { timeout: 60_000 }
+    { timeout: 120_000 }
   )
 
   it.live(
@@ -91,7 +91,7 @@ describe("Two workers on one port", () => {
         process.kill(app.pid, "SIGKILL")
         yield* Poll.until(() => !workers.some(isAlive), { deadline: 20_000, what: "the end of the workers" })
       }),
-    { timeout: 60_000 }
+    { timeout: 120_000 }
   )
 
   it.live("are not started without the things that they share", () =>

@@ -2,8 +2,8 @@
  * `/socket/longpoll`: sockets for clients whose network lets no WebSocket through. A GET opens a session or waits for
  * its frames, a POST brings frames. Phoenix's way: the HTTP status is always 200 and the real one in the JSON body.
  *
- * Sessions live in this process. A request with the token of another node's session meets none here: its client is
- * told so (410), connects anew and resumes. Behind several nodes, route a client to one of them.
+ * Sessions live in this process. A request of another's session is taken there (`PollRelay`); when that process is
+ * gone, its client is told so in the way after which every version of it connects anew, and resumes.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http"
 import { Cause, Duration, Effect, FiberSet, Redacted } from "effect"
@@ -23,9 +23,10 @@ import {
 import { type HttpRefusal, noteRefused } from "../websocket/Refuse.ts"
 import { answer, answerEmpty, answerPreflight } from "./Answer.ts"
 import { decodeBody, readBody } from "./PollBody.ts"
+import { isRelayed, make as makePollRelay } from "./PollRelay.ts"
 import type { PollSession, Waiter } from "./PollSession.ts"
 import { make as makePollSessions } from "./PollSessions.ts"
-import { type Tokens, tokensOf } from "./SessionToken.ts"
+import { nodeOf, type Tokens, tokensOf } from "./SessionToken.ts"
 
 export const PATH = "/socket/longpoll"
 
@@ -35,6 +36,9 @@ export interface LongPollOptions extends ConnectOptions {
   /** Bytes of one POST; a larger one is answered 413. Default 8 000 000. */
   readonly maxPostBytes?: number
 }
+
+/** How many windows another process may take to answer, whose every poll ends with one. */
+const RELAY_WINDOWS = 1.5
 
 const OVERLOADED: HttpRefusal = { status: 503, reason: "overloaded", retryAfterSeconds: 1 }
 
@@ -64,6 +68,7 @@ export const make = Effect.fnUntraced(function* (options: LongPollOptions) {
   const connect = yield* makeConnect(options)
   const { isFull } = yield* Sessions
   const polled = yield* makePollSessions(Duration.times(window, 1.5))
+  const { announce, forward } = yield* makePollRelay(polled.node, Duration.times(window, RELAY_WINDOWS))
   const run = yield* FiberSet.makeRuntime<never>()
   const addressOf = ClientAddress.make(options.trustedProxies ?? [])
 
@@ -113,12 +118,15 @@ export const make = Effect.fnUntraced(function* (options: LongPollOptions) {
     session.poll(waiter)
   }
 
-  const onGet = (request: IncomingMessage, response: ServerResponse): Effect.Effect<void> => {
+  const onGet = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    session: PollSession | undefined
+  ): Effect.Effect<void> => {
+    if (session !== undefined) return Effect.sync(() => listen(session, response))
     const { headers, url } = request
     const params = ConnectParams.parse(url)
     const tokens = tokensIn(request, params)
-    const session = polled.find(tokens.session)
-    if (session !== undefined) return Effect.sync(() => listen(session, response))
     if (isFull()) return refuse(request, response, OVERLOADED)
     const text = headerOf(request, "x-phoenix-authtoken") ?? tokens.application
     const token = text === undefined ? undefined : Redacted.make(text)
@@ -128,8 +136,11 @@ export const make = Effect.fnUntraced(function* (options: LongPollOptions) {
     )
   }
 
-  const onPost = (request: IncomingMessage, response: ServerResponse): Effect.Effect<void> => {
-    const session = polled.find(tokensIn(request, ConnectParams.parse(request.url)).session)
+  const onPost = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    session: PollSession | undefined
+  ): Effect.Effect<void> => {
     if (session === undefined || session.isClosed) {
       return Effect.sync(() => answer(response, { status: 410 }))
     }
@@ -146,14 +157,28 @@ export const make = Effect.fnUntraced(function* (options: LongPollOptions) {
     )
   }
 
+  /** A session that this process has, or may open; or one that another has, or had. */
+  const onSession = (request: IncomingMessage, response: ServerResponse): Effect.Effect<void> => {
+    const token = tokensIn(request, ConnectParams.parse(request.url)).session
+    const session = polled.find(token)
+    const node = token === undefined ? undefined : nodeOf(token)
+    const serve = request.method === "GET" ? onGet : onPost
+    if (session !== undefined || node === undefined) return serve(request, response, session)
+    const gone = Effect.sync(() =>
+      answer(response, request.method === "GET" ? { status: 500, token, messages: [] } : { status: 410 })
+    )
+    if (isRelayed(request)) return gone
+    if (node === polled.node) return serve(request, response, undefined)
+    return Effect.flatMap(forward(node, request, response), (isAnswered) => (isAnswered ? Effect.void : gone))
+  }
+
   const handle = (request: IncomingMessage, response: ServerResponse): Effect.Effect<void> => {
     const refusal = refuseOrigin(request.headers, options)
     if (refusal !== undefined) return refuse(request, response, refusal)
     switch (request.method) {
       case "GET":
-        return onGet(request, response)
       case "POST":
-        return onPost(request, response)
+        return onSession(request, response)
       case "OPTIONS":
         return Effect.sync(() => answerPreflight(response, request.headers["access-control-request-headers"]))
       default:
@@ -172,5 +197,5 @@ export const make = Effect.fnUntraced(function* (options: LongPollOptions) {
       )
     )
   }
-  return onRequest
+  return { onRequest, announce }
 })

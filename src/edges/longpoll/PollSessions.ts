@@ -9,6 +9,8 @@ import { PollSession } from "./PollSession.ts"
 import { makeSigner } from "./SessionToken.ts"
 
 export interface PollSessions {
+  /** This process, in the tokens of its sessions. */
+  readonly node: string
   /** `undefined` when this node takes no more connections. */
   readonly open: (accepted: Accepted) => PollSession | undefined
   readonly find: (token: string | undefined) => PollSession | undefined
@@ -34,6 +36,7 @@ export const make = Effect.fnUntraced(function* (silence: Duration.Duration) {
   yield* Effect.forkScoped(Effect.forever(Effect.delay(endSilent, silence)))
 
   return {
+    node: signer.node,
     open: ({ identity, place, serializer }) => {
       const { id, token } = signer.issue(now())
       const session = new PollSession(id, token, serializer, now)

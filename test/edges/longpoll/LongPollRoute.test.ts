@@ -1,7 +1,10 @@
-import { request as httpRequest, type IncomingHttpHeaders } from "node:http"
+import { createServer, request as httpRequest, type IncomingHttpHeaders } from "node:http"
+import type { AddressInfo } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber } from "effect"
+import { Deferred, Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
+import { NodeAddresses } from "../../../src/domain/ports/NodeAddresses.ts"
+import * as MemoryNodeAddresses from "../../../src/layers/memory/MemoryNodeAddresses.ts"
 import * as Poll from "../../support/Poll.ts"
 import { topic } from "../websocket/FakeConversations.ts"
 import { drained, type ServerOptions, type SocketServer, start } from "../websocket/SocketServer.ts"
@@ -71,6 +74,23 @@ const connect = Effect.fnUntraced(function* (options: ServerOptions = {}) {
 
 const heartbeat = (ref: string) => [null, ref, "phoenix", "heartbeat", {}]
 const refsOf = (answer: Answer) => answer.messages.map((text) => JSON.parse(text)[1])
+
+/** Takes connections and never answers, as a frozen node does. */
+const silentServer = Effect.gen(function* () {
+  const asked = yield* Deferred.make<void>()
+  const server = createServer(() => Deferred.doneUnsafe(asked, Effect.void))
+  yield* Effect.acquireRelease(
+    Effect.callback<void>((resume) => {
+      server.listen(0, "127.0.0.1", () => resume(Effect.void))
+    }),
+    () =>
+      Effect.sync(() => {
+        server.close()
+        server.closeAllConnections()
+      })
+  )
+  return { port: (server.address() as AddressInfo).port, asked: Deferred.await(asked) }
+})
 
 /** A request that is on its way; ends when the server has it. */
 const sending = Effect.fnUntraced(function* (request: Effect.Effect<Answer>, { requests }: SocketServer) {
@@ -201,14 +221,13 @@ describe("LongPollRoute", () => {
       })
     )
 
-    it.effect("that no longer exists opens another: for a token of another node, or a changed one", () =>
+    it.effect("that no longer exists opens another", () =>
       Effect.gen(function* () {
-        const [here, elsewhere] = [yield* connect(), yield* connect()]
-        for (const foreign of [elsewhere.token, `${here.token.slice(0, -2)}AA`]) {
-          const answer = yield* call(here.server, { query: `${APP}&token=${foreign}` })
-          assert.strictEqual(answer.status, 410)
-          assert.notStrictEqual(answer.token, foreign)
-        }
+        const { server, token } = yield* connect()
+        const changed = `${token.slice(0, -2)}AA`
+        const answer = yield* call(server, { query: `${APP}&token=${changed}` })
+        assert.strictEqual(answer.status, 410)
+        assert.notStrictEqual(answer.token, changed)
       })
     )
   })
@@ -376,4 +395,103 @@ describe("LongPollRoute", () => {
       assert.deepStrictEqual([httpStatus, text], [400, ""])
     })
   )
+
+  describe("a request that comes to another node than its session's", () => {
+    /** A client of one of two servers, and the same client's requests to the other. */
+    const twoServers = Effect.fnUntraced(function* (options: ServerOptions = {}) {
+      const addresses = Layer.succeed(
+        NodeAddresses,
+        yield* Effect.provide(NodeAddresses, MemoryNodeAddresses.layer)
+      )
+      const one = yield* connect({ ...options, addresses })
+      const other = yield* start({ ...options, addresses })
+      const query = `${APP}&token=${one.token}`
+      const ndjson = { "content-type": "application/x-ndjson" }
+      return {
+        one,
+        other,
+        query,
+        poll: call(other, { query }),
+        post: (body: string, headers: Record<string, string> = ndjson) =>
+          call(other, { method: "POST", query, headers, body })
+      }
+    })
+
+    it.effect("is answered as there: frames taken, frames delivered, a token in the header", () =>
+      Effect.gen(function* () {
+        const { one, other, poll, post } = yield* twoServers()
+        assert.strictEqual((yield* post(JSON.stringify(heartbeat("1")))).status, 200)
+        assert.deepInclude(yield* poll, { httpStatus: 200, status: 200, token: one.token })
+        assert.strictEqual((yield* one.post(heartbeat("2"))).status, 200)
+        const headers = { "x-phoenix-longpoll-token": one.token }
+        const answer = yield* call(other, { query: APP, headers })
+        assert.deepStrictEqual(refsOf(answer), ["2"])
+        assert.strictEqual(answer.headers["access-control-allow-origin"], "*")
+        assert.strictEqual(other.sessions.count(), 0)
+        assert.strictEqual(one.server.sessions.count(), 1)
+      })
+    )
+
+    it.effect("waits for frames, and leaves them to the next one when it is given up", () =>
+      Effect.gen(function* () {
+        const { one, other, poll } = yield* twoServers()
+        const waiting = yield* sending(poll, one.server)
+        yield* one.post(heartbeat("1"))
+        assert.deepStrictEqual(refsOf(yield* Fiber.join(waiting)), ["1"])
+        yield* Fiber.interrupt(yield* sending(poll, one.server))
+        // What has come to this server after the end of that connection has come after it to the other.
+        yield* call(other, { method: "OPTIONS" })
+        yield* call(one.server, { method: "OPTIONS" })
+        yield* one.post(heartbeat("2"))
+        assert.deepStrictEqual(refsOf(yield* one.poll), ["2"])
+      })
+    )
+
+    it.effect("carries a body no larger than there", () =>
+      Effect.gen(function* () {
+        const { post } = yield* twoServers({ maxPostBytes: 1_000 })
+        assert.strictEqual((yield* post("x".repeat(100_000))).status, 413)
+        assert.strictEqual((yield* post(JSON.stringify(heartbeat("1")))).status, 200)
+      })
+    )
+
+    it.effect(
+      "connects anew when the session is no more, or its node is not: 500 for a GET, 410 for a POST",
+      () =>
+        Effect.gen(function* () {
+          const { one, other, poll, post } = yield* twoServers()
+          const [node, id, ...rest] = one.token.split(".").slice(1)
+          for (const token of [
+            ["phxlp", node, id?.replace(/^./, (first) => (first === "A" ? "B" : "A")), ...rest].join("."),
+            ["phxlp", "A".repeat(22), id, ...rest].join(".")
+          ]) {
+            const query = `${APP}&token=${token}`
+            assert.deepInclude(yield* call(other, { query }), { status: 500, token })
+            assert.strictEqual((yield* call(other, { method: "POST", query, body: "[]" })).status, 410)
+          }
+          yield* one.server.stop
+          assert.deepInclude(yield* poll, { status: 500, token: one.token })
+          assert.strictEqual((yield* post("[]")).status, 410)
+          assert.strictEqual(other.sessions.count(), 0)
+        })
+    )
+
+    it.effect("is not waited for longer than a window and a half, and is taken on once", () =>
+      Effect.gen(function* () {
+        const silent = yield* silentServer
+        const addresses = yield* Effect.provide(NodeAddresses, MemoryNodeAddresses.layer)
+        const node = "A".repeat(22)
+        yield* addresses.announce(node, { host: "127.0.0.1", port: silent.port })
+        const server = yield* start({ addresses: Layer.succeed(NodeAddresses, addresses) })
+        const query = `${APP}&token=phxlp.${node}.${"B".repeat(22)}.1.${"C".repeat(43)}`
+        const waiting = yield* Effect.forkChild(call(server, { query }), { startImmediately: true })
+        yield* silent.asked
+        yield* TestClock.adjust("15 seconds")
+        assert.strictEqual((yield* Fiber.join(waiting)).status, 500)
+        // Nobody is asked: the test would wait for an answer.
+        const relayed = yield* call(server, { query, headers: { "x-messaging-relayed": "1" } })
+        assert.strictEqual(relayed.status, 500)
+      })
+    )
+  })
 })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { isSessionToken, makeSigner, tokensOf } from "../../../src/edges/longpoll/SessionToken.ts"
+import { isSessionToken, makeSigner, nodeOf, tokensOf } from "../../../src/edges/longpoll/SessionToken.ts"
 
 const WEEK = 7 * 24 * 60 * 60 * 1000
 const JWT = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln"
@@ -13,6 +13,13 @@ describe("SessionToken", () => {
     assert.isUndefined(signer.verify(token, 1_001 + 2 * WEEK))
     assert.isUndefined(makeSigner().verify(token, 1_000))
     assert.notStrictEqual(signer.issue(1_000).id, id)
+  })
+
+  it("says of which process it is", () => {
+    const [one, other] = [makeSigner(), makeSigner()]
+    assert.strictEqual(nodeOf(one.issue(0).token), one.node)
+    assert.notStrictEqual(one.node, other.node)
+    for (const text of ["", JWT, "phxlp.x", `phxlp.${one.node}`]) assert.isUndefined(nodeOf(text))
   })
 
   it("is refused when a character of it is changed, or it is no token at all", () => {

@@ -19,12 +19,14 @@ import type { Identity } from "../../../src/domain/Identity.ts"
 import { DeviceId, UserId } from "../../../src/domain/Ids.ts"
 import type { Admission } from "../../../src/domain/ports/Admission.ts"
 import { AuditLog } from "../../../src/domain/ports/AuditLog.ts"
+import type { NodeAddresses } from "../../../src/domain/ports/NodeAddresses.ts"
 import { TokenVerifier } from "../../../src/domain/ports/TokenVerifier.ts"
 import * as LongPollRoute from "../../../src/edges/longpoll/LongPollRoute.ts"
 import * as SocketRoute from "../../../src/edges/websocket/SocketRoute.ts"
 import * as MemoryAuditLog from "../../../src/layers/memory/MemoryAuditLog.ts"
 import * as MemoryBroker from "../../../src/layers/memory/MemoryBroker.ts"
 import * as MemoryConnectTickets from "../../../src/layers/memory/MemoryConnectTickets.ts"
+import * as MemoryNodeAddresses from "../../../src/layers/memory/MemoryNodeAddresses.ts"
 import * as MemorySessionCache from "../../../src/layers/memory/MemorySessionCache.ts"
 import * as MemoryTokenRevocations from "../../../src/layers/memory/MemoryTokenRevocations.ts"
 import * as ChildSpec from "../../../src/supervisors/ChildSpec.ts"
@@ -86,6 +88,8 @@ export interface ServerOptions
   /** What the verification of a token waits for. */
   readonly verifying?: Effect.Effect<void>
   readonly admission?: Layer.Layer<Admission>
+  /** Of the servers that know of one another; without it, of this one alone. */
+  readonly addresses?: Layer.Layer<NodeAddresses>
 }
 
 export interface SocketServer {
@@ -100,6 +104,8 @@ export interface SocketServer {
   readonly requests: Inbox<string>
   /** Accepts no more connections and closes all there are, as a shutdown does. */
   readonly drain: Effect.Effect<void>
+  /** Listens no more and cuts its connections, as the end of a process does. */
+  readonly stop: Effect.Effect<void>
 }
 
 const defaults = {
@@ -130,6 +136,7 @@ export const start = Effect.fnUntraced(function* (options: ServerOptions = {}) {
     Layer.provideMerge(MemoryTokenRevocations.layer({ lifetime: Duration.hours(1) })),
     Layer.provide(MemorySessionCache.layer({ lease: Duration.minutes(2) })),
     Layer.merge(MemoryConnectTickets.layer),
+    Layer.merge(options.addresses ?? MemoryNodeAddresses.layer),
     Layer.merge(options.admission ?? NoLimits.layer),
     Layer.provideMerge(MemoryAuditLog.layer),
     Layer.merge(Layer.succeed(References.MinimumLogLevel, "None"))
@@ -143,10 +150,10 @@ export const start = Effect.fnUntraced(function* (options: ServerOptions = {}) {
     const accepting = yield* Scope.make()
     yield* Scope.provide(sessions.accepting, accepting)
     const onUpgrade = yield* SocketRoute.make(settings)
-    const onLongPoll = yield* LongPollRoute.make(settings)
+    const longPoll = yield* LongPollRoute.make(settings)
     const requests = new Inbox<string>("requests")
     const server = createServer((request, response) => {
-      onLongPoll(request, response)
+      longPoll.onRequest(request, response)
       requests.put(request.method ?? "")
     }).on("upgrade", onUpgrade)
     const connections = new Set<Socket>()
@@ -154,17 +161,18 @@ export const start = Effect.fnUntraced(function* (options: ServerOptions = {}) {
       connections.add(connection)
       connection.on("close", () => connections.delete(connection))
     })
+    const stop = Effect.callback<void>((resume) => {
+      server.close(() => resume(Effect.void))
+      // Upgraded ones included, which `closeAllConnections` leaves alone.
+      for (const connection of connections) connection.destroy()
+    })
     const port = yield* Effect.acquireRelease(
       Effect.callback<number>((resume) => {
         server.listen(0, "127.0.0.1", () => resume(Effect.succeed((server.address() as AddressInfo).port)))
       }),
-      () =>
-        Effect.callback<void>((resume) => {
-          server.close(() => resume(Effect.void))
-          // Upgraded ones included, which `closeAllConnections` leaves alone.
-          for (const connection of connections) connection.destroy()
-        })
+      () => stop
     )
+    yield* longPoll.announce({ host: "127.0.0.1", port })
     return {
       port,
       url: `ws://127.0.0.1:${port}/socket`,
@@ -173,6 +181,7 @@ export const start = Effect.fnUntraced(function* (options: ServerOptions = {}) {
       requests,
       hub,
       audit: yield* AuditLog,
+      stop,
       drain: Scope.close(accepting, Exit.void)
     } satisfies SocketServer
   }).pipe(Effect.provide(yield* Layer.build(services)))
