@@ -61,7 +61,15 @@ const conversationRegistry = configured((config) => {
     port: config.nodePort,
     patience: config.ownerPatience,
     maxActive: config.maxConversations,
-    maxFrameBytes: 4 * config.maxFrameBytes
+    maxFrameBytes: 4 * config.maxFrameBytes,
+    kubernetes:
+      config.env === "kube"
+        ? {
+            api: config.kubernetesApi,
+            account: config.kubernetesAccount,
+            selector: config.kubernetesSelector
+          }
+        : undefined
   })
   return PlacedConversations.layer.pipe(Layer.provide(here), Layer.provide(placement))
 })

@@ -30,6 +30,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import { Refusal } from "../domain/Errors.ts"
 import type { ConversationId } from "../domain/Ids.ts"
 import { type Answerer, ClusterUnusable, OwnerSilent, Placement } from "../domain/ports/Placement.ts"
+import * as KubernetesHealth from "./KubernetesHealth.ts"
 import { messageOf } from "./SqlFailure.ts"
 
 export interface ClusterOptions {
@@ -45,6 +46,8 @@ export interface ClusterOptions {
   readonly maxActive: number
   /** One answer or question, in bytes. */
   readonly maxFrameBytes: number
+  /** Who says which nodes live. Without it they are pinged. */
+  readonly kubernetes?: KubernetesHealth.KubernetesOptions | undefined
 }
 
 /** Nobody listens where the owner should be. Never on the wire: the asking node tells itself. */
@@ -111,6 +114,9 @@ const pinged = Layer.effect(
   )
 )
 
+const health = ({ kubernetes }: ClusterOptions) =>
+  kubernetes === undefined ? pinged : KubernetesHealth.layer(kubernetes).pipe(Layer.provide(pinged))
+
 const lockStorage = ({ databaseUrl: url }: ClusterOptions) =>
   SqlRunnerStorage.layer.pipe(
     Layer.provide(
@@ -146,7 +152,7 @@ const sharding = (options: ClusterOptions) =>
   RunnerServer.layer.pipe(
     Layer.provideMerge(Sharding.layer),
     Layer.provide(RpcServer.layerProtocolSocketServer),
-    Layer.provide(pinged),
+    Layer.provide(health(options)),
     Layer.provide(runners),
     Layer.provide(NodeClusterSocket.layerClientProtocol),
     Layer.provide(MessageStorage.layerNoop),

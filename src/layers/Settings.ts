@@ -281,6 +281,22 @@ export const settings = {
     "How long the node that owns a conversation may take to answer, before the one asked does its work."
   ),
 
+  kubernetesApi: text(
+    "KUBERNETES_API",
+    "https://kubernetes.default.svc",
+    "When `APP_ENV` is `kube` and `CLUSTER` is on: where Kubernetes says which pods are ready, so that the conversations of others find new owners. Nodes are pinged while it does not answer, and elsewhere always."
+  ),
+  kubernetesAccount: text(
+    "KUBERNETES_ACCOUNT",
+    "/var/run/secrets/kubernetes.io/serviceaccount",
+    "The directory of the service account that it is asked with: `ca.crt`, `namespace`, `token`. It must be allowed to list pods."
+  ),
+  kubernetesSelector: text(
+    "KUBERNETES_SELECTOR",
+    "app.kubernetes.io/name=messaging-service",
+    "The labels by which it knows the pods of this service."
+  ),
+
   jwksUrl: optional("URL", Config.URL, "JWT_JWKS_URL", "Where the issuer's public keys are."),
   jwksFile: optional(
     "path",
