@@ -30,6 +30,8 @@ export interface ChannelHost {
    * for it: the reply to a push comes before the reply to the leave behind it.
    */
   readonly fork: (effect: Effect.Effect<void>) => void
+  /** The same for work without a fiber: what is returned must be called, once, with how it went. */
+  readonly expect: <A>(done: (outcome: A) => void) => (outcome: A) => void
 }
 
 export interface Channel {

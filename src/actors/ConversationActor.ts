@@ -9,7 +9,6 @@
  * another owner did, and its state is loaded again before the next command.
  */
 import { Clock, Effect, Result } from "effect"
-import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import { type ChangeLimits, judge } from "../domain/Changes.ts"
 import type { NewAttachment, SendMessage, Sent } from "../domain/Commands.ts"
 import {
@@ -45,6 +44,7 @@ import {
   type NewMessage
 } from "../domain/ports/MessageWriter.ts"
 import { SlowMode } from "../domain/SlowMode.ts"
+import { newId } from "../domain/TimeOrderedId.ts"
 import * as Topic from "../domain/Topic.ts"
 import type { Behaviour, Self } from "./Behaviour.ts"
 import type { Command, MemberSnapshot } from "./ConversationCommands.ts"
@@ -252,7 +252,7 @@ class Conversation implements Subscriber, Managed {
       return void reply.fail(slowed)
     this.#slowMode?.sent(userId, { at, clientRandom: message.client_random })
     const fresh: NewMessage = {
-      id: uuidV7Unsafe() as MessageId,
+      id: newId() as MessageId,
       conversationId: this.state.id,
       senderId: userId,
       replyToId: message.reply_to_id ?? null,
@@ -298,7 +298,7 @@ class Conversation implements Subscriber, Managed {
     const judged = judge(this.state, userId, target, change, at, this.#services.limits)
     if (Result.isFailure(judged)) return void reply.fail(judged.failure)
     const wanted: NewChange = {
-      id: uuidV7Unsafe(),
+      id: newId(),
       conversationId: this.state.id,
       messageId: judged.success.id,
       userId,
@@ -315,7 +315,7 @@ class Conversation implements Subscriber, Managed {
 
   #apply({ at, change, reply, target }: Extract<Command, { readonly _tag: "Apply" }>): void {
     const wanted: NewChange = {
-      id: uuidV7Unsafe(),
+      id: newId(),
       conversationId: this.state.id,
       messageId: target.id,
       userId: target.sender_id,
@@ -457,7 +457,7 @@ class Conversation implements Subscriber, Managed {
 const none: ReadonlyArray<never> = []
 
 const attachmentOf = (attachment: NewAttachment) => ({
-  id: uuidV7Unsafe(),
+  id: newId(),
   mediaId: attachment.media_id,
   mediaType: attachment.media_type,
   metadata: attachment.metadata ?? {}

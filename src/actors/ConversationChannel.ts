@@ -3,9 +3,9 @@
  * topic's publications to its socket. Subscription happens before the snapshot, and what is published between
  * waits until the join reply is written, so nothing falls between and nothing comes twice.
  */
-import { Effect, Result } from "effect"
+import { Cause, Effect, Exit, Result } from "effect"
 import { decodeChange } from "../domain/ChangeRequests.ts"
-import { History, JoinConversation, SendMessage, UpTo } from "../domain/Commands.ts"
+import { History, JoinConversation, SendMessage, type Sent, UpTo } from "../domain/Commands.ts"
 import { decoder } from "../domain/Decode.ts"
 import type { InvalidInput, Refusal } from "../domain/Errors.ts"
 import type { ConversationId } from "../domain/Ids.ts"
@@ -15,7 +15,7 @@ import type { Channel, ChannelHost, Joined } from "./Channel.ts"
 import { ChannelPresence, DIFF_EVENT } from "./ChannelPresence.ts"
 import { refuse, reply, unknownEvent } from "./ChannelReply.ts"
 import { INTERRUPTED, MEMBER_CHANGED, RECEIPTS_CHANGED } from "./ConversationEvents.ts"
-import { Conversations, type Snapshot } from "./Conversations.ts"
+import { Conversations, type SendError, type Snapshot } from "./Conversations.ts"
 import { PresenceTracker } from "./PresenceTracker.ts"
 import type { SharedFrame } from "./SharedFrame.ts"
 import { TopicHub } from "./TopicHub.ts"
@@ -143,14 +143,12 @@ class ConversationChannel implements Channel {
     this.#presence?.close()
   }
 
-  handleIn(event: string, payload: unknown, ref: Ref): Effect.Effect<void> {
+  handleIn(event: string, payload: unknown, ref: Ref): Effect.Effect<void> | undefined {
     const { conversations } = this.#services
     const { caller } = this.#host
     switch (event) {
       case "send_message":
-        return this.#pipelined(ref, decodeSend(payload), (message) =>
-          conversations.post(caller, this.#id, message)
-        )
+        return this.#post(ref, decodeSend(payload))
       case "mark_as_read":
         return this.#answer(ref, decodeUpTo(payload), ({ seq }) =>
           conversations.markRead(caller, this.#id, seq)
@@ -189,6 +187,32 @@ class ConversationChannel implements Channel {
         onFailure: (refusal) => refuse(this.#host, this, ref, refusal)
       })
     )
+  }
+
+  /** A message, without a fiber where nothing has to be waited for before it is queued. */
+  #post(ref: Ref, input: Result.Result<SendMessage, InvalidInput>): Effect.Effect<void> | undefined {
+    if (Result.isFailure(input)) {
+      refuse(this.#host, this, ref, input.failure)
+      return undefined
+    }
+    let isAnswered = false
+    let answer = (exit: Exit.Exit<Sent, SendError>): void => {
+      isAnswered = true
+      this.#posted(ref, exit)
+    }
+    const waiting = this.#services.conversations.post(this.#host.caller, this.#id, input.success, (exit) =>
+      answer(exit)
+    )
+    if (waiting !== undefined) return this.#pipelined(ref, nothing, () => waiting)
+    if (!isAnswered) answer = this.#host.expect(answer)
+    return undefined
+  }
+
+  #posted(ref: Ref, exit: Exit.Exit<Sent, SendError>): void {
+    if (Exit.isSuccess(exit)) return reply(this.#host, this, ref, JSON.stringify(exit.value))
+    const refusal = Cause.findErrorOption(exit.cause)
+    if (refusal._tag === "None") throw Cause.squash(exit.cause)
+    refuse(this.#host, this, ref, refusal.value)
   }
 
   /**

@@ -2,7 +2,7 @@
  * The active conversations of this node: asks go to the live actor, or start it. What the registry itself can
  * answer (a full mailbox, a stopped actor, a deadline) is put into the terms of the domain here, in one place.
  */
-import { Context, Duration, Effect, Layer } from "effect"
+import { Cause, Context, Duration, Effect, Exit, Layer, Predicate } from "effect"
 import { type NotMember, Overloaded, Unavailable } from "../domain/Errors.ts"
 import type { ConversationId } from "../domain/Ids.ts"
 import type { Rate } from "../domain/Limits.ts"
@@ -46,14 +46,44 @@ export class ConversationRegistry extends Context.Service<
       tag: T,
       fields: Fields<T>
     ) => Effect.Effect<Answer<T>, AskFailure<T>>
+    /** `ask` from plain code, on the way of a message: `answered` is called once, perhaps at once. */
+    readonly tell: <T extends QuestionTag>(
+      id: ConversationId,
+      tag: T,
+      fields: Fields<T>,
+      answered: (exit: Exit.Exit<Answer<T>, AskFailure<T>>) => void
+    ) => void
     readonly active: () => number
     /** The supervisor of all conversations' actors, a child of the tree. */
     readonly supervisor: ChildSpec<Process>
   }
 >()("messaging-service/actors/ConversationRegistry") {}
 
-const overloaded = new Overloaded({ what: "conversation" })
-const unavailable = new Unavailable({ what: "conversation" })
+const overloaded = Exit.fail(new Overloaded({ what: "conversation" }))
+/** Whether the command was carried out is not known: a retry with the same client_random finds out. */
+const unavailable = Exit.fail(new Unavailable({ what: "conversation" }))
+
+const refusals = {
+  MailboxFull: overloaded,
+  RegistryFull: overloaded,
+  ActorStopped: unavailable,
+  CallTimeout: unavailable,
+  ActorStartFailed: unavailable
+}
+
+const isOfRegistry = (error: unknown): error is Registry.DeliveryError =>
+  Predicate.hasProperty(error, "_tag") && Object.hasOwn(refusals, String(error._tag))
+
+/** How a command went, where the registry could not even bring it to its actor in the terms of the domain. */
+const inDomainTerms = <A, E>(
+  exit: Exit.Exit<A, E | Registry.DeliveryError>
+): Exit.Exit<A, E | Overloaded | Unavailable> => {
+  if (Exit.isSuccess(exit)) return Exit.succeed(exit.value)
+  const error = Cause.findErrorOption(exit.cause)
+  return error._tag === "Some" && isOfRegistry(error.value)
+    ? refusals[error.value._tag]
+    : Exit.failCause(exit.cause as Cause.Cause<E>)
+}
 
 export const layer = (options: ConversationOptions) =>
   Layer.effect(
@@ -75,17 +105,24 @@ export const layer = (options: ConversationOptions) =>
         maxSize: options.maxActive
       })
 
-      const ask = <A, E>(id: ConversationId, make: (reply: ReplyTo<A, E>) => Command) =>
-        registry.call(id, make).pipe(
-          Effect.catchTag(["MailboxFull", "RegistryFull"], () => Effect.fail(overloaded)),
-          // Whether the command was carried out is not known: a retry with the same client_random finds out.
-          Effect.catchTag(["ActorStopped", "CallTimeout", "ActorStartFailed"], () => Effect.fail(unavailable))
-        )
+      const tell = <A, E>(
+        id: ConversationId,
+        make: (reply: ReplyTo<A, E>) => Command,
+        answered: (exit: Exit.Exit<A, E | NotMember | Overloaded | Unavailable>) => void
+      ) => registry.callUnsafe(id, make, (exit) => answered(inDomainTerms(exit)))
+
+      // A question's tag decides its reply's type; the compiler cannot follow that through a spread.
+      const command =
+        <T extends QuestionTag>(tag: T, fields: Fields<T>) =>
+        (reply: ReplyTo<Answer<T>, Failure<T>>) =>
+          ({ _tag: tag, ...fields, reply }) as unknown as Command
 
       return ConversationRegistry.of({
-        // A question's tag decides its reply's type; the compiler cannot follow that through a spread.
         ask: <T extends QuestionTag>(id: ConversationId, tag: T, fields: Fields<T>) =>
-          ask<Answer<T>, Failure<T>>(id, (reply) => ({ _tag: tag, ...fields, reply }) as unknown as Command),
+          Effect.callback<Answer<T>, AskFailure<T>>((resume) =>
+            Effect.sync(tell<Answer<T>, Failure<T>>(id, command(tag, fields), resume))
+          ),
+        tell: (id, tag, fields, answered) => void tell(id, command(tag, fields), answered),
         active: registry.size,
         supervisor: registry.childSpec
       })

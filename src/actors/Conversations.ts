@@ -5,7 +5,7 @@
  * The caller is always a verified identity. A conversation that does not exist and one the caller is no member
  * of are answered alike (`NotMember`), so that ids cannot be probed.
  */
-import type { Effect } from "effect"
+import type { Effect, Exit } from "effect"
 import { Context } from "effect"
 import type { Change, Changed } from "../domain/Changes.ts"
 import type {
@@ -145,21 +145,24 @@ export class Conversations extends Context.Service<
       userId: UserId
     ) => Effect.Effect<void, ManageError>
     /**
-     * Two steps, for callers that keep many sends under way: the outer effect admits the message; the inner one,
-     * when run, queues it at once and ends when it is committed. Order is the order in which inner ones are run.
+     * For callers that keep many sends under way. Nearly always the message is queued, or refused, within the call:
+     * then nothing is returned, and `answered` is called once, perhaps at once. Otherwise something must be waited for
+     * first, in two steps: the outer effect admits the message; the inner one, when run, queues it at once and ends
+     * when it is committed. Order is the order in which messages are queued.
      */
     readonly post: (
       caller: Caller,
       id: ConversationId,
-      message: SendMessage
-    ) => Effect.Effect<Effect.Effect<Sent, SendError>, SendError>
+      message: SendMessage,
+      answered: (exit: Exit.Exit<Sent, SendError>) => void
+    ) => Effect.Effect<Effect.Effect<Sent, SendError>, SendError> | undefined
     /** `post`, awaited: succeeds only after the message is committed. */
     readonly send: (
       caller: Caller,
       id: ConversationId,
       message: SendMessage
     ) => Effect.Effect<Sent, SendError>
-    /** Two steps like `post`, and in one order with it. */
+    /** Two steps as `post` may have, and in one order with it. */
     readonly change: (
       caller: Caller,
       id: ConversationId,

@@ -1,8 +1,7 @@
 /** `Conversations` on one node: every conversation's actor is in this process's registry. */
-import { Clock, Effect, FiberSet, Layer, Result } from "effect"
-import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
+import { Cause, Clock, Effect, Exit, FiberSet, Layer, Result } from "effect"
 import type { Change } from "../domain/Changes.ts"
-import { DEFAULT_PAGE, type NewAttachment, type SendMessage } from "../domain/Commands.ts"
+import { DEFAULT_PAGE, type NewAttachment, type SendMessage, type Sent } from "../domain/Commands.ts"
 import { memberView } from "../domain/Conversation.ts"
 import {
   Conflict,
@@ -25,11 +24,12 @@ import { Media } from "../domain/ports/Media.ts"
 import { MessageStore, type Page } from "../domain/ports/MessageStore.ts"
 import { wait } from "../domain/ports/RateLimiter.ts"
 import { UserDirectory } from "../domain/ports/UserDirectory.ts"
+import { newId } from "../domain/TimeOrderedId.ts"
 import { UNANSWERED } from "./ConversationActor.ts"
 import type { MemberSnapshot } from "./ConversationCommands.ts"
 import * as Events from "./ConversationEvents.ts"
 import { ConversationRegistry } from "./ConversationRegistry.ts"
-import { type AskError, Conversations, type Snapshot } from "./Conversations.ts"
+import { type AskError, Conversations, type SendError, type Snapshot } from "./Conversations.ts"
 
 /** Events a resume answers with at the most; a client further behind resumes again from what it got. */
 const MAX_CATCH_UP = 1_000
@@ -40,8 +40,13 @@ type Edit = Extract<Change, { readonly kind: "edit" }>
 
 const invalid = (path: string, message: string) => new InvalidInput({ issues: [{ path, message }] })
 
-const isUnanswered = (error: { readonly _tag: string; readonly scope?: string }): boolean =>
-  error._tag === "RateLimited" && error.scope === UNANSWERED
+const hasAttachments = ({ attachments }: SendMessage): boolean =>
+  attachments !== undefined && attachments.length > 0
+
+const isUnanswered = ({ cause }: Exit.Failure<unknown, SendError>): boolean => {
+  const error = Cause.findErrorOption(cause)
+  return error._tag === "Some" && error.value._tag === "RateLimited" && error.value.scope === UNANSWERED
+}
 
 /** What the caller once created under this name: they have left it, or it was deleted. */
 const noLongerIn = new Conflict({ what: "the group of this external_group_id is no longer the caller's" })
@@ -75,49 +80,55 @@ export const layer = Layer.effect(
         : Effect.succeed(items)
 
     /** Nothing is waited for where the message is admitted at once and has no attachments: nearly always. */
-    const post: Conversations["Service"]["post"] = (caller, id, message) =>
-      Effect.suspend(() => {
-        const admitted = admission.message(caller.identity, id, message)
-        if (!Result.isResult(admitted))
-          return Effect.flatMap(admitted, (message) => accept(caller, id, message))
-        return Result.isSuccess(admitted)
-          ? accept(caller, id, admitted.success)
-          : Effect.fail(admitted.failure)
+    const post: Conversations["Service"]["post"] = (caller, id, message, answered) => {
+      const admitted = admission.message(caller.identity, id, message)
+      if (!Result.isResult(admitted))
+        return Effect.flatMap(admitted, (message) =>
+          acceptWith(caller, id, message, maySend(caller.identity, id, message.message_type))
+        )
+      if (Result.isFailure(admitted)) {
+        answered(Exit.fail(admitted.failure))
+        return undefined
+      }
+      const fit = admitted.success
+      const permission = maySend(caller.identity, id, fit.message_type)
+      if (permission !== undefined || hasAttachments(fit)) return acceptWith(caller, id, fit, permission)
+      queue(caller, id, fit, answered)
+      return undefined
+    }
+
+    const queue = (
+      caller: Caller,
+      id: ConversationId,
+      message: SendMessage,
+      answered: (exit: Exit.Exit<Sent, SendError>) => void
+    ): void =>
+      registry.tell(id, "Post", { caller, message, at: clock.currentTimeMillisUnsafe() }, (exit) => {
+        if (Exit.isFailure(exit) && isUnanswered(exit)) blockFor(caller, UNANSWERED, answered)
+        else answered(exit)
       })
 
-    const accept = (caller: Caller, id: ConversationId, message: SendMessage) => {
-      const permission = maySend(caller.identity, id, message.message_type)
-      const { attachments = [] } = message
-      if (attachments.length > 0 || permission !== undefined) {
-        return acceptWith(caller, id, message, permission, attachments)
-      }
-      return Effect.succeed(ask(caller, id, message))
-    }
+    const blockFor = (
+      caller: Caller,
+      rule: Rule,
+      answered: (exit: Exit.Exit<never, UserBlocked>) => void
+    ): void => admission.suspect(caller.identity.userId, rule, (refusal) => answered(Exit.fail(refusal)))
 
-    const ask = (caller: Caller, id: ConversationId, message: SendMessage) => {
-      const at = clock.currentTimeMillisUnsafe()
-      return Effect.catchIf(registry.ask(id, "Post", { caller, message, at }), isUnanswered, () =>
-        blockFor(caller, UNANSWERED)
-      )
-    }
-
-    const blockFor = (caller: Caller, rule: Rule) =>
-      Effect.callback<never, UserBlocked>((resume) =>
-        admission.suspect(caller.identity.userId, rule, (refusal) => resume(Effect.fail(refusal)))
-      )
+    const queued = (caller: Caller, id: ConversationId, message: SendMessage) =>
+      Effect.callback<Sent, SendError>((resume) => queue(caller, id, message, resume))
 
     const acceptWith = Effect.fnUntraced(function* (
       caller: Caller,
       id: ConversationId,
       message: SendMessage,
-      permission: ReturnType<typeof maySend>,
-      attachments: ReadonlyArray<NewAttachment>
+      permission: ReturnType<typeof maySend>
     ) {
       if (permission !== undefined) yield* permission
-      if (attachments.length === 0) return ask(caller, id, message)
+      const { attachments = [] } = message
+      if (attachments.length === 0) return queued(caller, id, message)
       yield* wait(admission.act(caller.identity, "media", attachments.length))
       yield* checkMedia(caller, id, attachments)
-      return Effect.tap(ask(caller, id, message), (sent) =>
+      return Effect.tap(queued(caller, id, message), (sent) =>
         tellMedia(caller.identity.userId, id, sent.message_id, attachments)
       )
     })
@@ -218,7 +229,11 @@ export const layer = Layer.effect(
     return Conversations.of({
       post,
       change,
-      send: (caller, id, message) => Effect.flatten(post(caller, id, message)),
+      send: (caller, id, message) =>
+        Effect.callback((resume) => {
+          const waiting = post(caller, id, message, resume)
+          if (waiting !== undefined) resume(Effect.flatten(waiting))
+        }),
 
       create: Effect.fn("Conversations.create")(function* (caller, input) {
         const memberIds = Array.from(new Set([caller.userId, ...input.member_ids]))
@@ -232,7 +247,7 @@ export const layer = Layer.effect(
           memberIds.filter((userId) => userId !== caller.userId)
         )
         const { created, id } = yield* store.create({
-          id: uuidV7Unsafe() as ConversationId,
+          id: newId() as ConversationId,
           type: input.type,
           creator: caller.userId,
           memberIds,

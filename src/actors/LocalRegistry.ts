@@ -75,14 +75,23 @@ export class LocalRegistry<Key extends string, Message, State, E, R>
     options?: CallOptions
   ): Effect.Effect<A, E | E2 | DeliveryError> {
     return Effect.callback((resume) => {
-      const giveUp = this.deliver(
-        key,
-        (actor, remaining) => actor.callUnsafe(make, resume, remaining),
-        resume,
-        options
-      )
+      const giveUp = this.callUnsafe(key, make, resume, options)
       return Effect.sync(giveUp)
     })
+  }
+
+  callUnsafe<A, E2 = never>(
+    key: Key,
+    make: (replyTo: ReplyTo<A, E2>) => Message,
+    answered: (exit: Exit.Exit<A, E | E2 | DeliveryError>) => void,
+    options?: CallOptions
+  ): () => void {
+    return this.deliver(
+      key,
+      (actor, remaining) => actor.callUnsafe(make, answered, remaining),
+      answered,
+      options
+    )
   }
 
   cast(key: Key, message: Message): Effect.Effect<void, E | DeliveryError> {

@@ -4,7 +4,6 @@
  * is told. Who the peer is has been verified by the edge.
  */
 import { Clock, Context, Effect, Layer } from "effect"
-import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import {
   type Conflict,
   type Forbidden,
@@ -28,6 +27,7 @@ import type {
 import { type AuditDetails, AuditLog } from "../domain/ports/AuditLog.ts"
 import { Broker } from "../domain/ports/Broker.ts"
 import { ConversationStore } from "../domain/ports/ConversationStore.ts"
+import { newId } from "../domain/TimeOrderedId.ts"
 import * as Events from "./ConversationEvents.ts"
 import { ConversationRegistry } from "./ConversationRegistry.ts"
 
@@ -142,7 +142,7 @@ export const layer = Layer.effect(
         const creator = group.creator_id
         const memberIds = Array.from(new Set([creator, ...group.member_ids]))
         const { created, id } = yield* store.create({
-          id: uuidV7Unsafe() as ConversationId,
+          id: newId() as ConversationId,
           type: "group",
           creator,
           memberIds,

@@ -5,7 +5,7 @@
  *
  * Nodes of two versions may meet during an upgrade: what the owner cannot read is carried out here, too.
  */
-import { Context, Effect, Layer, type Scope } from "effect"
+import { Context, Effect, type Exit, FiberSet, Layer, type Scope } from "effect"
 import type { ConversationId } from "../domain/Ids.ts"
 import { type Answerer, type ClusterUnusable, Placement } from "../domain/ports/Placement.ts"
 import {
@@ -59,6 +59,7 @@ export const layer = Layer.effectContext(
   Effect.gen(function* () {
     const here = yield* ConversationRegistry
     const placement = yield* Placement
+    const run = yield* FiberSet.makeRuntime<never>()
 
     const answer: Answerer = (id, question) => {
       // Any of them; named as one, since all in one type are more than the compiler can hold.
@@ -84,7 +85,16 @@ export const layer = Layer.effectContext(
         Effect.mapError((refusal) => refusal as AskFailure<T>)
       )
     }
-    return Context.make(ConversationRegistry, ConversationRegistry.of({ ...here, ask })).pipe(
+    const tell = <T extends QuestionTag>(
+      id: ConversationId,
+      tag: T,
+      fields: Fields<T>,
+      answered: (exit: Exit.Exit<Answer<T>, AskFailure<T>>) => void
+    ): void => {
+      if (placement.isHere(id)) here.tell(id, tag, fields, answered)
+      else run(ask(id, tag, fields)).addObserver(answered)
+    }
+    return Context.make(ConversationRegistry, ConversationRegistry.of({ ...here, ask, tell })).pipe(
       Context.add(PlacementLoop, PlacementLoop.of({ join: placement.join(answer) }))
     )
   })

@@ -3,13 +3,13 @@
  * and no device; `PresenceExchange` beats, and decides what follows from it.
  */
 import { Duration, Effect } from "effect"
-import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import type { PresenceCache } from "../domain/ports/PresenceCache.ts"
+import { newId } from "../domain/TimeOrderedId.ts"
 
 export class PresenceLease {
   readonly #cache: PresenceCache["Service"]
   readonly #duration: Duration.Duration
-  #node = uuidV7Unsafe()
+  #node = newId()
   /** Incarnations before this one, whose traces are not other nodes. */
   readonly #former = new Set<string>()
   /** Nodes that told something since the last beat. */
@@ -57,7 +57,7 @@ export class PresenceLease {
   /** Goes on as a new node, and answers who it was. */
   readonly renew = Effect.fnUntraced({ self: this }, function* (now: number) {
     const former = this.#node
-    this.#node = uuidV7Unsafe()
+    this.#node = newId()
     this.#former.add(former)
     yield* this.#cache.beat(this.#node, this.#duration)
     // If this fails it is dead when its lease ends.

@@ -4,10 +4,10 @@
  * costs each subscriber a few frames and not one per join.
  */
 import { Clock, Context, Duration, Effect, FiberSet, Layer } from "effect"
-import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import type { DeviceId, UserId } from "../domain/Ids.ts"
 import * as LiveMetrics from "../domain/LiveMetrics.ts"
 import { type Meta, Roster, type RosterLimits, type Status } from "../domain/Presence.ts"
+import { newId } from "../domain/TimeOrderedId.ts"
 import { TopicHub } from "./TopicHub.ts"
 
 export interface PresenceOptions extends RosterLimits {
@@ -61,8 +61,7 @@ export class PresenceTracker extends Context.Service<
 >()("messaging-service/actors/PresenceTracker") {}
 
 /** 16 characters of URL-safe base64, as Phoenix's refs are: the random end of a time-ordered id. */
-const newRef = (): string =>
-  Buffer.from(uuidV7Unsafe().replaceAll("-", "").slice(8), "hex").toString("base64url")
+const newRef = (): string => Buffer.from(newId().replaceAll("-", "").slice(8), "hex").toString("base64url")
 
 /** The devices of this node on one topic, and how to change what is shown of it. */
 interface Place {

@@ -17,7 +17,7 @@
  * A registry knows this process only. It is a cache and not a lock: where two nodes must not both own a key, the
  * store decides.
  */
-import type { Duration, Effect, Scope } from "effect"
+import type { Duration, Effect, Exit, Scope } from "effect"
 import type { ChildSpec, Shutdown } from "../supervisors/ChildSpec.ts"
 import type { DynamicSupervisor } from "../supervisors/DynamicSupervisor.ts"
 import type { Intensity, Restart } from "../supervisors/RestartStrategy.ts"
@@ -57,6 +57,13 @@ export interface Registry<in out Key extends string, in Message, out E = never, 
     make: (replyTo: ReplyTo<A, E2>) => Message,
     options?: CallOptions
   ) => Effect.Effect<A, E | E2 | DeliveryError>
+  /** `call` from plain code: `answered` is called once. Returns a function that gives the call up. */
+  readonly callUnsafe: <A, E2 = never>(
+    key: Key,
+    make: (replyTo: ReplyTo<A, E2>) => Message,
+    answered: (exit: Exit.Exit<A, E | E2 | DeliveryError>) => void,
+    options?: CallOptions
+  ) => () => void
   /** Casts to the actor of `key`, starting it if need be. */
   readonly cast: (key: Key, message: Message) => Effect.Effect<void, E | DeliveryError>
   /** The actor of `key`, started if need be. It may be passivated before it is used: `call` and `cast` see to that. */

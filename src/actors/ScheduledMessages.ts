@@ -3,7 +3,6 @@
  * sent; sending them is the worker's (`workers/ScheduledSends`), through `Conversations` like any message.
  */
 import { Clock, Context, Effect, Layer } from "effect"
-import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import {
   type Conflict,
   InvalidInput,
@@ -20,6 +19,7 @@ import {
   type ScheduledMessage,
   type ScheduleMessage
 } from "../domain/Scheduled.ts"
+import { newId } from "../domain/TimeOrderedId.ts"
 import { type AskError, Conversations } from "./Conversations.ts"
 
 export interface ScheduleOptions {
@@ -90,7 +90,7 @@ export const layer = (options: ScheduleOptions) =>
           yield* conversations.show(caller, id)
           return yield* store.create(
             {
-              id: uuidV7Unsafe(),
+              id: newId(),
               conversationId: id,
               senderId: caller.userId,
               trust: caller.trust,

@@ -134,6 +134,18 @@ export class Session implements ChannelHost {
     this.#fork(effect).addObserver(this.#landed)
   }
 
+  expect<A>(done: (outcome: A) => void): (outcome: A) => void {
+    this.#inFlight++
+    return (outcome) => {
+      try {
+        done(outcome)
+        this.#landed(Exit.void)
+      } catch (defect) {
+        this.#landed(Exit.die(defect))
+      }
+    }
+  }
+
   readonly #landed = (exit: Exit.Exit<void>): void => {
     if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) {
       this.#fork(Effect.logError("A channel's work crashed", exit.cause))

@@ -4,7 +4,6 @@
  * limits, and turns nobody away for what it does not know.
  */
 import { Clock, Duration, Effect, Schedule } from "effect"
-import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import type { Forbidden, RateLimited, TokenRejected, Unavailable } from "../domain/Errors.ts"
 import type { Identity } from "../domain/Identity.ts"
 import type { SessionId, UserId } from "../domain/Ids.ts"
@@ -15,6 +14,7 @@ import {
   type SessionLimits
 } from "../domain/ports/SessionCache.ts"
 import { TokenRevocations } from "../domain/ports/TokenRevocations.ts"
+import { newId } from "../domain/TimeOrderedId.ts"
 import type { Session } from "./Session.ts"
 
 /** Leases renewed at a time. */
@@ -75,7 +75,7 @@ export const make = Effect.fnUntraced(function* (limits: SessionLimits, local: L
       yield* revocations.check(identity)
       const { deviceId, tokenId, userId } = identity
       const connectedAt = yield* Clock.currentTimeMillis
-      const sessionId = uuidV7Unsafe() as SessionId
+      const sessionId = newId() as SessionId
       const session = { sessionId, userId, deviceId, tokenId, address, connectedAt }
       yield* Effect.catchTag(cache.open(session, limits), "Unavailable", () => admitAlone(session))
       return session

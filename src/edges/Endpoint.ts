@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import type { AddressInfo } from "node:net"
 import type { Duplex } from "node:stream"
 import { Duration, Effect, Schema } from "effect"
-import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
+import { newId } from "../domain/TimeOrderedId.ts"
 import { PATH as LONG_POLL_PATH } from "./longpoll/LongPollRoute.ts"
 import { refuse, refuseRequest } from "./websocket/Refuse.ts"
 import { NOT_AN_UPGRADE, type UpgradeHandler, PATH as WEBSOCKET_PATH } from "./websocket/SocketRoute.ts"
@@ -87,14 +87,14 @@ export const listen = Effect.fnUntraced(function* (options: EndpointOptions) {
   server.on("request", (request, response) => {
     const path = pathOf(request)
     if (path === LONG_POLL_PATH) options.onLongPoll(request, response)
-    else if (path === WEBSOCKET_PATH) refuseRequest(response, uuidV7Unsafe(), NOT_AN_UPGRADE)
+    else if (path === WEBSOCKET_PATH) refuseRequest(response, newId(), NOT_AN_UPGRADE)
     else options.onRequest(request, response)
   })
   server.on("upgrade", (request, socket, head) => {
     // Node takes its own listener away from an upgraded socket; a reset without one would end the process.
     socket.on("error", () => socket.destroy())
     if (pathOf(request) === WEBSOCKET_PATH) options.onUpgrade(request, socket, head)
-    else refuse(socket, uuidV7Unsafe(), { status: 404, reason: "not_found" })
+    else refuse(socket, newId(), { status: 404, reason: "not_found" })
   })
   server.on("clientError", options.onClientError)
   const failed = (error: NodeJS.ErrnoException) => new ListenFailed({ message: explain(error, options) })

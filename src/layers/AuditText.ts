@@ -2,8 +2,9 @@
  * The text of an audit entry: what is hashed and stored. One line of JSON, made once. Facts are short by nature, and
  * cut where they are not: what an attacker chose (an address, a path) must not fill the log.
  */
-import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
+
 import type { AuditEntry, AuditEvent } from "../domain/ports/AuditLog.ts"
+import { newId } from "../domain/TimeOrderedId.ts"
 
 const MAX_TEXT = 200
 
@@ -17,7 +18,7 @@ export const encode = (
   at: number
 ): string =>
   JSON.stringify({
-    id: uuidV7Unsafe(),
+    id: newId(),
     at,
     action,
     outcome,

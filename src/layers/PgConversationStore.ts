@@ -5,7 +5,6 @@
  */
 import { PgTypes } from "@effect/sql-pg"
 import { Clock, Context, Effect, Exit, Layer, Request, RequestResolver } from "effect"
-import * as SecureRandom from "effect/crypto/SecureRandom"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { ConversationType, Member, Role } from "../domain/Conversation.ts"
 import {
@@ -26,6 +25,7 @@ import {
   type RecentSend,
   type Removal
 } from "../domain/ports/ConversationStore.ts"
+import { newId } from "../domain/TimeOrderedId.ts"
 import * as ConversationCursor from "./ConversationCursor.ts"
 import * as statements from "./ConversationSql.ts"
 import { Database } from "./Database.ts"
@@ -126,8 +126,7 @@ const summaryOf = (row: SummaryRow): ConversationSummary => ({
 const containing = (text: string): string => `%${text.replaceAll(/[\\%_]/g, "\\$&")}%`
 
 /** Rows get their ids here: version 7, so that they are made in the order of their index. */
-const newIds = (count: number): ReadonlyArray<string> =>
-  Array.from({ length: count }, () => SecureRandom.uuidV7Unsafe())
+const newIds = (count: number): ReadonlyArray<string> => Array.from({ length: count }, newId)
 
 const directKey = (conversation: NewConversation): string | null =>
   conversation.type === "direct" ? [...conversation.memberIds].sort().join(":") : null
@@ -340,11 +339,7 @@ const make = Effect.fnUntraced(function* (options: Watermarks.WatermarkOptions) 
   })
 
   const configure = Effect.fnUntraced(function* (id: ConversationId, settings: UpdateSettings) {
-    const rows = yield* query("configure", statements.configure, [
-      SecureRandom.uuidV7Unsafe(),
-      id,
-      PgTypes.jsonb(settings)
-    ])
+    const rows = yield* query("configure", statements.configure, [newId(), id, PgTypes.jsonb(settings)])
     if (rows.length === 0) return yield* new NotFound({ what: "conversation" })
   })
 

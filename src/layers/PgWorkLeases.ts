@@ -1,8 +1,8 @@
 /** `WorkLeases` as rows of the database that all nodes share, in its time and not in theirs. */
 import { Clock, Duration, Effect, Layer } from "effect"
-import * as SecureRandom from "effect/crypto/SecureRandom"
 import { SqlClient } from "effect/sql/SqlClient"
 import { WorkLeases } from "../domain/ports/WorkLeases.ts"
+import { newId } from "../domain/TimeOrderedId.ts"
 import { Database } from "./Database.ts"
 
 export interface WorkLeaseOptions {
@@ -21,7 +21,7 @@ const make = Effect.fnUntraced(function* (options: WorkLeaseOptions) {
   const sql = yield* SqlClient
   const database = yield* Database
   const millis = Duration.toMillis(options.duration)
-  const holder = SecureRandom.uuidV7Unsafe()
+  const holder = newId()
   /** When each lease was taken or renewed last. */
   const held = new Map<string, number>()
 

@@ -6,8 +6,8 @@
  * its topics with storage, for this node could publish nothing to them meanwhile, and hear nothing.
  */
 import { Effect, FiberSet, Layer } from "effect"
-import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import { Broker, type Publication } from "../domain/ports/Broker.ts"
+import { newId } from "../domain/TimeOrderedId.ts"
 import { Redis } from "./Redis.ts"
 import * as Envelope from "./redis/Envelope.ts"
 
@@ -20,7 +20,7 @@ export const layer = Layer.effect(
   Effect.gen(function* () {
     const { pubsub } = yield* Redis
     const run = yield* FiberSet.makeRuntime<never>()
-    const node = uuidV7Unsafe()
+    const node = newId()
     const topics = new Set<string>()
     let receive: (publication: Publication) => void = () => {}
     let suspect: (topics: ReadonlyArray<string>) => void = () => {}

@@ -20,9 +20,9 @@ import {
   Redacted,
   Tracer
 } from "effect"
-import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import { FetchHttpClient, HttpClient, HttpClientError, UrlParams } from "effect/http"
 import { OtlpExporter, OtlpLogger, OtlpMetrics, OtlpSerialization, OtlpTracer } from "effect/observability"
+import { newId } from "../domain/TimeOrderedId.ts"
 
 export interface TelemetryOptions {
   /** Of the collector; `/v1/traces`, `/v1/metrics` and `/v1/logs` are below it. */
@@ -126,7 +126,7 @@ const make = Effect.fnUntraced(function* (options: TelemetryOptions) {
   const dice = yield* Random.Random
   let exporting: { readonly tracer: Tracer.Tracer; readonly logger: Logger.Logger<unknown, void> } | undefined
 
-  const instance = uuidV7Unsafe()
+  const instance = newId()
   const base = url.href.endsWith("/") ? url.href : `${url.href}/`
 
   const signal = (name: string) => ({

@@ -30,7 +30,8 @@ const make = () => {
     setStatus: () => {},
     goOnAs: () => {},
     crash: () => {},
-    fork: () => {}
+    fork: () => {},
+    expect: (done) => done
   }
   const tracker: PresenceTracker["Service"] = {
     stateJson: (topic) => `{"on":"${topic}"}`,

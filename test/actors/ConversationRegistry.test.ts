@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { ConversationRegistry, layer } from "../../src/actors/ConversationRegistry.ts"
 import { Notifier } from "../../src/actors/Notifier.ts"
@@ -122,6 +122,23 @@ describe("ConversationRegistry", () => {
       for (let i = 0; i < 20; i++) assert.strictEqual((yield* Effect.flip(ask(poison)))._tag, "Unavailable")
       assert.strictEqual((yield* ask(healthy)).currentSeq, 0)
       assert.isUndefined(root.pollExit())
+    }).pipe(Effect.scoped, Effect.provide(registry))
+  )
+
+  it.effect("tells plain code once how it went, in the terms of the domain", () =>
+    Effect.gen(function* () {
+      const { conversations } = yield* running
+      const told: Array<string> = []
+      const tell = (of: ConversationId) =>
+        conversations.tell(of, "Snapshot", { userId: alice, withPositions: false }, (exit) => {
+          if (Exit.isSuccess(exit)) told.push(`${exit.value.currentSeq}`)
+          else told.push(Option.getOrThrow(Cause.findErrorOption(exit.cause))._tag)
+        })
+      for (const of of [healthy, missing, poison]) {
+        tell(of)
+        yield* TestClock.adjust(0)
+      }
+      assert.deepStrictEqual(told, ["0", "NotMember", "Unavailable"])
     }).pipe(Effect.scoped, Effect.provide(registry))
   )
 

@@ -14,6 +14,8 @@ export class FakeChannel implements Channel {
   readonly log: Array<string> = []
   /** What the next event of this name waits for. */
   readonly gates = new Map<string, Deferred.Deferred<void>>()
+  /** How to end what `expected` began. */
+  readonly expected: Array<(word: string) => void> = []
   openedDies = false
 
   constructor(host: ChannelHost, topic: string, joinRef: Ref) {
@@ -44,7 +46,10 @@ export class FakeChannel implements Channel {
     this.log.push("closed")
   }
 
-  /** `echo` answers, `refuse` refuses, `crash` dies, `silent` says nothing, `later` answers when its gate opens. */
+  /**
+   * `echo` answers, `refuse` refuses, `crash` dies, `silent` says nothing, `later` answers when its gate opens,
+   * `expected` when it is told to.
+   */
   handleIn(event: string, payload: unknown, ref: Ref): Effect.Effect<void> {
     this.log.push(event)
     switch (event) {
@@ -58,6 +63,14 @@ export class FakeChannel implements Channel {
         return Effect.sync(() =>
           this.host.fork(Effect.map(this.#gate(event), () => reply(this.host, this, ref, '{"later":true}')))
         )
+      case "expected":
+        return Effect.sync(() => {
+          const done = this.host.expect<string>((word) => {
+            if (word === "die") throw new Error("what was expected died")
+            reply(this.host, this, ref, JSON.stringify({ word }))
+          })
+          this.expected.push(done)
+        })
       case "slow":
         return this.#gate(event)
       default:

@@ -342,6 +342,40 @@ describe("Session", () => {
     )
   })
 
+  describe("on a leave, of work that takes no fiber", () => {
+    it.effect("waits for it", () =>
+      Effect.gen(function* () {
+        const { channel, frames, join, send } = yield* open()
+        yield* join("1")
+        frames()
+        yield* send("1", "2", A, "expected")
+        yield* send("1", "3", A, "expected")
+        const leaving = yield* Effect.forkChild(send("1", "4", A, "phx_leave"), { startImmediately: true })
+        channel().expected[1]?.("second")
+        assert.deepStrictEqual(frames(), [replied("1", "3", A, "ok", { word: "second" })])
+        channel().expected[0]?.("first")
+        yield* Fiber.join(leaving)
+        assert.deepStrictEqual(frames(), [
+          replied("1", "2", A, "ok", { word: "first" }),
+          replied("1", "4", A, "ok", {}),
+          closed("1")
+        ])
+      })
+    )
+
+    it.effect("does not wait for ever for what has crashed", () =>
+      Effect.gen(function* () {
+        const { channel, frames, join, send } = yield* open()
+        yield* join("1")
+        yield* send("1", "2", A, "expected")
+        channel().expected[0]?.("die")
+        frames()
+        yield* send("1", "3", A, "phx_leave")
+        assert.deepStrictEqual(frames(), [replied("1", "3", A, "ok", {}), closed("1")])
+      })
+    )
+  })
+
   describe("on any other event", () => {
     it.effect("delivers it for an equal join_ref and for null", () =>
       Effect.gen(function* () {

@@ -72,6 +72,7 @@ class World {
             this.deleted.push(id)
             return Effect.void
           }) as never,
+          tell: undefined as never,
           active: () => 0,
           supervisor: undefined as never
         })

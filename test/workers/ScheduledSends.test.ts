@@ -65,6 +65,7 @@ class World {
           })
       }),
       Layer.mock(Conversations)({
+        post: () => undefined,
         send: ({ identity, sessionId }, _id, { content }) =>
           Effect.suspend(() => {
             assert.deepStrictEqual([identity.userId as string, sessionId], ["alice", null])

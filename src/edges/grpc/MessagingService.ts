@@ -1,12 +1,12 @@
 /** `messaging.MessagingService` of proto/messaging.proto, served by the application service for peers. */
 import type { handleUnaryCall } from "@grpc/grpc-js"
 import { Clock, Effect } from "effect"
-import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import type { Services } from "../../../proto/Contracts.ts"
 import { Conversations } from "../../actors/Conversations.ts"
 import { PeerConversations } from "../../actors/PeerConversations.ts"
 import { decoderEffect } from "../../domain/Decode.ts"
 import * as Commands from "../../domain/PeerCommands.ts"
+import { newId } from "../../domain/TimeOrderedId.ts"
 import * as Calls from "./Calls.ts"
 
 export const NAME = "messaging.MessagingService"
@@ -30,7 +30,7 @@ export const make = Effect.fnUntraced(function* (options: Calls.CallOptions) {
     NotifyConversationEvent: unary({
       decode: decodeEvent,
       handle: Effect.fnUntraced(function* (event, peer) {
-        const event_id = uuidV7Unsafe()
+        const event_id = newId()
         const isNew = yield* peers.apply(peer, event)
         yield* Effect.logInfo(`${event.event_type} applied`, {
           event_id,

@@ -7,11 +7,11 @@
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http"
 import { Cause, Duration, Effect, FiberSet, Redacted } from "effect"
-import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import { UNDECODABLE } from "../../actors/Session.ts"
 import { Sessions } from "../../actors/Sessions.ts"
 import * as ConnectParams from "../../domain/protocol/ConnectParams.ts"
 import type { Frame } from "../../domain/protocol/Frame.ts"
+import { newId } from "../../domain/TimeOrderedId.ts"
 import * as ClientAddress from "../ClientAddress.ts"
 import {
   type Accepted,
@@ -77,7 +77,7 @@ export const make = Effect.fnUntraced(function* (options: LongPollOptions) {
     response: ServerResponse,
     refusal: HttpRefusal
   ): Effect.Effect<void> => {
-    const requestId = uuidV7Unsafe()
+    const requestId = newId()
     const { fields, reason, retryAfterSeconds } = refusal
     response.setHeader("x-request-id", requestId)
     if (retryAfterSeconds !== undefined) response.setHeader("retry-after", retryAfterSeconds)

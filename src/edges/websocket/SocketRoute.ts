@@ -5,12 +5,12 @@
 import type { IncomingMessage } from "node:http"
 import type { Duplex } from "node:stream"
 import { Cause, Effect, FiberSet } from "effect"
-import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import { WebSocketServer } from "ws"
 import { UNDECODABLE } from "../../actors/Session.ts"
 import { type SessionHandle, Sessions } from "../../actors/Sessions.ts"
 import * as AuthToken from "../../domain/protocol/AuthToken.ts"
 import * as ConnectParams from "../../domain/protocol/ConnectParams.ts"
+import { newId } from "../../domain/TimeOrderedId.ts"
 import * as ClientAddress from "../ClientAddress.ts"
 import { type Accepted, type ConnectOptions, isAccepted, make as makeConnect } from "./Connect.ts"
 import { type HttpRefusal, noteRefused, refuse } from "./Refuse.ts"
@@ -86,7 +86,7 @@ export const make = Effect.fnUntraced(function* (options: SocketRouteOptions) {
   }
 
   const onUpgrade: UpgradeHandler = (request, socket, head) => {
-    const requestId = uuidV7Unsafe()
+    const requestId = newId()
     const onError = () => socket.destroy()
     socket.on("error", onError)
     if (request.method !== "GET" || request.headers.upgrade?.toLowerCase() !== "websocket") {

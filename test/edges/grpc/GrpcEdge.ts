@@ -43,7 +43,7 @@ export const serve = Effect.fnUntraced(function* ({
   }).pipe(
     Effect.provide([
       Layer.mock(PeerConversations, conversations),
-      Layer.mock(Conversations, {}),
+      Layer.mock(Conversations, { post: () => undefined }),
       Layer.succeed(Health, { checks }),
       verifier
     ]),

@@ -162,7 +162,7 @@ export const start = Effect.fnUntraced(function* (services: Services = {}) {
   const onRequest = yield* listen(services).pipe(
     Scope.provide(edge),
     Effect.provide([
-      Layer.mock(Conversations, services.conversations ?? {}),
+      Layer.mock(Conversations, { post: () => undefined, ...services.conversations }),
       Layer.mock(ScheduledMessages, services.scheduled ?? {}),
       Layer.mock(Me, services.me ?? {}),
       Layer.mock(Drafts, services.drafts ?? {}),
