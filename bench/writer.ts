@@ -292,7 +292,7 @@ const measure = (name: string) =>
   })
 
 const over = (options: Pick<Database.DatabaseOptions, "url" | "dataDir">) =>
-  PgConversationStore.layer({ capacity: 1000, maxBatch: 100 }).pipe(
+  PgConversationStore.layer({ capacity: 1000, maxBatch: 100, maxTimed: 0 }).pipe(
     Layer.provideMerge(Layer.effectDiscard(migrate)),
     Layer.provideMerge(Database.layer({ ...options, maxConnections: 8, timeout: "30 seconds" }))
   )

@@ -128,6 +128,6 @@ export class CatchUp {
 
   /** A conversation that the user has left meanwhile, or that is too busy now, is none of the queue's business. */
   #delivered(id: ConversationId, seq: number): Effect.Effect<void> {
-    return Effect.ignore(this.#services.conversations.markDelivered(this.#host.caller, id, seq))
+    return Effect.ignore(this.#services.conversations.markDelivered(this.#host.caller, id, { seq }))
   }
 }

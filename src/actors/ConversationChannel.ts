@@ -150,12 +150,12 @@ class ConversationChannel implements Channel {
       case "send_message":
         return this.#post(ref, decodeSend(payload))
       case "mark_as_read":
-        return this.#answer(ref, decodeUpTo(payload), ({ seq }) =>
-          conversations.markRead(caller, this.#id, seq)
+        return this.#answer(ref, decodeUpTo(payload), (upTo) =>
+          conversations.markRead(caller, this.#id, upTo)
         )
       case "message_delivered":
-        return this.#answer(ref, decodeUpTo(payload), ({ seq }) =>
-          conversations.markDelivered(caller, this.#id, seq)
+        return this.#answer(ref, decodeUpTo(payload), (upTo) =>
+          conversations.markDelivered(caller, this.#id, upTo)
         )
       case "typing_start":
         return this.#answer(ref, nothing, () => conversations.typing(caller, this.#id, "start"))

@@ -15,7 +15,8 @@ import type {
   History,
   NewAttachment,
   SendMessage,
-  Sent
+  Sent,
+  UpToHere
 } from "../domain/Commands.ts"
 import type { ConversationView, MemberView, ReadPosition, Role } from "../domain/Conversation.ts"
 import type { MemberSettings, UpdateMemberSettings, UpdateSettings } from "../domain/ConversationSettings.ts"
@@ -212,13 +213,13 @@ export class Conversations extends Context.Service<
     readonly markRead: (
       caller: Caller,
       id: ConversationId,
-      seq: number
-    ) => Effect.Effect<ReadPosition, AskError>
+      upTo: UpToHere
+    ) => Effect.Effect<ReadPosition, NotFound | AskError>
     readonly markDelivered: (
       caller: Caller,
       id: ConversationId,
-      seq: number
-    ) => Effect.Effect<ReadPosition, AskError>
+      upTo: UpToHere
+    ) => Effect.Effect<ReadPosition, NotFound | AskError>
     readonly typing: (
       caller: Caller,
       id: ConversationId,

@@ -1,7 +1,13 @@
 /** `Conversations` on one node: every conversation's actor is in this process's registry. */
 import { Cause, Clock, Effect, Exit, FiberSet, Layer, Result } from "effect"
 import type { Change } from "../domain/Changes.ts"
-import { DEFAULT_PAGE, type NewAttachment, type SendMessage, type Sent } from "../domain/Commands.ts"
+import {
+  DEFAULT_PAGE,
+  type NewAttachment,
+  type SendMessage,
+  type Sent,
+  type UpToHere
+} from "../domain/Commands.ts"
 import { memberView } from "../domain/Conversation.ts"
 import {
   Conflict,
@@ -207,6 +213,22 @@ export const layer = Layer.effect(
       }
     )
 
+    const message: Conversations["Service"]["message"] = Effect.fn("Conversations.message")(
+      function* (caller, id, messageId) {
+        const snapshot = yield* snapshotOf(caller, id)
+        const viewer = viewerOf(caller, snapshot)
+        const message = yield* messages.get(messageId, viewer)
+        if (message?.conversation_id !== id) return yield* new NotFound({ what: "message" })
+        return asOf(message, yield* Clock.currentTimeMillis, snapshot.retention)
+      }
+    )
+
+    /** Nobody gets further than there are messages. */
+    const seqOf = ({ identity }: Caller, id: ConversationId, { message_id, seq }: UpToHere) =>
+      message_id === undefined || seq !== undefined
+        ? Effect.succeed(seq ?? Number.MAX_SAFE_INTEGER)
+        : Effect.map(message(identity, id, message_id), (found) => found.seq)
+
     /** What a conversation is called is read by all its members, like a message. */
     const admitMetadata = (caller: Identity, metadata: Metadata) =>
       Effect.map(
@@ -346,13 +368,7 @@ export const layer = Layer.effect(
           .pipe(Effect.catchTag("Conflict", () => Effect.fail(foreignCursor)))
       }),
 
-      message: Effect.fn("Conversations.message")(function* (caller, id, messageId) {
-        const snapshot = yield* snapshotOf(caller, id)
-        const viewer = viewerOf(caller, snapshot)
-        const message = yield* messages.get(messageId, viewer)
-        if (message?.conversation_id !== id) return yield* new NotFound({ what: "message" })
-        return asOf(message, yield* Clock.currentTimeMillis, snapshot.retention)
-      }),
+      message,
 
       linkMedia: Effect.fn("Conversations.linkMedia")(function* (messageId, attachment) {
         const target = yield* messages.get(messageId)
@@ -418,9 +434,15 @@ export const layer = Layer.effect(
         }
       }),
 
-      markRead: (caller, id, seq) => registry.ask(id, "Advance", { caller, kind: "read", seq }),
+      markRead: (caller, id, upTo) =>
+        Effect.flatMap(seqOf(caller, id, upTo), (seq) =>
+          registry.ask(id, "Advance", { caller, kind: "read", seq })
+        ),
 
-      markDelivered: (caller, id, seq) => registry.ask(id, "Advance", { caller, kind: "delivered", seq }),
+      markDelivered: (caller, id, upTo) =>
+        Effect.flatMap(seqOf(caller, id, upTo), (seq) =>
+          registry.ask(id, "Advance", { caller, kind: "delivered", seq })
+        ),
 
       typing: Effect.fnUntraced(function* (caller, id, action) {
         if (action === "start") yield* wait(admission.act(caller.identity, "typing"))

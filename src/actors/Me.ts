@@ -84,9 +84,9 @@ export const layer = Layer.effect(
         const marked = yield* Effect.forEach(
           new Set(ids),
           (id) =>
-            conversations.markRead(caller, id, Number.MAX_SAFE_INTEGER).pipe(
+            conversations.markRead(caller, id, {}).pipe(
               Effect.map((position) => [[id, position] as const]),
-              Effect.catchTag("NotMember", () => Effect.succeed([]))
+              Effect.catchTag(["NotMember", "NotFound"], () => Effect.succeed([]))
             ),
           { concurrency: CONCURRENCY }
         )

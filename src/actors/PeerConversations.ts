@@ -21,8 +21,7 @@ import type {
   MemberAdded,
   MemberRemoved,
   Peer,
-  SettingsChanged,
-  StatsMetric
+  SettingsChanged
 } from "../domain/PeerCommands.ts"
 import { type AuditDetails, AuditLog } from "../domain/ports/AuditLog.ts"
 import { Broker } from "../domain/ports/Broker.ts"
@@ -30,6 +29,7 @@ import { ConversationStore } from "../domain/ports/ConversationStore.ts"
 import { newId } from "../domain/TimeOrderedId.ts"
 import * as Events from "./ConversationEvents.ts"
 import { ConversationRegistry } from "./ConversationRegistry.ts"
+import { type Figures, Statuses } from "./Statuses.ts"
 
 export type PeerError = NotFound | Overloaded | Unavailable
 
@@ -50,10 +50,7 @@ export class PeerConversations extends Context.Service<
     /** Only what is asked for; all when nothing is named, of a user only where one is. */
     readonly stats: (
       request: ConversationStats
-    ) => Effect.Effect<
-      Readonly<Partial<Record<StatsMetric, number>>>,
-      InvalidInput | NotFound | NotMember | Unavailable
-    >
+    ) => Effect.Effect<Figures, InvalidInput | NotFound | NotMember | Unavailable>
   }
 >()("messaging-service/actors/PeerConversations") {}
 
@@ -69,6 +66,7 @@ export const layer = Layer.effect(
   Effect.gen(function* () {
     const registry = yield* ConversationRegistry
     const store = yield* ConversationStore
+    const statuses = yield* Statuses
     const broker = yield* Broker
     const { note } = yield* AuditLog
 
@@ -160,20 +158,10 @@ export const layer = Layer.effect(
       }),
 
       stats: Effect.fn("PeerConversations.stats")(function* (request) {
-        const { metrics } = request
+        const { conversation_id: id, metrics } = request
         const userId = request.user_id === "" ? undefined : request.user_id
         if (userId === undefined && metrics.includes("unread_count")) return yield* noUser
-        const wants = (metric: StatsMetric) =>
-          metrics.length === 0 ? metric !== "unread_count" || userId !== undefined : metrics.includes(metric)
-        const found = yield* store.stats(request.conversation_id, {
-          countMessages: wants("message_count"),
-          unreadOf: wants("unread_count") ? userId : undefined
-        })
-        return {
-          ...(found.messages === undefined ? {} : { message_count: found.messages }),
-          ...(found.unread === undefined ? {} : { unread_count: found.unread }),
-          ...(wants("last_activity") ? { last_activity: found.lastActivity } : {})
-        }
+        return yield* statuses.figures(id, metrics, userId)
       })
     })
   })

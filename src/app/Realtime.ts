@@ -12,6 +12,7 @@ import * as PresenceTracker from "../actors/PresenceTracker.ts"
 import * as Revocations from "../actors/Revocations.ts"
 import * as Sessions from "../actors/Sessions.ts"
 import * as SignIns from "../actors/SignIns.ts"
+import * as Statuses from "../actors/Statuses.ts"
 import * as UserSync from "../actors/UserSync.ts"
 import * as Users from "../actors/Users.ts"
 import { Admission } from "../domain/ports/Admission.ts"
@@ -152,6 +153,7 @@ export const realtime = configured((config) =>
     )
   ),
   Layer.provideMerge(PeerConversations.layer),
+  Layer.provideMerge(configured(({ maxReadPositions: maxListed }) => Statuses.layer({ maxListed }))),
   Layer.provide(
     configured(({ maxPending, maxWatched }) => UserSync.layer({ maxPending, maxConversations: maxWatched }))
   ),

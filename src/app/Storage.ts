@@ -9,6 +9,7 @@ import * as PgMessageStore from "../layers/PgMessageStore.ts"
 import * as PgMessageWriter from "../layers/PgMessageWriter.ts"
 import * as PgRetentionStore from "../layers/PgRetentionStore.ts"
 import * as PgScheduleStore from "../layers/PgScheduleStore.ts"
+import * as PgStatusStore from "../layers/PgStatusStore.ts"
 import * as PgSyncStore from "../layers/PgSyncStore.ts"
 import * as PgUserPreferences from "../layers/PgUserPreferences.ts"
 import * as PgWorkLeases from "../layers/PgWorkLeases.ts"
@@ -28,11 +29,12 @@ export const storage = configured((config) => {
   return Layer.mergeAll(
     PgMessageWriter.layer(limits),
     PgMessageStore.layer({ maxPageBytes: config.maxPageBytes }),
-    PgConversationStore.layer(limits),
+    PgConversationStore.layer({ ...limits, maxTimed: config.maxTimedMembers }),
     PgAuditLog.layer({ capacity: config.auditQueue, timeout: config.databaseTimeout }),
     PgDraftStore.layer,
     PgRetentionStore.layer,
     PgScheduleStore.layer,
+    PgStatusStore.layer,
     PgSyncStore.layer,
     PgUserPreferences.layer,
     PgWorkLeases.layer({ duration: config.workLease })

@@ -49,6 +49,7 @@ export const tree = Effect.gen(function* () {
   const database = yield* Database.Database
   const writer = yield* PgMessageWriter.MessageWriterLoop
   const watermarks = yield* PgConversationStore.WatermarkLoop
+  const deliveryTimes = yield* PgConversationStore.DeliveryTimesLoop
   const audit = yield* PgAuditLog.AuditLoop
   const conversationRegistry = yield* ConversationRegistry.ConversationRegistry
   const users = yield* Users.Users
@@ -143,6 +144,8 @@ export const tree = Effect.gen(function* () {
         children: [
           ChildSpec.worker({ id: "Database", run: database.keep }),
           ChildSpec.worker({ id: "MessageWriter", run: writer.run, shutdown: drainTimeout }),
+          // Stopped after Watermarks: what the last positions have passed over is written, too.
+          ChildSpec.worker({ id: "DeliveryTimes", run: deliveryTimes.run, shutdown: drainTimeout }),
           ChildSpec.worker({ id: "Watermarks", run: watermarks.run, shutdown: drainTimeout })
         ]
       }),

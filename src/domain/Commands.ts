@@ -62,8 +62,20 @@ export const Sent = Schema.Struct({
 })
 export type Sent = typeof Sent.Type
 
-/** Up to which seq the caller has read, or received. */
-export const UpTo = Schema.Struct({ seq: Position })
+const oneOfThem = Schema.makeFilter(
+  (upTo: { readonly seq?: number; readonly message_id?: string }) =>
+    (upTo.seq === undefined) !== (upTo.message_id === undefined) || "Expected one of seq and message_id"
+)
+
+/** Up to where the caller has read, or received: a number, a message, or (without either) everything there is now. */
+export const UpToHere = Schema.Struct({
+  seq: Schema.optionalKey(Position),
+  message_id: Schema.optionalKey(MessageId)
+}).annotate({ identifier: "UpToHere" })
+export type UpToHere = typeof UpToHere.Type
+
+/** On a channel one says which. */
+export const UpTo = UpToHere.pipe(Schema.check(oneOfThem))
 
 /** What is searched for: text that the database can be asked about, of at most so many characters. */
 export const Searched = (maximum: number) =>

@@ -6,6 +6,7 @@ import { Schema } from "effect"
 import { MAX_MEMBERS } from "./Conversation.ts"
 import { ConversationId, MediaId, MessageId, UserId } from "./Ids.ts"
 import { Metadata } from "./Message.ts"
+import { StatsMetric } from "./Statuses.ts"
 
 /** A service that calls, by the name its token or its certificate gives it. */
 export interface Peer {
@@ -56,9 +57,6 @@ export type SettingsChanged = typeof SettingsChanged.Type
 
 export const ConversationEvent = Schema.Union([MemberAdded, MemberRemoved, SettingsChanged])
 export type ConversationEvent = typeof ConversationEvent.Type
-
-export const StatsMetric = Schema.Literals(["message_count", "unread_count", "last_activity"])
-export type StatsMetric = typeof StatsMetric.Type
 
 export const ConversationStats = Schema.Struct({
   conversation_id: ConversationId,

@@ -100,7 +100,7 @@ export const stats = `
     (CASE WHEN m.id IS NOT NULL THEN (
       SELECT count(*) FROM (
         SELECT FROM messages u
-        WHERE u.conversation_id = c.id AND u.seq > greatest(m.last_read_seq, m.joined_seq)
+        WHERE u.conversation_id = c.id AND u.seq > greatest(m.last_read_seq, m.joined_seq, m.cleared_seq)
           AND u.sender_id <> $3 AND NOT u.is_deleted AND (u.expires_at IS NULL OR u.expires_at > $4)
         LIMIT ${maxUnread}
       ) unread

@@ -31,6 +31,7 @@ import drafts from "../../migrations/0021_drafts.ts"
 import membership from "../../migrations/0022_membership.ts"
 import changedAt from "../../migrations/0023_changed_at.ts"
 import ownGroups from "../../migrations/0024_own_groups.ts"
+import deliveryTimes from "../../migrations/0025_delivery_times.ts"
 import { messageOf } from "./SqlFailure.ts"
 
 /** In code rather than read from a folder, so that it works wherever the package is installed. */
@@ -58,7 +59,8 @@ const steps = {
   "0021_drafts": drafts,
   "0022_membership": membership,
   "0023_changed_at": changedAt,
-  "0024_own_groups": ownGroups
+  "0024_own_groups": ownGroups,
+  "0025_delivery_times": deliveryTimes
 }
 
 /** A step may take as long as it takes, unlike a query of the service. */

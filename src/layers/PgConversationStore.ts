@@ -37,6 +37,12 @@ export class WatermarkLoop extends Context.Service<WatermarkLoop, { readonly run
   "messaging-service/layers/WatermarkLoop"
 ) {}
 
+/** The loop that writes when messages were delivered and read; likewise. */
+export class DeliveryTimesLoop extends Context.Service<
+  DeliveryTimesLoop,
+  { readonly run: Effect.Effect<never> }
+>()("messaging-service/layers/DeliveryTimesLoop") {}
+
 interface MemberRow {
   readonly user_id: UserId
   readonly role: Role
@@ -394,7 +400,8 @@ const make = Effect.fnUntraced(function* (options: Watermarks.WatermarkOptions) 
     advance: watermarks.offer
   })
   return Context.make(ConversationStore, store).pipe(
-    Context.add(WatermarkLoop, WatermarkLoop.of({ run: watermarks.run }))
+    Context.add(WatermarkLoop, WatermarkLoop.of({ run: watermarks.run })),
+    Context.add(DeliveryTimesLoop, DeliveryTimesLoop.of({ run: watermarks.runTimes }))
   )
 })
 

@@ -595,6 +595,11 @@ export const settings = {
     200,
     "Members of a conversation up to which a join tells the read positions of all; of a larger one it tells one's own."
   ),
+  maxTimedMembers: int(
+    "MAX_TIMED_MEMBERS",
+    32,
+    "Members of a conversation up to which it is kept when each message was delivered to and read by each of them; 0 for never. Of larger ones it is known how far everybody is."
+  ),
   maxDrafts: int("MAX_DRAFTS", 500, "Drafts of one user, one in each conversation."),
   cleanupInterval: duration(
     "CLEANUP_INTERVAL",

@@ -16,6 +16,7 @@ import * as PgMessageStore from "../../src/layers/PgMessageStore.ts"
 import * as PgMessageWriter from "../../src/layers/PgMessageWriter.ts"
 import * as PgRetentionStore from "../../src/layers/PgRetentionStore.ts"
 import * as PgScheduleStore from "../../src/layers/PgScheduleStore.ts"
+import * as PgStatusStore from "../../src/layers/PgStatusStore.ts"
 import * as PgWorkLeases from "../../src/layers/PgWorkLeases.ts"
 import * as Poll from "../support/Poll.ts"
 import * as PostgresServer from "../support/PostgresServer.ts"
@@ -82,10 +83,11 @@ const limits = { capacity: 20_000, maxBatch: 500 }
 export const stores = Layer.mergeAll(
   PgMessageWriter.layer(limits),
   PgMessageStore.layer({ maxPageBytes }),
-  PgConversationStore.layer(limits),
+  PgConversationStore.layer({ ...limits, maxTimed: 3 }),
   PgDraftStore.layer,
   PgRetentionStore.layer,
   PgScheduleStore.layer,
+  PgStatusStore.layer,
   PgWorkLeases.layer({ duration: "15 seconds" })
 )
 
@@ -94,6 +96,7 @@ export const loops = Layer.effectDiscard(
   Effect.gen(function* () {
     yield* Effect.forkScoped((yield* PgMessageWriter.MessageWriterLoop).run)
     yield* Effect.forkScoped((yield* PgConversationStore.WatermarkLoop).run)
+    yield* Effect.forkScoped((yield* PgConversationStore.DeliveryTimesLoop).run)
   })
 )
 

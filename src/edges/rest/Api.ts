@@ -15,6 +15,7 @@ import { ScheduledMessagesApi } from "./api/ScheduledMessagesApi.ts"
 import { SettingsApi } from "./api/SettingsApi.ts"
 import { SignInsApi } from "./api/SignInsApi.ts"
 import { SocketTicketsApi } from "./api/SocketTicketsApi.ts"
+import { StatusesApi } from "./api/StatusesApi.ts"
 import { InvalidRequests } from "./InvalidRequests.ts"
 import { asClientsSeeIt } from "./OpenApiDocument.ts"
 
@@ -37,6 +38,7 @@ export class Api extends HttpApi.make("messaging")
     AttachmentsApi,
     ScheduledMessagesApi,
     DraftsApi,
+    StatusesApi,
     SocketTicketsApi,
     MeApi,
     SignInsApi

@@ -19,6 +19,7 @@ import * as ScheduledMessages from "./handlers/ScheduledMessages.ts"
 import * as Settings from "./handlers/Settings.ts"
 import * as SignIns from "./handlers/SignIns.ts"
 import * as SocketTickets from "./handlers/SocketTickets.ts"
+import * as Statuses from "./handlers/Statuses.ts"
 import * as InvalidRequests from "./InvalidRequests.ts"
 import * as StaticFiles from "./StaticFiles.ts"
 
@@ -42,6 +43,7 @@ const api = HttpApiBuilder.layer(Api, { openapiPath: "/api/openapi.json" }).pipe
     ScheduledMessages.layer,
     Me.layer,
     Drafts.layer,
+    Statuses.layer,
     Health.layer
   ]),
   Layer.provide([Authorization.layer, InvalidRequests.layer])

@@ -261,7 +261,6 @@ describe("/conversations/{id}/messages/{message_id}", () => {
         }
       const call = yield* serve({
         conversations: {
-          message: () => Effect.succeed(messageAt(4)),
           markRead: mark("read"),
           markDelivered: mark("delivered")
         }
@@ -276,8 +275,8 @@ describe("/conversations/{id}/messages/{message_id}", () => {
         position
       )
       assert.deepStrictEqual(marked, [
-        ["read", caller, id, 4],
-        ["delivered", caller, id, 4]
+        ["read", caller, id, { message_id: messageId("m4") }],
+        ["delivered", caller, id, { message_id: messageId("m4") }]
       ])
     })
   )

@@ -58,6 +58,8 @@ describe("The OpenAPI document", () => {
         `${one}/messages/{message_id}`,
         `${one}/messages/{message_id}/mark-as-read`,
         `${one}/messages/{message_id}/delivered`,
+        `${one}/messages/{message_id}/status`,
+        `${one}/status`,
         `${one}/messages/{message_id}/reactions`,
         `${one}/messages/{message_id}/reactions/{reaction}`,
         `${one}/messages/{message_id}/pin`,

@@ -16,6 +16,7 @@ import { Drafts } from "../../../src/actors/Drafts.ts"
 import { Me } from "../../../src/actors/Me.ts"
 import { ScheduledMessages } from "../../../src/actors/ScheduledMessages.ts"
 import { SignIns } from "../../../src/actors/SignIns.ts"
+import { Statuses } from "../../../src/actors/Statuses.ts"
 import { TokenRejected } from "../../../src/domain/Errors.ts"
 import type { Identity } from "../../../src/domain/Identity.ts"
 import { type ConversationId, DeviceId, type MessageId, UserId } from "../../../src/domain/Ids.ts"
@@ -117,6 +118,7 @@ export interface Services {
   readonly drafts?: Partial<Drafts["Service"]>
   readonly scheduled?: Partial<ScheduledMessages["Service"]>
   readonly me?: Partial<Me["Service"]>
+  readonly statuses?: Partial<Statuses["Service"]>
   readonly verifier?: Layer.Layer<TokenVerifier>
   readonly admission?: Layer.Layer<Admission>
   readonly checks?: ReadonlyArray<HealthCheck>
@@ -165,6 +167,7 @@ export const start = Effect.fnUntraced(function* (services: Services = {}) {
       Layer.mock(Conversations, { post: () => undefined, ...services.conversations }),
       Layer.mock(ScheduledMessages, services.scheduled ?? {}),
       Layer.mock(Me, services.me ?? {}),
+      Layer.mock(Statuses, services.statuses ?? {}),
       Layer.mock(Drafts, services.drafts ?? {}),
       services.verifier ?? namedTokens,
       MemoryConnectTickets.layer,

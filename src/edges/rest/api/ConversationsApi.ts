@@ -2,10 +2,10 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { DeleteScope } from "../../../domain/ChangeRequests.ts"
-import { CreateConversation, Searched } from "../../../domain/Commands.ts"
+import { CreateConversation, Searched, UpToHere } from "../../../domain/Commands.ts"
 import { ConversationView, ReadPosition, Role } from "../../../domain/Conversation.ts"
 import { MemberSettings } from "../../../domain/ConversationSettings.ts"
-import { ConversationId, MessageId, UserId } from "../../../domain/Ids.ts"
+import { ConversationId, UserId } from "../../../domain/Ids.ts"
 import { Metadata, Position } from "../../../domain/Message.ts"
 import { problems } from "../Problem.ts"
 import { page, pageQuery } from "./Paging.ts"
@@ -29,13 +29,6 @@ const searched = Schema.makeFilter(
   (query: { readonly q?: string; readonly member_id?: string }) =>
     query.q !== undefined || query.member_id !== undefined || "Expected q, member_id, or both"
 )
-
-/** Up to where: a `seq`, a message, or (without either, or without a body) everything there is now. */
-const UpToHere = Schema.Struct({
-  seq: Schema.optionalKey(Position),
-  message_id: Schema.optionalKey(MessageId)
-}).annotate({ identifier: "UpToHere" })
-export type UpToHere = typeof UpToHere.Type | null
 
 const params = { conversation_id: ConversationId }
 

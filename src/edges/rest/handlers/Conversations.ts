@@ -7,7 +7,7 @@ import type { ConversationId } from "../../../domain/Ids.ts"
 import type { ConversationSummary, ListFilter } from "../../../domain/ports/ConversationStore.ts"
 import { Api } from "../Api.ts"
 import { CurrentIdentity, currentCaller } from "../Authorization.ts"
-import type { ConversationItem, UpToHere } from "../api/ConversationsApi.ts"
+import type { ConversationItem } from "../api/ConversationsApi.ts"
 import * as ConversationAnswer from "../ConversationAnswer.ts"
 import { expectedTag } from "../MessageChange.ts"
 import { answerRefusals } from "../Problem.ts"
@@ -57,15 +57,6 @@ export const layer = HttpApiBuilder.group(
       return { items: items.map(toItem), next_cursor: nextCursor }
     }, answerRefusals)
 
-    /** The seq that a request's body names, one way or another. */
-    const seqOf = Effect.fnUntraced(function* (id: ConversationId, upTo: UpToHere) {
-      if (upTo?.seq !== undefined) return upTo.seq
-      const caller = yield* CurrentIdentity
-      return upTo?.message_id === undefined
-        ? (yield* conversations.show(caller, id)).last_seq
-        : (yield* conversations.message(caller, id, upTo.message_id)).seq
-    })
-
     return handlers.handleAll({
       create: Effect.fn("Rest.conversations.create")(function* ({ payload }) {
         const caller = yield* CurrentIdentity
@@ -106,13 +97,11 @@ export const layer = HttpApiBuilder.group(
       update,
 
       markAsRead: Effect.fn("Rest.conversations.markAsRead")(function* ({ params, payload }) {
-        const seq = yield* seqOf(params.conversation_id, payload)
-        return yield* conversations.markRead(yield* currentCaller, params.conversation_id, seq)
+        return yield* conversations.markRead(yield* currentCaller, params.conversation_id, payload ?? {})
       }, answerRefusals),
 
       delivered: Effect.fn("Rest.conversations.delivered")(function* ({ params, payload }) {
-        const seq = yield* seqOf(params.conversation_id, payload)
-        return yield* conversations.markDelivered(yield* currentCaller, params.conversation_id, seq)
+        return yield* conversations.markDelivered(yield* currentCaller, params.conversation_id, payload ?? {})
       }, answerRefusals)
     })
   })

@@ -21,15 +21,6 @@ export const layer = HttpApiBuilder.group(
     const change = yield* MessageChange.make
     const leftOf = yield* RateLimitHeaders.make
 
-    const seqOf = Effect.fnUntraced(function* (params: MessageChange.OneMessage) {
-      const message = yield* conversations.message(
-        yield* CurrentIdentity,
-        params.conversation_id,
-        params.message_id
-      )
-      return message.seq
-    })
-
     const search = Effect.fnUntraced(function* (
       query: { readonly q: string; readonly cursor?: string; readonly limit?: number },
       id?: ConversationId
@@ -95,14 +86,16 @@ export const layer = HttpApiBuilder.group(
         return HttpServerResponse.empty()
       }, answerRefusals),
 
-      markAsRead: Effect.fn("Rest.messages.markAsRead")(function* ({ params }) {
-        const seq = yield* seqOf(params)
-        return yield* conversations.markRead(yield* currentCaller, params.conversation_id, seq)
+      markAsRead: Effect.fn("Rest.messages.markAsRead")(function* ({
+        params: { conversation_id, message_id }
+      }) {
+        return yield* conversations.markRead(yield* currentCaller, conversation_id, { message_id })
       }, answerRefusals),
 
-      delivered: Effect.fn("Rest.messages.delivered")(function* ({ params }) {
-        const seq = yield* seqOf(params)
-        return yield* conversations.markDelivered(yield* currentCaller, params.conversation_id, seq)
+      delivered: Effect.fn("Rest.messages.delivered")(function* ({
+        params: { conversation_id, message_id }
+      }) {
+        return yield* conversations.markDelivered(yield* currentCaller, conversation_id, { message_id })
       }, answerRefusals)
     })
   })
