@@ -18,12 +18,14 @@ import { Duration, Effect, Layer } from "effect"
 import { uuidV7Unsafe } from "effect/crypto/SecureRandom"
 import { newMessage } from "../src/actors/ConversationEvents.ts"
 import { Conversations } from "../src/actors/Conversations.ts"
+import * as LastSeen from "../src/actors/LastSeen.ts"
 import { Me } from "../src/actors/Me.ts"
 import type { Transport } from "../src/actors/Outbox.ts"
 import * as PresenceTracker from "../src/actors/PresenceTracker.ts"
 import * as Sessions from "../src/actors/Sessions.ts"
 import { encoded } from "../src/actors/SharedFrame.ts"
 import * as TopicHub from "../src/actors/TopicHub.ts"
+import { UserPresence } from "../src/actors/UserPresence.ts"
 import { UserSync } from "../src/actors/UserSync.ts"
 import { Users } from "../src/actors/Users.ts"
 import { SendMessage } from "../src/domain/Commands.ts"
@@ -32,6 +34,7 @@ import { decoder } from "../src/domain/Decode.ts"
 import type { Identity } from "../src/domain/Identity.ts"
 import type { ConversationId, DeviceId, MessageId, SessionId, UserId } from "../src/domain/Ids.ts"
 import type { Message } from "../src/domain/Message.ts"
+import { LastSeenStore } from "../src/domain/ports/LastSeenStore.ts"
 import { TokenVerifier } from "../src/domain/ports/TokenVerifier.ts"
 import { v2 } from "../src/domain/protocol/V2.ts"
 import * as MemoryBroker from "../src/layers/memory/MemoryBroker.ts"
@@ -121,6 +124,10 @@ const users = Layer.succeed(Users, {
   supervisor: ChildSpec.worker({ id: "Users", run: Effect.never })
 })
 
+const nobodySeen = LastSeen.layer({ interval: Duration.minutes(1), capacity: 1_000 }).pipe(
+  Layer.provide(Layer.mock(LastSeenStore, {}))
+)
+
 const nothingMissed = Layer.succeed(UserSync, {
   plan: () => Effect.succeed({ _tag: "CatchUp", token: 1, cursor: "1-0", news: [], truncated: [] }),
   page: () => Effect.succeed({ messages: [], next: undefined }),
@@ -141,6 +148,7 @@ const services = Sessions.layer({
 }).pipe(
   Layer.provide(users),
   Layer.provide([nothingMissed, Layer.mock(Me, {})]),
+  Layer.provide([nobodySeen, Layer.mock(UserPresence, {})]),
   Layer.provide(PresenceTracker.layer),
   Layer.provide(conversations),
   Layer.provideMerge(TopicHub.layer),

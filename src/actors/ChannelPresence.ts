@@ -11,9 +11,11 @@ import { type EncodedFrame, encoded } from "./SharedFrame.ts"
 /** The event of the topic's publications that goes through `diff`. */
 export const DIFF_EVENT = "presence_diff"
 
+type Tracker = Pick<PresenceTracker["Service"], "track" | "stateJson" | "whenWhole">
+
 export class ChannelPresence {
   readonly #host: ChannelHost
-  readonly #tracker: PresenceTracker["Service"]
+  readonly #tracker: Tracker
   readonly #topic: string
   readonly #joinRef: Ref
   #tracked: Tracked | undefined
@@ -21,7 +23,7 @@ export class ChannelPresence {
   #isShown = false
   #isWhole = true
 
-  constructor(host: ChannelHost, tracker: PresenceTracker["Service"], topic: string, joinRef: Ref) {
+  constructor(host: ChannelHost, tracker: Tracker, topic: string, joinRef: Ref) {
     this.#host = host
     this.#tracker = tracker
     this.#topic = topic

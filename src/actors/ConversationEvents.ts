@@ -205,6 +205,12 @@ export const RECEIPTS_CHANGED = "receipts_changed"
 export const receiptsChanged = (id: ConversationId, userId: UserId, isOn: boolean): Publication =>
   ephemeral(Topic.ofConversation(id), RECEIPTS_CHANGED, { user_id: userId, read_receipts: isOn }, null)
 
+/** Not for clients: whoever watches the user looks again whether they may, and what of it. */
+export const WATCH_DOUBTED = "watch_doubted"
+
+export const watchDoubted = (userId: UserId): Publication =>
+  ephemeral(Topic.ofPresence(userId), WATCH_DOUBTED, {}, null)
+
 export const memberAdded = (topic: string, id: ConversationId, member: Member, by: UserId): Publication =>
   ephemeral(topic, "member_added", { conversation_id: id, ...memberView(member), added_by: by }, null)
 

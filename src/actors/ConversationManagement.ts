@@ -153,6 +153,7 @@ export class Management {
         state.members.delete(userId)
         this.#of.tell(Events.memberRemoved(Topic.ofConversation(id), id, userId, by))
         this.#of.tell(Events.memberRemoved(Topic.ofUser(userId), id, userId, by))
+        this.#of.tell(Events.watchDoubted(userId))
         if (authority === "member") this.#note("member.removed", by, [{ userId }])
         if (heir !== null) this.#hasRole(heir, "owner", by)
         if (closed) this.#closed(by, at)

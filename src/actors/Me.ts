@@ -73,6 +73,7 @@ export const layer = Layer.effect(
       updatePreferences: Effect.fn("Me.updatePreferences")(function* ({ userId }, changes) {
         const updated = yield* preferences.update(userId, changes)
         broker.publish(Events.preferencesUpdated(userId, updated))
+        if (changes.last_seen !== undefined) broker.publish(Events.watchDoubted(userId))
         if (changes.read_receipts !== undefined) {
           for (const id of yield* store.idsOf(userId))
             broker.publish(Events.receiptsChanged(id, userId, updated.read_receipts))

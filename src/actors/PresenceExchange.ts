@@ -13,6 +13,7 @@ import { Clock, Context, Duration, Effect, Latch, Layer, Semaphore } from "effec
 import type { Unavailable } from "../domain/Errors.ts"
 import { Broker, type Publication } from "../domain/ports/Broker.ts"
 import { type Held, PresenceCache, type Present, type TopicChange } from "../domain/ports/PresenceCache.ts"
+import * as Topic from "../domain/Topic.ts"
 import { PresenceLease } from "./PresenceLease.ts"
 import { PresenceTracker } from "./PresenceTracker.ts"
 import { TopicHub } from "./TopicHub.ts"
@@ -54,7 +55,7 @@ interface News {
   readonly leaves: ReadonlyArray<string>
 }
 
-/** A topic with devices of this node. */
+/** A topic with devices of this node, or watched by some. */
 class Followed {
   readonly here = new Map<string, Present>()
   readonly elsewhere = new Map<string, Held>()
@@ -163,7 +164,8 @@ class Exchange {
 
   // What other nodes tell, and what may have been missed of it.
 
-  deliver({ payload, topic }: Publication): void {
+  deliver({ payload, topic: name }: Publication): void {
+    const topic = Topic.shownOn(name)
     const followed = this.#topics.get(topic)
     if (followed === undefined || payload.startsWith(`{"node":"${this.#lease.node}"`)) return
     // Published by `#tell`, on this node or another, and by nobody else.
@@ -184,7 +186,8 @@ class Exchange {
     }
   }
 
-  inDoubt(topic: string): void {
+  inDoubt(name: string): void {
+    const topic = Topic.shownOn(name)
     if (!this.#cache.isShared || !this.#topics.has(topic)) return
     this.#unread.add(topic)
     this.#hasUnread.openUnsafe()
@@ -214,6 +217,7 @@ class Exchange {
     if (this.#isStale || !this.#canRead) {
       this.#isStale = false
       this.#canRead = true
+      this.#tracker.cut(false)
       for (const topic of this.#topics.keys()) this.inDoubt(topic)
     }
     const isDead = this.#lease.dead(beat.live, now)
@@ -232,6 +236,7 @@ class Exchange {
   #missedBeat(now: number): void {
     if (this.#isStale || !this.#lease.hasLapsed(now)) return
     this.#isStale = true
+    this.#tracker.cut(true)
     for (const [topic, followed] of this.#topics) {
       for (const held of followed.elsewhere.values()) {
         this.#show(topic, followed, { ...held, meta: { ...held.meta, stale: true } })
@@ -282,7 +287,10 @@ class Exchange {
 
   #tell(node: string, { joins, leaves, topic }: TopicChange, replaces: string | undefined): void {
     const news: News = { node, ...(replaces === undefined ? {} : { replaces }), joins, leaves }
-    this.#broker.publish({ topic, event: NEWS, payload: JSON.stringify(news), seq: null, except: null })
+    const told = { event: NEWS, payload: JSON.stringify(news), seq: null, except: null }
+    this.#broker.publish({ topic, ...told })
+    const watchedOn = Topic.watchedOn(topic)
+    if (watchedOn !== undefined) this.#broker.publish({ topic: watchedOn, ...told })
   }
 
   readonly #writeChanges = Effect.gen({ self: this }, function* () {
@@ -330,6 +338,7 @@ class Exchange {
       Effect.catch(() =>
         Effect.sync(() => {
           this.#canRead = false
+          this.#tracker.cut(true)
         })
       ),
       Effect.ensuring(Effect.sync(() => this.#readEnded(topics)))

@@ -25,11 +25,11 @@ export interface Tracked {
 
 /** What is told of this node's devices, and asked before a client is shown a topic. */
 export interface Peers {
-  /** A first device of this node is on the topic. Called before anything else of the topic. */
+  /** A first device of this node is on the topic, or somebody watches it. Called before anything else of the topic. */
   readonly opened: (topic: string) => void
   readonly joined: (topic: string, userId: UserId, meta: Meta) => void
   readonly left: (topic: string, ref: string) => void
-  /** The last device of this node has left the topic. */
+  /** The last device of this node has left the topic, and nobody watches it. */
   readonly closed: (topic: string) => void
   /** Calls back once the topic's devices of other nodes are shown, or cannot be known: at once where possible. */
   readonly whenWhole: (topic: string, then: () => void) => void
@@ -51,6 +51,20 @@ export class PresenceTracker extends Context.Service<
     readonly stateJson: (topic: string) => string
     /** Calls back when `stateJson` includes the devices of other nodes, or as soon as it is clear that it cannot. */
     readonly whenWhole: (topic: string, then: () => void) => void
+    /**
+     * Follows a topic without a device on it: calls back whenever somebody's devices have changed, at most once per
+     * interval. Whoever does so is subscribed to the topic on which other nodes tell of it. Answers how to end it.
+     */
+    readonly watch: (topic: string, changed: () => void) => () => void
+    /** Whether the topic is followed here, by a device or a watcher. */
+    readonly isFollowed: (topic: string) => boolean
+    readonly metasOf: (topic: string, userId: UserId) => ReadonlyArray<Meta>
+    /** Whether other nodes cannot be asked: what is known of their devices may be wrong. */
+    readonly isCut: () => boolean
+    /** Adds a listener for when that changes; answers how to remove it. */
+    readonly onCut: (listener: () => void) => () => void
+    /** Other nodes cannot be asked from now on, or can be again. */
+    readonly cut: (isCut: boolean) => void
     /** Shows a device of another node, or shows it otherwise. */
     readonly show: (topic: string, userId: UserId, meta: Meta) => void
     /** Shows a device of another node no longer. */
@@ -126,6 +140,7 @@ export const layerWith = (options: Partial<PresenceOptions> = {}) =>
             seq: null,
             except: null
           })
+          for (const changed of watchers.get(topic) ?? []) changed()
         }
       })
       const toChange = (topic: string): Roster => {
@@ -137,14 +152,28 @@ export const layerWith = (options: Partial<PresenceOptions> = {}) =>
         return roster
       }
 
-      /** How many devices of this node are on each topic. */
+      /** How many devices of this node are on each topic, and how many watch it. */
       const here = new Map<string, number>()
       yield* LiveMetrics.gauge({
         id: "presence_topics",
-        description: "Topics with devices of this node",
+        description: "Topics with devices of this node, or watched by some",
         value: () => here.size
       })
+      const watchers = new Map<string, Set<() => void>>()
+      const cutListeners = new Set<() => void>()
+      let isCut = false
       let peers = nobody
+      const enter = (topic: string): void => {
+        const before = here.get(topic) ?? 0
+        here.set(topic, before + 1)
+        if (before === 0) peers.opened(topic)
+      }
+      const leave = (topic: string): void => {
+        const left = (here.get(topic) ?? 0) - 1
+        if (left > 0) return void here.set(topic, left)
+        here.delete(topic)
+        peers.closed(topic)
+      }
       const place = (topic: string): Place => ({
         add: (userId, meta) => {
           if (toChange(topic).add(userId, meta)) peers.joined(topic, userId, meta)
@@ -152,27 +181,44 @@ export const layerWith = (options: Partial<PresenceOptions> = {}) =>
         remove: (userId, ref) => {
           if (toChange(topic).remove(userId, ref)) peers.left(topic, ref)
         },
-        leave: () => {
-          const left = (here.get(topic) ?? 0) - 1
-          if (left > 0) return void here.set(topic, left)
-          here.delete(topic)
-          peers.closed(topic)
-        }
+        leave: () => leave(topic)
       })
 
       return PresenceTracker.of({
         stateJson: (topic) => rosters.get(topic)?.stateJson() ?? "{}",
         whenWhole: (topic, then) => peers.whenWhole(topic, then),
         track: (topic, userId, deviceId, status) => {
-          const before = here.get(topic) ?? 0
-          here.set(topic, before + 1)
-          if (before === 0) peers.opened(topic)
+          enter(topic)
           return new Presence(place(topic), userId, {
             device_id: deviceId,
             status,
             online_at: clock.currentTimeMillisUnsafe(),
             phx_ref: newRef()
           })
+        },
+        watch: (topic, changed) => {
+          // One of its own for each, whoever else passes the same.
+          const watcher = () => changed()
+          enter(topic)
+          const others = watchers.get(topic) ?? new Set()
+          watchers.set(topic, others.add(watcher))
+          return () => {
+            if (!others.delete(watcher)) return
+            if (others.size === 0) watchers.delete(topic)
+            leave(topic)
+          }
+        },
+        isFollowed: (topic) => here.has(topic),
+        metasOf: (topic, userId) => rosters.get(topic)?.metasOf(userId) ?? [],
+        isCut: () => isCut,
+        onCut: (listener) => {
+          cutListeners.add(listener)
+          return () => void cutListeners.delete(listener)
+        },
+        cut: (now) => {
+          if (now === isCut) return
+          isCut = now
+          for (const listener of cutListeners) listener()
         },
         show: (topic, userId, meta) => void toChange(topic).put(userId, meta),
         hide: (topic, userId, ref) => void toChange(topic).remove(userId, ref),

@@ -13,24 +13,36 @@ import type { UserId } from "../domain/Ids.ts"
 import type { Publication } from "../domain/ports/Broker.ts"
 import type { Ref } from "../domain/protocol/Frame.ts"
 import { EMPTY } from "../domain/protocol/Frame.ts"
+import { WatchPresence } from "../domain/UserPresence.ts"
 import { CatchUp } from "./CatchUp.ts"
 import type { Channel, ChannelHost, Joined } from "./Channel.ts"
 import { ChannelPresence, DIFF_EVENT } from "./ChannelPresence.ts"
 import { refuse, reply, unknownEvent } from "./ChannelReply.ts"
 import { Conversations } from "./Conversations.ts"
+import { LastSeen } from "./LastSeen.ts"
 import { Me } from "./Me.ts"
 import { PresenceTracker } from "./PresenceTracker.ts"
 import { encoded, type SharedFrame } from "./SharedFrame.ts"
 import * as TokenRefresh from "./TokenRefresh.ts"
 import { TopicHub } from "./TopicHub.ts"
+import { UserPresence } from "./UserPresence.ts"
 import { UserSync } from "./UserSync.ts"
 import { Users } from "./Users.ts"
+import type { WatchList } from "./WatchList.ts"
 
 const decodeJoin = decoder(JoinUser)
 const decodePresence = decoder(UpdatePresence)
 const decodeRefresh = decoder(RefreshToken)
 const decodeAck = decoder(Acknowledge)
 const decodeMarkAllRead = decoder(MarkAllRead)
+const decodeWatch = decoder(WatchPresence)
+
+/** What may change whom one may watch, and what one is told of them. */
+const WATCH_CHANGES: ReadonlySet<string> = new Set([
+  "member_removed",
+  "conversation_deleted",
+  "preferences_updated"
+])
 
 interface Services {
   readonly hub: TopicHub["Service"]
@@ -39,6 +51,8 @@ interface Services {
   readonly sync: UserSync["Service"]
   readonly me: Me["Service"]
   readonly users: Users["Service"]
+  readonly others: UserPresence["Service"]
+  readonly lastSeen: LastSeen["Service"]
   readonly refreshToken: TokenRefresh.RefreshToken
   readonly run: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
 }
@@ -56,7 +70,10 @@ class UserChannel implements Channel {
   /** `undefined` for a client that wants no presence. */
   readonly #presence: ChannelPresence | undefined
   readonly #catchUp: CatchUp
+  /** Only of who watches others. */
+  #watchList: WatchList | undefined
   #catchingUp: Fiber.Fiber<void> | undefined
+  #isSeen = false
 
   constructor(host: ChannelHost, services: Services, topic: string, joinRef: Ref, joining: Joining) {
     this.#host = host
@@ -64,19 +81,23 @@ class UserChannel implements Channel {
     this.topic = topic
     this.joinRef = joinRef
     if (joining.wantsPresence) this.#presence = new ChannelPresence(host, services.presence, topic, joinRef)
-    this.#catchUp = new CatchUp(services, host, joining.cursor, (event, payload) =>
-      this.#push(event, JSON.stringify(payload))
+    this.#catchUp = new CatchUp(
+      services,
+      host,
+      joining.cursor,
+      (event, payload) => void this.#push(event, JSON.stringify(payload))
     )
   }
 
-  #push(event: string, payload: string): void {
-    this.#host.send(
+  #push(event: string, payload: string, ephemeral = false): boolean {
+    return this.#host.send(
       encoded(this.#host.serializer.push(this.joinRef, null, this.topic, event, payload)),
-      false
+      ephemeral
     )
   }
 
   deliver(publication: Publication, frame: SharedFrame): void {
+    if (WATCH_CHANGES.has(publication.event)) this.#watchList?.doubt()
     if (publication.except === this.#host.caller.sessionId) return
     const own = frame.for(this.#host.serializer)
     if (publication.event === DIFF_EVENT) this.#presence?.diff(own)
@@ -91,6 +112,7 @@ class UserChannel implements Channel {
   opened(): void {
     this.#services.hub.subscribe(this.topic, this)
     this.#presence?.open()
+    this.#seen(this.#presence !== undefined)
     this.#catchingUp = this.#services.run(this.#catchUp.run)
   }
 
@@ -100,12 +122,24 @@ class UserChannel implements Channel {
 
   caughtUp(): void {
     this.#presence?.caughtUp()
+    this.#watchList?.caughtUp()
+  }
+
+  /** Who is not shown is not here, either. */
+  #seen(isSeen: boolean): void {
+    if (isSeen === this.#isSeen) return
+    this.#isSeen = isSeen
+    const { userId } = this.#host.caller.identity
+    if (isSeen) this.#services.lastSeen.arrived(userId)
+    else this.#services.lastSeen.left(userId)
   }
 
   close(): void {
     this.#catchingUp?.interruptUnsafe()
     this.#services.hub.unsubscribe(this.topic, this)
     this.#presence?.close()
+    this.#watchList?.close()
+    this.#seen(false)
   }
 
   handleIn(event: string, payload: unknown, ref: Ref): Effect.Effect<void> {
@@ -124,6 +158,8 @@ class UserChannel implements Channel {
         return this.#answer(ref, decodePresence(payload), ({ status }) =>
           Effect.sync(() => this.#host.setStatus(status))
         )
+      case "watch_presence":
+        return this.#answer(ref, decodeWatch(payload), ({ user_ids }) => this.#watch(user_ids))
       case "refresh_token":
         return this.#answer(ref, decodeRefresh(payload), ({ token }) =>
           this.#services.refreshToken(this.#host, token)
@@ -132,6 +168,14 @@ class UserChannel implements Channel {
         return Effect.sync(() => unknownEvent(this.#host, this, ref, event))
     }
   }
+
+  readonly #watch = Effect.fnUntraced({ self: this }, function* (userIds: ReadonlyArray<UserId>) {
+    const { userId } = this.#host.caller.identity
+    this.#watchList ??= yield* this.#services.others.watch(userId, (presence) =>
+      this.#push("user_presence_changed", JSON.stringify(presence), true)
+    )
+    return { presences: yield* this.#watchList.replace(userIds) }
+  })
 
   #answer<I, A>(
     ref: Ref,
@@ -155,6 +199,8 @@ export const make = Effect.gen(function* () {
     sync: yield* UserSync,
     me: yield* Me,
     users: yield* Users,
+    others: yield* UserPresence,
+    lastSeen: yield* LastSeen,
     refreshToken: yield* TokenRefresh.make,
     run: yield* FiberSet.makeRuntime<never>()
   }

@@ -1,6 +1,7 @@
 /** The actors, and what stands between them and those who ask: admission, content policy, peers. */
 import { Layer } from "effect"
 import * as ConversationRegistry from "../actors/ConversationRegistry.ts"
+import * as LastSeen from "../actors/LastSeen.ts"
 import * as LocalConversations from "../actors/LocalConversations.ts"
 import * as Me from "../actors/Me.ts"
 import * as Notifier from "../actors/Notifier.ts"
@@ -13,6 +14,7 @@ import * as Revocations from "../actors/Revocations.ts"
 import * as Sessions from "../actors/Sessions.ts"
 import * as SignIns from "../actors/SignIns.ts"
 import * as Statuses from "../actors/Statuses.ts"
+import * as UserPresence from "../actors/UserPresence.ts"
 import * as UserSync from "../actors/UserSync.ts"
 import * as Users from "../actors/Users.ts"
 import { Admission } from "../domain/ports/Admission.ts"
@@ -145,6 +147,12 @@ export const realtime = configured((config) =>
     })
   )
 ).pipe(
+  Layer.provideMerge(configured(({ maxWatchedUsers: maxWatched }) => UserPresence.layer({ maxWatched }))),
+  Layer.provideMerge(
+    configured(({ lastSeenInterval: interval, maxSockets: capacity }) =>
+      LastSeen.layer({ interval, capacity })
+    )
+  ),
   Layer.provideMerge(configured(({ maxWatched }) => Users.layer({ maxFollowed: maxWatched }))),
   Layer.provideMerge(configured(({ presenceLease: lease }) => PresenceExchange.layerWith({ lease }))),
   Layer.provideMerge(

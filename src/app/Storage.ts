@@ -5,6 +5,7 @@ import * as Migrations from "../layers/Migrations.ts"
 import * as PgAuditLog from "../layers/PgAuditLog.ts"
 import * as PgConversationStore from "../layers/PgConversationStore.ts"
 import * as PgDraftStore from "../layers/PgDraftStore.ts"
+import * as PgLastSeenStore from "../layers/PgLastSeenStore.ts"
 import * as PgMessageStore from "../layers/PgMessageStore.ts"
 import * as PgMessageWriter from "../layers/PgMessageWriter.ts"
 import * as PgRetentionStore from "../layers/PgRetentionStore.ts"
@@ -32,6 +33,7 @@ export const storage = configured((config) => {
     PgConversationStore.layer({ ...limits, maxTimed: config.maxTimedMembers }),
     PgAuditLog.layer({ capacity: config.auditQueue, timeout: config.databaseTimeout }),
     PgDraftStore.layer,
+    PgLastSeenStore.layer,
     PgRetentionStore.layer,
     PgScheduleStore.layer,
     PgStatusStore.layer,

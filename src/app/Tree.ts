@@ -1,6 +1,7 @@
 /** What runs over the resources, and in which order: the supervision tree. */
 import { Duration, Effect, Layer, Option, type Scope } from "effect"
 import * as ConversationRegistry from "../actors/ConversationRegistry.ts"
+import * as LastSeen from "../actors/LastSeen.ts"
 import * as Notifier from "../actors/Notifier.ts"
 import * as OfflineDispatch from "../actors/OfflineDispatch.ts"
 import * as PlacedConversations from "../actors/PlacedConversations.ts"
@@ -56,6 +57,7 @@ export const tree = Effect.gen(function* () {
   const sessions = yield* Sessions.Sessions
   const revocations = yield* Revocations.Revocations
   const offline = yield* OfflineDispatch.OfflineDispatch
+  const lastSeen = yield* LastSeen.LastSeen
   const notifier = yield* Notifier.Notifier
   const redis = yield* Effect.serviceOption(Redis.Redis)
   const telemetry = yield* Effect.serviceOption(Telemetry.Telemetry)
@@ -184,6 +186,7 @@ export const tree = Effect.gen(function* () {
         children: [
           ChildSpec.worker({ id: "OfflineDispatch", run: offline.run }),
           ChildSpec.worker({ id: "Notifier", run: notifier.run }),
+          ChildSpec.worker({ id: "LastSeen", run: lastSeen.run, shutdown: drainTimeout }),
           ChildSpec.worker({ id: "ScheduledSends", run: scheduledSends.run }),
           ChildSpec.worker({ id: "Retention", run: retention.run }),
           ChildSpec.worker({ id: "Cleanup", run: cleanup.run }),

@@ -95,6 +95,10 @@ export class Roster {
     return this.#users.size === 0
   }
 
+  metasOf(userId: UserId): ReadonlyArray<Meta> {
+    return this.#users.get(userId)?.metas ?? []
+  }
+
   /** The `presence_state` as JSON text. Whoever got it must get the next diff too. */
   stateJson(): string {
     this.#pending?.shown()

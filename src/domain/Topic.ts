@@ -25,4 +25,22 @@ export const parse = (topic: string): Topic | undefined => {
 }
 
 export const ofUser = (id: UserId): string => `user:${id}`
+
+const USER = "user:"
+const PRESENCE = "presence:"
+
+/**
+ * Where nodes with people who watch a user hear of that user's connections. Not the user's own topic: whoever subscribes
+ * to that says that the user is connected there. Nobody can join it.
+ */
+export const ofPresence = (id: UserId): string => PRESENCE + id
+
+/** The topic on which those hear of the presence on this one who are not on it, if there may be any. */
+export const watchedOn = (topic: string): string | undefined =>
+  topic.startsWith(USER) ? PRESENCE + topic.slice(USER.length) : undefined
+
+/** The topic of whose presence this one tells: itself, or the one that is watched there. */
+export const shownOn = (topic: string): string =>
+  topic.startsWith(PRESENCE) ? USER + topic.slice(PRESENCE.length) : topic
+
 export const ofConversation = (id: ConversationId): string => `conversation:${id}`

@@ -116,6 +116,16 @@ export const idsOf = `
   WHERE m.user_id = ANY ($1::uuid[]) AND m.is_active AND c.is_active
   GROUP BY m.user_id`
 
+/** $1 user, $2 others. Of each one's conversations the first that is shared is enough. */
+export const sharing = `
+  SELECT i.user_id FROM unnest($2::uuid[]) AS i (user_id)
+  WHERE i.user_id = $1::uuid OR EXISTS (
+    SELECT FROM conversation_members o
+    JOIN conversation_members m ON m.conversation_id = o.conversation_id AND m.user_id = $1::uuid AND m.is_active
+    JOIN conversations c ON c.id = o.conversation_id AND c.is_active
+    WHERE o.user_id = i.user_id AND o.is_active
+  )`
+
 /**
  * $1 conversation, $2 row ids, $3 users, $4 role, $5 at. No row: no such conversation; one of nulls: nobody was new.
  * Who comes back keeps their positions.

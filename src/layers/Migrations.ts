@@ -32,6 +32,7 @@ import membership from "../../migrations/0022_membership.ts"
 import changedAt from "../../migrations/0023_changed_at.ts"
 import ownGroups from "../../migrations/0024_own_groups.ts"
 import deliveryTimes from "../../migrations/0025_delivery_times.ts"
+import lastSeen from "../../migrations/0026_last_seen.ts"
 import { messageOf } from "./SqlFailure.ts"
 
 /** In code rather than read from a folder, so that it works wherever the package is installed. */
@@ -60,7 +61,8 @@ const steps = {
   "0022_membership": membership,
   "0023_changed_at": changedAt,
   "0024_own_groups": ownGroups,
-  "0025_delivery_times": deliveryTimes
+  "0025_delivery_times": deliveryTimes,
+  "0026_last_seen": lastSeen
 }
 
 /** A step may take as long as it takes, unlike a query of the service. */

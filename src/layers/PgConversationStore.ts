@@ -297,6 +297,12 @@ const make = Effect.fnUntraced(function* (options: Watermarks.WatermarkOptions) 
     )
   ).pipe(RequestResolver.setDelay("5 millis"), RequestResolver.batchN(500))
 
+  const sharing = (userId: UserId, userIds: ReadonlyArray<UserId>) =>
+    Effect.map(
+      query<{ readonly user_id: UserId }>("sharing", statements.sharing, [userId, uuids(userIds)]),
+      (rows) => rows.map((row) => row.user_id)
+    )
+
   const addMembers = Effect.fnUntraced(function* (
     id: ConversationId,
     userIds: ReadonlyArray<UserId>,
@@ -387,6 +393,7 @@ const make = Effect.fnUntraced(function* (options: Watermarks.WatermarkOptions) 
     listOf,
     stats,
     idsOf: (userId) => Effect.request(IdsOf({ userId }), resolver),
+    sharing,
     addMembers,
     removeMember,
     changeRole,

@@ -8,15 +8,16 @@ import { UserPreferences } from "../domain/ports/UserPreferences.ts"
 import { Database } from "./Database.ts"
 import { uuids } from "./SqlArrays.ts"
 
-const columns = "read_receipts, notifications"
+const columns = "read_receipts, notifications, last_seen"
 
-/** $1 user; $2 and $3 the preferences, null for as they are. */
+/** $1 user; $2 to $4 the preferences, null for as they are. */
 const updateSql = `
-  INSERT INTO user_preferences AS p (user_id, read_receipts, notifications)
-  VALUES ($1, coalesce($2::boolean, true), coalesce($3::boolean, true))
+  INSERT INTO user_preferences AS p (user_id, read_receipts, notifications, last_seen)
+  VALUES ($1, coalesce($2::boolean, true), coalesce($3::boolean, true), coalesce($4::boolean, true))
   ON CONFLICT (user_id) DO UPDATE SET
     read_receipts = coalesce($2::boolean, p.read_receipts),
     notifications = coalesce($3::boolean, p.notifications),
+    last_seen = coalesce($4::boolean, p.last_seen),
     updated_at = now()
   RETURNING ${columns}`
 
@@ -52,7 +53,8 @@ export const layer = Layer.effect(
             sql.unsafe<Preferences>(updateSql, [
               userId,
               PgTypes.bool(changes.read_receipts ?? null),
-              PgTypes.bool(changes.notifications ?? null)
+              PgTypes.bool(changes.notifications ?? null),
+              PgTypes.bool(changes.last_seen ?? null)
             ])
           ),
           ([row]) => row ?? defaultPreferences

@@ -538,6 +538,16 @@ export const settings = {
     20,
     "Devices shown for one user in the presence of one topic."
   ),
+  maxWatchedUsers: count(
+    "MAX_WATCHED_USERS",
+    500,
+    "Users whose presence one connection may watch, or one request may ask for; more are `invalid`."
+  ),
+  lastSeenInterval: duration(
+    "LAST_SEEN_INTERVAL",
+    "1 minute",
+    "How often it is put on record that a connected user is there. When they leave is on record at once; a node that is killed takes at most this long with it."
+  ),
   longPollWindow: duration(
     "LONG_POLL_WINDOW",
     "10 seconds",

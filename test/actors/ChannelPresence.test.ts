@@ -33,7 +33,7 @@ const make = () => {
     fork: () => {},
     expect: (done) => done
   }
-  const tracker: PresenceTracker["Service"] = {
+  const tracker: Pick<PresenceTracker["Service"], "track" | "stateJson" | "whenWhole"> = {
     stateJson: (topic) => `{"on":"${topic}"}`,
     track: (topic, userId, deviceId, status) => {
       tracked.push(`track ${topic} ${userId} ${deviceId} ${status}`)
@@ -42,10 +42,7 @@ const make = () => {
         untrack: () => void tracked.push("untrack")
       }
     },
-    whenWhole: (_, then) => (socket.isWhole ? then() : void waiting.push(then)),
-    show: () => {},
-    hide: () => {},
-    connect: () => {}
+    whenWhole: (_, then) => (socket.isWhole ? then() : void waiting.push(then))
   }
   return { sent, tracked, socket, waiting, presence: new ChannelPresence(host, tracker, "t", "3") }
 }

@@ -17,7 +17,10 @@ interface Positions {
 
 let randoms = 0
 const say = (by: Chat.Person, id: string) =>
-  by.rest.ok<Message>("POST", `/api/v1/conversations/${id}/messages`, { content: "hello", client_random: ++randoms })
+  by.rest.ok<Message>("POST", `/api/v1/conversations/${id}/messages`, {
+    content: "hello",
+    client_random: ++randoms
+  })
 
 const positions = (person: Chat.Person, id: string) =>
   Effect.scoped(
@@ -193,33 +196,38 @@ layer(App.layer, { excludeTestServices: true, timeout: "60 seconds" })("Receipts
     })
   )
 
-  it.effect("and unread messages stand in the status of a conversation, which may be asked for in parts", () =>
-    Effect.gen(function* () {
-      const { alice, bob, id } = yield* pair
-      const path = `/api/v1/conversations/${id}/status`
-      for (let i = 0; i < 3; i++) yield* say(alice, id)
-      yield* bob.rest.ok("POST", `/api/v1/conversations/${id}/mark-as-read`, { seq: 1 })
-      const { last_activity, ...rest } = yield* bob.rest.ok<{ readonly last_activity: string }>("GET", path)
-      assert.deepStrictEqual(rest, {
-        conversation_id: id,
-        last_seq: 3,
-        member_count: 2,
-        message_count: 3,
-        unread_count: 2
-      } as never)
-      assert.closeTo(Date.parse(last_activity), Date.now(), 60_000)
-      assert.hasAllKeys(yield* bob.rest.ok("GET", `${path}?metrics=unread_count`), [
-        "conversation_id",
-        "last_seq",
-        "member_count",
-        "unread_count"
-      ])
-      assert.strictEqual((yield* bob.rest.request("GET", `${path}?metrics=unread_count,secrets`)).status, 400)
+  it.effect(
+    "and unread messages stand in the status of a conversation, which may be asked for in parts",
+    () =>
+      Effect.gen(function* () {
+        const { alice, bob, id } = yield* pair
+        const path = `/api/v1/conversations/${id}/status`
+        for (let i = 0; i < 3; i++) yield* say(alice, id)
+        yield* bob.rest.ok("POST", `/api/v1/conversations/${id}/mark-as-read`, { seq: 1 })
+        const { last_activity, ...rest } = yield* bob.rest.ok<{ readonly last_activity: string }>("GET", path)
+        assert.deepStrictEqual(rest, {
+          conversation_id: id,
+          last_seq: 3,
+          member_count: 2,
+          message_count: 3,
+          unread_count: 2
+        } as never)
+        assert.closeTo(Date.parse(last_activity), Date.now(), 60_000)
+        assert.hasAllKeys(yield* bob.rest.ok("GET", `${path}?metrics=unread_count`), [
+          "conversation_id",
+          "last_seq",
+          "member_count",
+          "unread_count"
+        ])
+        assert.strictEqual(
+          (yield* bob.rest.request("GET", `${path}?metrics=unread_count,secrets`)).status,
+          400
+        )
 
-      // Deleted for oneself, it is not unread any more, in the list and here.
-      yield* bob.rest.ok("DELETE", `/api/v1/conversations/${id}?scope=me`)
-      assert.deepInclude(yield* bob.rest.ok<object>("GET", path), { unread_count: 0 })
-    })
+        // Deleted for oneself, it is not unread any more, in the list and here.
+        yield* bob.rest.ok("DELETE", `/api/v1/conversations/${id}?scope=me`)
+        assert.deepInclude(yield* bob.rest.ok<object>("GET", path), { unread_count: 0 })
+      })
   )
 
   it.effect("are given and got by those only who want it both ways, from the moment they say so", () =>
@@ -232,9 +240,13 @@ layer(App.layer, { excludeTestServices: true, timeout: "60 seconds" })("Receipts
       assert.deepInclude(yield* a.next<object>("read_receipt"), { user_id: bob.user_id, last_read_seq: 1 })
 
       const url = "/api/v1/me/preferences"
-      assert.deepStrictEqual(yield* bob.rest.ok("GET", url), { read_receipts: true, notifications: true })
+      assert.deepStrictEqual(yield* bob.rest.ok("GET", url), {
+        read_receipts: true,
+        notifications: true,
+        last_seen: true
+      })
       const off = yield* bob.rest.ok("PATCH", url, { read_receipts: false })
-      assert.deepStrictEqual(off, { read_receipts: false, notifications: true })
+      assert.deepStrictEqual(off, { read_receipts: false, notifications: true, last_seen: true })
 
       // Bob's reading is a delivery to Alice, and hers is nothing to Bob.
       yield* b.push("mark_as_read", { seq: 3 })

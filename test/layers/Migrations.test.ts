@@ -41,6 +41,7 @@ const expected = [
   "delivery_statuses",
   "drafts",
   "hidden_messages",
+  "last_seen",
   "message_attachments",
   "message_mentions",
   "message_reactions",

@@ -106,6 +106,11 @@ export class ConversationStore extends Context.Service<
     ) => Effect.Effect<ConversationStats, NotFound | NotMember | Unavailable>
     /** Ids of all conversations this user is in, for live previews. Batched across callers. */
     readonly idsOf: (userId: UserId) => Effect.Effect<ReadonlyArray<ConversationId>, Unavailable>
+    /** Those of these users who are in a conversation with this one; also the user, if asked for. */
+    readonly sharing: (
+      userId: UserId,
+      userIds: ReadonlyArray<UserId>
+    ) => Effect.Effect<ReadonlyArray<UserId>, Unavailable>
     /** Adds or re-activates members; answers those who were not members before. */
     readonly addMembers: (
       id: ConversationId,

@@ -24,6 +24,7 @@ import { ConversationId, MessageId, UserId } from "../Ids.ts"
 import { Attachment, Message, Position, Seq, Timestamp } from "../Message.ts"
 import { Preferences } from "../Preferences.ts"
 import { Unread } from "../ports/SyncStore.ts"
+import { UserPresence, WatchPresence } from "../UserPresence.ts"
 
 type AnySchema = Schema.Constraint
 
@@ -266,6 +267,12 @@ export const userEvents: ChannelEvents = {
       payload: UpdatePresence,
       reply: Nothing
     },
+    watch_presence: {
+      summary:
+        "Watches these users, and no longer those of the last call. Answers how they stand; without those whom the caller shares no conversation with.",
+      payload: WatchPresence,
+      reply: Schema.Struct({ presences: Schema.Array(UserPresence) })
+    },
     refresh_token: {
       summary: "Goes on with a newer token of the same user and device.",
       payload: RefreshToken,
@@ -330,6 +337,7 @@ export const userEvents: ChannelEvents = {
         sender_id: UserId
       })
     },
+    user_presence_changed: { summary: "How a watched user stands now.", payload: UserPresence },
     preferences_updated: { summary: "The user's preferences as they are now.", payload: Preferences },
     draft_updated: {
       summary: "One's own draft, or null when it was thrown away.",

@@ -10,6 +10,7 @@ import { MeApi } from "./api/MeApi.ts"
 import { MembersApi } from "./api/MembersApi.ts"
 import { MessagesApi } from "./api/MessagesApi.ts"
 import { PinsApi } from "./api/PinsApi.ts"
+import { PresenceApi } from "./api/PresenceApi.ts"
 import { ReactionsApi } from "./api/ReactionsApi.ts"
 import { ScheduledMessagesApi } from "./api/ScheduledMessagesApi.ts"
 import { SettingsApi } from "./api/SettingsApi.ts"
@@ -39,6 +40,7 @@ export class Api extends HttpApi.make("messaging")
     ScheduledMessagesApi,
     DraftsApi,
     StatusesApi,
+    PresenceApi,
     SocketTicketsApi,
     MeApi,
     SignInsApi

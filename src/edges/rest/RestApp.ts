@@ -14,6 +14,7 @@ import * as Me from "./handlers/Me.ts"
 import * as Members from "./handlers/Members.ts"
 import * as Messages from "./handlers/Messages.ts"
 import * as Pins from "./handlers/Pins.ts"
+import * as Presence from "./handlers/Presence.ts"
 import * as Reactions from "./handlers/Reactions.ts"
 import * as ScheduledMessages from "./handlers/ScheduledMessages.ts"
 import * as Settings from "./handlers/Settings.ts"
@@ -44,6 +45,7 @@ const api = HttpApiBuilder.layer(Api, { openapiPath: "/api/openapi.json" }).pipe
     Me.layer,
     Drafts.layer,
     Statuses.layer,
+    Presence.layer,
     Health.layer
   ]),
   Layer.provide([Authorization.layer, InvalidRequests.layer])

@@ -235,10 +235,13 @@ describe("/conversations/{id}/messages/{message_id}", () => {
 
   it.live("answers 404 for one that is not there", () =>
     Effect.gen(function* () {
+      const missing = () => Effect.fail(new NotFound({ what: "message" }))
       const call = yield* serve({
-        conversations: { message: () => Effect.fail(new NotFound({ what: "message" })) }
+        conversations: { message: missing, markRead: missing, markDelivered: missing },
+        statuses: { message: missing }
       })
       for (const [path, method] of [
+        ["/status", "GET"],
         ["", "GET"],
         ["/mark-as-read", "POST"],
         ["/delivered", "POST"]

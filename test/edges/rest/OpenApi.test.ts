@@ -73,6 +73,7 @@ describe("The OpenAPI document", () => {
         `${one}/draft`,
         "/api/v1/scheduled-messages/{scheduled_message_id}",
         `${one}/pinned-messages`,
+        "/api/v1/presence",
         "/api/v1/socket-tickets",
         "/api/v1/me/status",
         "/api/v1/me/unread",

@@ -17,6 +17,7 @@ import { Me } from "../../../src/actors/Me.ts"
 import { ScheduledMessages } from "../../../src/actors/ScheduledMessages.ts"
 import { SignIns } from "../../../src/actors/SignIns.ts"
 import { Statuses } from "../../../src/actors/Statuses.ts"
+import { UserPresence } from "../../../src/actors/UserPresence.ts"
 import { TokenRejected } from "../../../src/domain/Errors.ts"
 import type { Identity } from "../../../src/domain/Identity.ts"
 import { type ConversationId, DeviceId, type MessageId, UserId } from "../../../src/domain/Ids.ts"
@@ -119,6 +120,7 @@ export interface Services {
   readonly scheduled?: Partial<ScheduledMessages["Service"]>
   readonly me?: Partial<Me["Service"]>
   readonly statuses?: Partial<Statuses["Service"]>
+  readonly presence?: Partial<UserPresence["Service"]>
   readonly verifier?: Layer.Layer<TokenVerifier>
   readonly admission?: Layer.Layer<Admission>
   readonly checks?: ReadonlyArray<HealthCheck>
@@ -168,6 +170,7 @@ export const start = Effect.fnUntraced(function* (services: Services = {}) {
       Layer.mock(ScheduledMessages, services.scheduled ?? {}),
       Layer.mock(Me, services.me ?? {}),
       Layer.mock(Statuses, services.statuses ?? {}),
+      Layer.mock(UserPresence, services.presence ?? {}),
       Layer.mock(Drafts, services.drafts ?? {}),
       services.verifier ?? namedTokens,
       MemoryConnectTickets.layer,

@@ -8,10 +8,12 @@ import { createServer } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import { Duration, Effect, Exit, Layer, Redacted, References, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import * as LastSeen from "../../../src/actors/LastSeen.ts"
 import { Me } from "../../../src/actors/Me.ts"
 import * as PresenceTracker from "../../../src/actors/PresenceTracker.ts"
 import * as Sessions from "../../../src/actors/Sessions.ts"
 import * as TopicHub from "../../../src/actors/TopicHub.ts"
+import { UserPresence } from "../../../src/actors/UserPresence.ts"
 import { UserSync } from "../../../src/actors/UserSync.ts"
 import { Users } from "../../../src/actors/Users.ts"
 import { TokenRejected } from "../../../src/domain/Errors.ts"
@@ -19,6 +21,7 @@ import type { Identity } from "../../../src/domain/Identity.ts"
 import { DeviceId, UserId } from "../../../src/domain/Ids.ts"
 import type { Admission } from "../../../src/domain/ports/Admission.ts"
 import { AuditLog } from "../../../src/domain/ports/AuditLog.ts"
+import { LastSeenStore } from "../../../src/domain/ports/LastSeenStore.ts"
 import type { NodeAddresses } from "../../../src/domain/ports/NodeAddresses.ts"
 import { TokenVerifier } from "../../../src/domain/ports/TokenVerifier.ts"
 import * as LongPollRoute from "../../../src/edges/longpoll/LongPollRoute.ts"
@@ -74,6 +77,10 @@ const noUsers = Layer.succeed(Users, {
 })
 
 /** Of a sync, the channel alone is looked at here. */
+const nobodySeen = LastSeen.layer({ interval: Duration.minutes(1), capacity: 1_000 }).pipe(
+  Layer.provide(Layer.mock(LastSeenStore, {}))
+)
+
 const nothingMissed = Layer.succeed(UserSync, {
   plan: () => Effect.succeed({ _tag: "CatchUp", token: 1, cursor: "1-0", news: [], truncated: [] }),
   page: () => Effect.succeed({ messages: [], next: undefined }),
@@ -128,6 +135,7 @@ export const start = Effect.fnUntraced(function* (options: ServerOptions = {}) {
   const services = Sessions.layer(settings).pipe(
     Layer.provide(noUsers),
     Layer.provide([nothingMissed, Layer.mock(Me, { markAllRead: () => Effect.succeed({}) })]),
+    Layer.provide([nobodySeen, Layer.mock(UserPresence, {})]),
     Layer.provide(PresenceTracker.layer),
     Layer.provide(fakeConversations(control)),
     Layer.provideMerge(TopicHub.layer),

@@ -1,0 +1,21 @@
+/** Who is there, served by the application service. */
+import { Effect } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
+import { UserPresence } from "../../../actors/UserPresence.ts"
+import { Api } from "../Api.ts"
+import { CurrentIdentity } from "../Authorization.ts"
+import { answerRefusals } from "../Problem.ts"
+
+export const layer = HttpApiBuilder.group(
+  Api,
+  "presence",
+  Effect.fnUntraced(function* (handlers) {
+    const presence = yield* UserPresence
+    return handlers.handleAll({
+      list: Effect.fn("Rest.presence.list")(function* ({ query }) {
+        const { userId } = yield* CurrentIdentity
+        return { items: yield* presence.of(userId, query.user_ids), next_cursor: null }
+      }, answerRefusals)
+    })
+  })
+)
