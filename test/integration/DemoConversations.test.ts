@@ -276,12 +276,38 @@ describe.skipIf(tools.chromium === undefined)("the demo page", () => {
       })
     )
 
+    it.effect(
+      "shows who is there wherever they look, and of one's own message who has it and who has read it",
+      () =>
+        Effect.gen(function* () {
+          const { ada, adaName, ben, benName, complaints } = yield* pair
+          yield* act(() => ben.converse("Carol"))
+          yield* act(() => ada.say("Seen this?"))
+          yield* act(() => ada.shows("Online"))
+          yield* act(() => entryOf(ada, benName).locator('[data-presence="online"]').waitFor())
+          yield* act(() => ada.does("Seen this?", "Info"))
+          const info = ada.root.getByRole("dialog", { name: "Message info" })
+          const has = (words: string) => info.getByRole("list", { name: words }).getByText(benName).waitFor()
+          yield* act(() => has("Delivered to"))
+          yield* act(() => entryOf(ben, adaName).click())
+          yield* act(() => ben.root.hover())
+          yield* act(() => has("Read by"))
+          yield* act(() => info.getByRole("button", { name: "Close" }).click())
+          yield* act(() => ben.button("Drop connection").click())
+          yield* act(() => ada.shows(/^Last seen \d/))
+          yield* act(() => entryOf(ada, benName).locator('[data-presence="offline"]').waitFor())
+          yield* act(() => ben.button("Reconnect").click())
+          yield* act(() => ada.shows("Online"))
+          assert.deepStrictEqual(complaints, [])
+        })
+    )
+
     it.effect("tells what was missed while away, in conversations that are not open, until it is read", () =>
       Effect.gen(function* () {
         const { ada, ben, adaName, complaints } = yield* pair
         yield* act(() => ben.converse("Carol"))
         yield* act(() => ben.button("Drop connection").click())
-        yield* act(() => ada.shows("Offline"))
+        yield* act(() => ada.shows(/^Last seen /))
         yield* act(() => ada.say("first"))
         yield* act(() => ada.say("second"))
         yield* act(() => ada.marked("second", "Sent"))

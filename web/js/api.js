@@ -66,6 +66,10 @@ export class Api {
     return this.#request("GET", `/conversations/${conversationId}/messages/${messageId}`)
   }
 
+  messageStatus(conversationId, messageId) {
+    return this.#request("GET", `/conversations/${conversationId}/messages/${messageId}/status`)
+  }
+
   async pinnedMessages(conversationId) {
     const { items } = await this.#request("GET", `/conversations/${conversationId}/pinned-messages`)
     return items.map((pin) => pin.message)

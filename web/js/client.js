@@ -9,6 +9,7 @@ import { Api } from "./api.js"
 import { Connection } from "./connection.js"
 import { Drafts } from "./drafts.js"
 import { Inbox } from "./inbox.js"
+import { Presences } from "./presences.js"
 import { Room } from "./room.js"
 import { nameOf, onRosterChange } from "./roster.js"
 import { Session } from "./session.js"
@@ -40,12 +41,14 @@ export class Client {
       vanished: (id) => this.#vanished(id)
     })
     this.drafts = new Drafts(this.#api, changed)
+    this.presences = new Presences(changed)
     this.#forgetRoster = onRosterChange(changed)
   }
 
   async start() {
     await this.connection.start()
-    this.#userChannel = this.inbox.open(this.connection.socket)
+    this.#userChannel = this.inbox.open(this.connection.socket, () => this.presences.joined())
+    this.presences.listen(this.#userChannel)
     this.#userChannel.on("message_hidden", ({ conversation_id, message_id }) =>
       this.#rooms.get(conversation_id)?.hide(message_id)
     )
@@ -67,6 +70,7 @@ export class Client {
     this.#forgetRoster()
     clearTimeout(this.#redraw)
     this.#listener = () => {}
+    this.presences.close()
     this.session.close()
     this.connection.close()
   }
@@ -175,6 +179,14 @@ export class Client {
     this.open(conversationId)
   }
 
+  /** Those whose presence is shown: in the open conversation, then the other side of each pair. */
+  #acquaintances() {
+    const { entries } = this.inbox
+    const open = entries.filter((entry) => entry.id === this.room?.id)
+    const pairs = entries.filter((entry) => entry.type === "direct")
+    return [...open, ...pairs].flatMap((entry) => this.othersIn(entry))
+  }
+
   #vanished(conversationId) {
     if (this.room?.id === conversationId) this.leave()
     this.#rooms.delete(conversationId)
@@ -197,6 +209,7 @@ export class Client {
     if (this.room !== undefined) this.inbox.follow(this.room)
     this.#redraw ??= setTimeout(() => {
       this.#redraw = undefined
+      this.presences.want(this.#acquaintances())
       this.#listener()
     }, REDRAW_AFTER_MS)
   }

@@ -74,8 +74,8 @@ export class Inbox {
     return this.entries.find((entry) => entry.id === id)
   }
 
-  /** Joins `user:{id}`; answers the channel, for what others want to say and hear over it. */
-  open(socket) {
+  /** Joins `user:{id}`; answers the channel, for what others want to say and hear over it. `joined()` after each join. */
+  open(socket, joined) {
     const channel = socket.channel(`user:${this.#self}`, () => this.missed.joinParams())
     this.missed.listen(channel)
     channel.on("new_message", (preview) => this.#arrived(preview))
@@ -94,7 +94,10 @@ export class Inbox {
       this.#changed()
     })
     // Joined anew after every reconnect: what happened in between is in the list.
-    channel.join().receive("ok", () => this.#refreshSoon())
+    channel.join().receive("ok", () => {
+      this.#refreshSoon()
+      joined()
+    })
     return channel
   }
 

@@ -4,6 +4,8 @@
  */
 export class Receipts {
   #byUser = new Map()
+  /** Goes up whenever somebody has got further. */
+  version = 0
 
   /** Takes the `read_positions` of a join reply. */
   mergeAll(positions) {
@@ -13,7 +15,10 @@ export class Receipts {
   merge(userId, { last_read_seq = 0, last_delivered_seq = 0 }) {
     const known = this.#byUser.get(userId) ?? { read: 0, delivered: 0 }
     const read = Math.max(known.read, last_read_seq)
-    this.#byUser.set(userId, { read, delivered: Math.max(known.delivered, last_delivered_seq, read) })
+    const delivered = Math.max(known.delivered, last_delivered_seq, read)
+    if (read === known.read && delivered === known.delivered) return
+    this.version += 1
+    this.#byUser.set(userId, { read, delivered })
   }
 
   readBy(userId) {

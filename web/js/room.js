@@ -183,6 +183,11 @@ export class Room {
     this.#changed()
   }
 
+  /** To whom a message was delivered and who has read it, as the service knows it. */
+  statusOf(messageId) {
+    return this.#api.messageStatus(this.id, messageId)
+  }
+
   search(words) {
     return this.#api.search(this.id, words)
   }

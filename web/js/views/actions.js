@@ -6,7 +6,7 @@ const QUICK = ["👍", "❤️", "🎉"]
 const button = (name, label, onclick) =>
   h("button", { type: "button", class: "action", "aria-label": label, title: label, onclick }, icon(name))
 
-/** `acts` are `react(row, reaction)`, `reply(row)`, `pin(row)`, `edit(row)` and `remove(row, scope)`. */
+/** `acts` are `react(row, reaction)`, `reply(row)`, `pin(row)`, `edit(row)`, `info(row)` and `remove(row, scope)`. */
 export const actionBar = (acts) => {
   let row
   const quick = QUICK.map((reaction) =>
@@ -25,9 +25,10 @@ export const actionBar = (acts) => {
   const reply = button("reply", "Reply", () => acts.reply(row))
   const pin = button("pin", "Pin", () => acts.pin(row))
   const edit = button("edit", "Edit", () => acts.edit(row))
+  const info = button("checks", "Info", () => acts.info(row))
   const removeForAll = button("trash", "Delete for everyone", () => acts.remove(row, "everyone"))
   const removeForMe = button("trash", "Delete for me", () => acts.remove(row, "me"))
-  const element = h("div", { class: "actions" }, ...quick, reply, pin, edit, removeForAll, removeForMe)
+  const element = h("div", { class: "actions" }, ...quick, reply, pin, edit, info, removeForAll, removeForMe)
   return {
     element,
     update(next) {
@@ -38,6 +39,7 @@ export const actionBar = (acts) => {
       for (const attribute of ["aria-label", "title"])
         setAttribute(pin, attribute, row.isPinned ? "Unpin" : "Pin")
       edit.hidden = !row.isOwn || row.isDeleted
+      info.hidden = edit.hidden
       removeForAll.hidden = !(row.isOwn || row.mayModerate) || row.isDeleted
       removeForMe.hidden = row.isOwn && !row.isDeleted
     }

@@ -7,6 +7,7 @@ import { explain } from "../refusal.js"
 import { rightsIn } from "../rights.js"
 import { nameOf, people } from "../roster.js"
 import { avatar } from "./avatar.js"
+import { presenceOf, standingText } from "./presence.js"
 
 const roles = { owner: "Owner", admin: "Admin", member: "Member" }
 
@@ -40,7 +41,6 @@ const memberView = (acts) => (first) => {
   const { id } = first.member
   const name = nameOf(id)
   const face = avatar()
-  face.update({ id, name })
   const role = h("span", { class: "role" })
   const choice = h(
     "select",
@@ -58,10 +58,13 @@ const memberView = (acts) => (first) => {
     },
     icon("close")
   )
-  const memberName = h("span", { class: "member-name grow" }, first.isSelf ? `${name} (you)` : name)
+  const seen = h("span", { class: "seen" })
+  const memberName = h("span", { class: "member-name grow" }, first.isSelf ? `${name} (you)` : name, seen)
   return {
     element: h("li", { class: "member" }, face.element, memberName, role, choice, remove),
-    update({ member: { role: now }, isSelf, rights, canRemove }) {
+    update({ member: { role: now }, isSelf, rights, canRemove, client }) {
+      face.update({ id, name, presence: isSelf ? undefined : presenceOf(client, id) })
+      setText(seen, isSelf ? "" : standingText(client, id))
       const mayChange = rights.changeRoles && !isSelf
       role.hidden = mayChange
       setText(role, roles[now] ?? "")
@@ -153,7 +156,8 @@ export const detailsView = ({ client, id, close }) => {
           member,
           isSelf: member.id === client.person.id,
           rights,
-          canRemove: rights.remove(member)
+          canRemove: rights.remove(member),
+          client
         })),
         ({ member }) => member.id,
         createMember

@@ -5,7 +5,6 @@ import { explain } from "../refusal.js"
 import { nameOf } from "../roster.js"
 import { briefly } from "../time.js"
 import { avatar } from "./avatar.js"
-import { presenceOf } from "./presence.js"
 
 const MAX_BADGE = 99
 
@@ -55,7 +54,7 @@ const entryView = (open) => {
         id: isDirect ? (others[0] ?? id) : id,
         name: client.titleOf(entry),
         isGroup: !isDirect,
-        presence: isDirect && room?.state === "joined" ? presenceOf(room, others[0]) : undefined
+        presence: isDirect ? client.presences.of(others[0])?.status : undefined
       })
       setText(name, client.titleOf(entry))
       setText(time, briefly(entry.activeAt))

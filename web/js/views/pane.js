@@ -10,6 +10,7 @@ import { personById, personByName } from "../roster.js"
 import { avatar } from "./avatar.js"
 import { detailsView } from "./details.js"
 import { inboxView } from "./inbox.js"
+import { messageInfoView } from "./message-info.js"
 import { conversationSheet, whoSheet } from "./people.js"
 import { openSheet } from "./sheet.js"
 import { threadView } from "./thread.js"
@@ -94,6 +95,7 @@ export const paneView = ({ place, person: first, seated }) => {
   const thread = threadView({
     back: () => client.leave(),
     details: () => showDetails(),
+    info: (message) => showInfo(message),
     watching: () => updateAttention()
   })
   const hello = h("button", {
@@ -153,7 +155,13 @@ export const paneView = ({ place, person: first, seated }) => {
     view.update()
   }
 
-  /** Details are about what is going on: they follow it, and end with the conversation. */
+  const showInfo = (message) => {
+    const view = messageInfoView({ client, message })
+    details = { view, sheet: openSheet(element, rest, "Message info", () => view.element) }
+    view.update()
+  }
+
+  /** Both sheets are about what is going on: they follow it, and end with the conversation. */
   const updateDetails = () => {
     if (details === undefined) return
     if (!details.sheet.isOpen) details = undefined

@@ -35,10 +35,10 @@ const button = (name, label, onclick) =>
   h("button", { type: "button", class: "quiet", "aria-label": label, title: label, onclick }, icon(name))
 
 /**
- * `back()` returns to the list; `details()` shows members and settings; `watching(atEnd)` tells whether the newest message
- * is in sight.
+ * `back()` returns to the list; `details()` shows members and settings, `info(message)` how far a message has come;
+ * `watching(atEnd)` tells whether the newest message is in sight.
  */
-export const threadView = ({ back, details, watching }) => {
+export const threadView = ({ back, details, info, watching }) => {
   let client
   let room
   let atEnd = true
@@ -134,6 +134,7 @@ export const threadView = ({ back, details, watching }) => {
           pin: (shown) => room.togglePin(shown.message),
           reply: (shown) => room.intend("reply", shown.message),
           edit: (shown) => room.intend("edit", shown.message),
+          info: (shown) => info(shown.message),
           remove: (shown, scope) => room.delete(shown.message, scope)
         })
       : divider()
@@ -144,10 +145,10 @@ export const threadView = ({ back, details, watching }) => {
       id: entry.type === "direct" ? (others[0] ?? entry.id) : entry.id,
       name,
       isGroup: entry.type === "group",
-      presence: entry.type === "direct" && room.state === "joined" ? presenceOf(room, others[0]) : undefined
+      presence: entry.type === "direct" && room.state === "joined" ? presenceOf(client, others[0]) : undefined
     })
     setText(title, name)
-    setText(subtitle, typingText(room) || presenceText(room, entry, others))
+    setText(subtitle, typingText(room) || presenceText(client, entry, others))
     element.classList.toggle("someone-types", room.typing.userIds.length > 0)
     setText(
       beginning,
