@@ -34,6 +34,9 @@ const idOf = (kind: keyof typeof prefixes, n: number) =>
 export const longConversation = idOf("conversation", 0) as ConversationId
 export const reader = idOf("user", 0) as UserId
 
+/** Who writes most in the long conversation, and then one person in each short one. */
+export const userIn = (n: number) => idOf("user", n) as UserId
+
 /** The message with this number in the long conversation. */
 export const messageIn = (seq: number) => idOf("message", seq)
 
@@ -95,5 +98,13 @@ export const fill = Effect.fnUntraced(function* ({ conversations, messages }: Fi
     SELECT ${uuid("extra", "n")}, ${uuid("conversation", "n")},
       CASE WHEN n % 10 = 0 THEN '{"retention_seconds": 3600}'::jsonb ELSE '{}' END
     FROM generate_series(1, ${conversations}) n`)
+  yield* run(`
+    INSERT INTO delivery_statuses (message_id, user_id, delivered_at)
+    SELECT ${uuid("message", "n")}, '${reader}', '2025-01-01' FROM generate_series(1, least(${messages}, ${STEP})) n`)
+  for (const table of ["user_preferences (user_id)", "last_seen (user_id, seen_at)"]) {
+    yield* run(`
+      INSERT INTO ${table} SELECT ${uuid("user", "n")}${table.includes("seen_at") ? ", '2025-01-01'" : ""}
+      FROM generate_series(0, ${conversations}) n`)
+  }
   yield* run("ANALYZE")
 })

@@ -3,9 +3,12 @@ import { PgTypes } from "@effect/sql-pg"
 import * as conversations from "../../src/layers/ConversationSql.ts"
 import * as messages from "../../src/layers/MessageSql.ts"
 import { listSql as draftsSql } from "../../src/layers/PgDraftStore.ts"
+import { readSql as seenSql } from "../../src/layers/PgLastSeenStore.ts"
 import { afterSql, dueSql } from "../../src/layers/PgRetentionStore.ts"
 import { listSql as schedulesSql, takeSql } from "../../src/layers/PgScheduleStore.ts"
-import { longConversation as id, messageIn, reader } from "./fill.ts"
+import { recipientsSql } from "../../src/layers/PgStatusStore.ts"
+import { uuids } from "../../src/layers/SqlArrays.ts"
+import { longConversation as id, messageIn, reader, userIn } from "./fill.ts"
 
 export interface Read {
   readonly name: string
@@ -130,6 +133,24 @@ export const reads = (size: number): ReadonlyArray<Read> => {
       text: schedulesSql,
       parameters: [reader, ...nowhere, PAGE],
       indexes: ["scheduled_messages_sender"]
+    },
+    {
+      name: "whom a message has reached",
+      text: recipientsSql,
+      parameters: [id, messageIn(middle), middle, userIn(1), userIn(1), 200],
+      indexes: ["conversation_members_unique", "delivery_statuses_unique", "user_preferences_pkey"]
+    },
+    {
+      name: "with whom one shares a conversation",
+      text: conversations.sharing,
+      parameters: [reader, uuids([userIn(2), userIn(3)])],
+      indexes: ["conversation_members_user", "conversation_members_unique"]
+    },
+    {
+      name: "when users were last seen",
+      text: seenSql,
+      parameters: [uuids([userIn(2), userIn(3)])],
+      indexes: ["last_seen_pkey", "user_preferences_pkey"]
     },
     { name: "drafts", text: draftsSql, parameters: [reader, ...nowhere, PAGE], indexes: ["drafts_newest"] }
   ]

@@ -40,6 +40,10 @@ export class CatchUp {
   #previewed: Set<string> | undefined = new Set()
   #plan: Plan | undefined
   #pending = 0
+  /** Up to where each conversation's previews were told and not acknowledged. */
+  readonly #unacknowledged = new Map<ConversationId, number>()
+  /** The last cursor that was handed out, and what had been told by then. */
+  #offered: { readonly cursor: string; readonly told: ReadonlyMap<ConversationId, number> } | undefined
 
   constructor(
     services: Services,
@@ -54,7 +58,10 @@ export class CatchUp {
   }
 
   previewed({ seq, topic }: Publication): void {
-    if (seq !== null) this.#previewed?.add(keyOf(topic, seq))
+    if (seq === null) return
+    this.#previewed?.add(keyOf(topic, seq))
+    const of = Topic.parse(topic)
+    if (of?.kind === "conversation") this.#unacknowledged.set(of.conversationId, seq)
   }
 
   readonly run: Effect.Effect<void> = Effect.suspend(() => this.#told).pipe(
@@ -107,23 +114,40 @@ export class CatchUp {
     const told = this.#plan?.cursor
     if (told === undefined) return Effect.succeed(undefined)
     const id = SyncCursor.decode(told)?.id ?? SyncCursor.START
-    return Effect.map(this.#services.sync.liveCursor, (live) => (SyncCursor.isAfter(live, id) ? live : told))
+    return Effect.map(this.#services.sync.liveCursor, (live) => {
+      const cursor = SyncCursor.isAfter(live, id) ? live : told
+      this.#offered = { cursor, told: new Map(this.#unacknowledged) }
+      return cursor
+    })
   })
 
   /** What was told with the cursor counts as delivered from now on. */
   ack(cursor: string): Effect.Effect<{ readonly cursor: string }, InvalidInput | Unavailable> {
     const { caller } = this.#host
     const plan = this.#plan
-    const delivered = plan?._tag === "CatchUp" && plan.cursor === cursor ? plan.news : []
+    const missed = plan?._tag === "CatchUp" && plan.cursor === cursor ? plan.news : []
+    const delivered = [
+      ...missed.map(({ conversationId, upTo }) => [conversationId, upTo] as const),
+      ...this.#previewsUpTo(cursor)
+    ]
     return this.#services.sync.ack(caller.identity, plan?.token, cursor).pipe(
       Effect.andThen(
-        Effect.forEach(delivered, ({ conversationId, upTo }) => this.#delivered(conversationId, upTo), {
+        Effect.forEach(delivered, ([conversationId, upTo]) => this.#delivered(conversationId, upTo), {
           concurrency: CONCURRENCY,
           discard: true
         })
       ),
       Effect.as({ cursor })
     )
+  }
+
+  /** What had been previewed when this cursor was handed out is acknowledged with it. */
+  #previewsUpTo(cursor: string): ReadonlyMap<ConversationId, number> {
+    if (this.#offered?.cursor !== cursor) return new Map()
+    const { told } = this.#offered
+    this.#offered = undefined
+    for (const [id, seq] of told) if (this.#unacknowledged.get(id) === seq) this.#unacknowledged.delete(id)
+    return told
   }
 
   /** A conversation that the user has left meanwhile, or that is too busy now, is none of the queue's business. */

@@ -1,7 +1,7 @@
 /**
- * Puts on record when users were last there: those of this node who leave, soon after, and those who are here, again and
- * again, so that a node which is killed takes at most one such interval with it. Nobody waits for it; what the database
- * does not take is offered again.
+ * Puts on record when users were last there: those of this node who come and who leave, soon after, and those who are
+ * here, again and again, so that a node which is killed takes at most one such interval with it. Nobody waits for it;
+ * what the database does not take is offered again.
  */
 import { Clock, Context, type Duration, Effect, Latch, Layer } from "effect"
 import type { Unavailable } from "../domain/Errors.ts"
@@ -12,11 +12,11 @@ import { LastSeenStore, type Seen, type LastSeen as Stored } from "../domain/por
 export interface LastSeenOptions {
   /** How often it is put on record that somebody is here. */
   readonly interval: Duration.Duration
-  /** Users who have left and wait to be put on record; past it those who left first are forgotten. */
+  /** Users who wait to be put on record; past it the first of them are forgotten. */
   readonly capacity: number
 }
 
-/** Those who leave within it are written together. */
+/** Those who come or leave within it are written together. */
 const GATHER = "200 millis"
 
 /** Before the database is tried once more. */
@@ -47,54 +47,60 @@ export const layer = ({ capacity, interval }: LastSeenOptions) =>
       const clock = yield* Clock.Clock
       /** How many devices of each user are here. */
       const here = new Map<UserId, number>()
-      /** Who has left and is not on record; in the order in which they left. */
-      const gone = new Map<UserId, number>()
-      const hasGone = Latch.makeUnsafe(false)
-      let lost = 0
+      /** When users came or left, and it is not on record; in the order in which they did. */
+      const unwritten = new Map<UserId, number>()
+      const hasUnwritten = Latch.makeUnsafe(false)
+      let [writing, lost] = [0, 0]
       yield* LiveMetrics.gauge({
         id: "last_seen_queue_depth",
-        description: "Users who have left and are not on record yet",
-        value: () => gone.size
+        description: "Users who have come or left, and it is not on record yet",
+        value: () => unwritten.size + writing
       })
       yield* LiveMetrics.counter({
         id: "last_seen_lost_total",
-        description: "Users who have left and of whom it could not be put on record when",
+        description: "Users who have come or left, and it could not be put on record",
         value: () => lost
       })
 
       const note = ({ at, userId }: Seen): void => {
-        const known = gone.get(userId) ?? 0
-        gone.delete(userId)
-        gone.set(userId, Math.max(at, known))
-        hasGone.openUnsafe()
-        if (gone.size <= capacity) return
-        const [first] = gone.keys()
-        gone.delete(first!)
+        const known = unwritten.get(userId) ?? 0
+        unwritten.delete(userId)
+        unwritten.set(userId, Math.max(at, known))
+        hasUnwritten.openUnsafe()
+        if (unwritten.size <= capacity) return
+        const [first] = unwritten.keys()
+        unwritten.delete(first!)
         lost++
       }
 
       const take = (): ReadonlyArray<Seen> => {
         const taken: Array<Seen> = []
-        for (const [userId, at] of gone) {
+        for (const [userId, at] of unwritten) {
           if (taken.length === BATCH) break
-          gone.delete(userId)
+          unwritten.delete(userId)
           taken.push({ userId, at })
         }
-        if (gone.size === 0) hasGone.closeUnsafe()
+        if (unwritten.size === 0) hasUnwritten.closeUnsafe()
         return taken
       }
 
       /** Whether it was written; what was not waits again, or is later than that already. */
-      const write = (seen: ReadonlyArray<Seen>) =>
-        Effect.match(store.record(seen), {
-          onSuccess: () => true,
+      const write = (seen: ReadonlyArray<Seen>) => {
+        writing = seen.length
+        return Effect.match(store.record(seen), {
+          onSuccess: () => {
+            writing = 0
+            return true
+          },
           onFailure: () => {
+            writing = 0
             for (const one of seen) note(one)
             return false
           }
         })
+      }
 
-      const writeGone = hasGone.await.pipe(
+      const writeNews = hasUnwritten.await.pipe(
         Effect.andThen(Effect.sleep(GATHER)),
         Effect.andThen(Effect.uninterruptible(Effect.suspend(() => write(take())))),
         Effect.flatMap((written) => (written ? Effect.void : Effect.sleep(PAUSE)))
@@ -111,13 +117,17 @@ export const layer = ({ capacity, interval }: LastSeenOptions) =>
       })
 
       const drain: Effect.Effect<void> = Effect.suspend(() =>
-        gone.size === 0
+        unwritten.size === 0
           ? Effect.void
           : Effect.flatMap(write(take()), (written) => (written ? drain : Effect.void))
       )
 
       return LastSeen.of({
-        arrived: (userId) => void here.set(userId, (here.get(userId) ?? 0) + 1),
+        arrived: (userId) => {
+          const before = here.get(userId) ?? 0
+          here.set(userId, before + 1)
+          if (before === 0) note({ userId, at: clock.currentTimeMillisUnsafe() })
+        },
         left: (userId) => {
           const left = (here.get(userId) ?? 0) - 1
           if (left > 0) return void here.set(userId, left)
@@ -126,11 +136,11 @@ export const layer = ({ capacity, interval }: LastSeenOptions) =>
         },
         of: (userId) =>
           Effect.map(store.of(userId), ({ at = 0, isHidden }) => ({
-            at: Math.max(at, gone.get(userId) ?? 0) || undefined,
+            at: Math.max(at, unwritten.get(userId) ?? 0) || undefined,
             isHidden
           })),
         run: Effect.raceFirst(
-          Effect.forever(writeGone),
+          Effect.forever(writeNews),
           Effect.forever(Effect.andThen(Effect.sleep(interval), writeHere))
         ).pipe(Effect.onInterrupt(() => Effect.andThen(writeHere, drain)))
       })

@@ -13,7 +13,7 @@ const recordSql = `
   SELECT i.user_id, i.seen_at FROM unnest($1::uuid[], $2::timestamptz[]) AS i (user_id, seen_at) ORDER BY i.user_id
   ON CONFLICT (user_id) DO UPDATE SET seen_at = excluded.seen_at WHERE s.seen_at < excluded.seen_at`
 
-const readSql = `
+export const readSql = `
   SELECT i.user_id, s.seen_at, NOT coalesce(p.last_seen, true) AS is_hidden
   FROM unnest($1::uuid[]) AS i (user_id)
   LEFT JOIN last_seen s ON s.user_id = i.user_id

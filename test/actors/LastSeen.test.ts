@@ -38,7 +38,7 @@ const start = Effect.fnUntraced(function* (capacity = 10) {
 const users = (seen: ReadonlyArray<Seen> | undefined) => seen?.map(({ userId }) => userId)
 
 describe("LastSeen", () => {
-  it.effect("writes who has left with their last device, together and soon", () =>
+  it.effect("writes who comes with their first device and leaves with their last, together and soon", () =>
     Effect.gen(function* () {
       const { lastSeen, record } = yield* start()
       for (const user of [ann, ann, bob]) lastSeen.arrived(user)
@@ -48,9 +48,13 @@ describe("LastSeen", () => {
       assert.strictEqual((yield* lastSeen.of(bob)).at, 10_001, "it is known before it is written")
       yield* TestClock.adjust("100 millis")
       lastSeen.left(ann)
-      assert.isEmpty(record.statements)
+      assert.lengthOf(record.statements, 1)
       yield* TestClock.adjust("100 millis")
       assert.deepStrictEqual(record.statements, [
+        [
+          { userId: ann, at: 1 },
+          { userId: bob, at: 1 }
+        ],
         [
           { userId: bob, at: 10_001 },
           { userId: ann, at: 10_101 }
@@ -64,11 +68,11 @@ describe("LastSeen", () => {
       const { lastSeen, record, running } = yield* start()
       lastSeen.arrived(ann)
       yield* TestClock.adjust("2 minutes")
-      assert.deepStrictEqual(record.statements.map(users), [[ann], [ann]])
+      assert.deepStrictEqual(record.statements.map(users), [[ann], [ann], [ann]])
       lastSeen.arrived(bob)
       lastSeen.left(ann)
       yield* Fiber.interrupt(running)
-      assert.deepStrictEqual(record.statements.slice(2).map(users), [[bob], [ann]])
+      assert.deepStrictEqual(record.statements.slice(3).map(users), [[bob], [bob, ann]])
     })
   )
 

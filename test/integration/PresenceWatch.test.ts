@@ -177,6 +177,13 @@ const nodes = Nodes.two({
   LAST_SEEN_INTERVAL: "500 millis"
 })
 
+/** Waits until what has happened on this node has been written. */
+const isOnRecord = (app: AppProcess.RunningApp) =>
+  Poll.until(
+    async () => /^last_seen_queue_depth 0$/m.test(await (await fetch(`${app.url}/metrics`)).text()),
+    { what: "everybody's coming on record" }
+  )
+
 describe("Watching presence on several nodes", () => {
   it.live(
     "sees those of other nodes, notices a node that is killed, and keeps when they were last there",
@@ -208,6 +215,7 @@ describe("Watching presence on several nodes", () => {
         yield* connect(two, Chat.at(two, carol))
         yield* a.changed(carol, "online")
 
+        yield* isOnRecord(two)
         yield* two.kill("SIGKILL")
         isRecent((yield* a.changed(bob, "offline")).last_seen)
         yield* a.changed(carol, "offline")

@@ -117,6 +117,29 @@ layer(App.layer, { excludeTestServices: true, timeout: "60 seconds" })("Receipts
     })
   )
 
+  it.effect("are given for previews as well, with the cursor that is acknowledged after them", () =>
+    Effect.gen(function* () {
+      const { alice, app, bob, id, joined } = yield* pair
+      const a = yield* joined(alice)
+      const own = yield* (yield* Chat.connect(app, bob)).join(`user:${bob.user_id}`)
+      yield* own.next("sync_complete")
+      const { cursor: earlier } = yield* own.push<{ readonly cursor: string }>("ping")
+      yield* say(alice, id)
+      yield* own.next("new_message")
+      yield* own.push("ack", { cursor: earlier })
+      const { cursor } = yield* own.push<{ readonly cursor: string }>("ping")
+      yield* say(alice, id)
+      yield* own.next("new_message")
+      yield* own.push("ack", { cursor })
+      const receipt = { user_id: bob.user_id, last_delivered_seq: 1 }
+      assert.deepStrictEqual(yield* a.next("delivery_receipt"), receipt)
+      const { cursor: last } = yield* own.push<{ readonly cursor: string }>("ping")
+      yield* own.push("ack", { cursor: last })
+      assert.deepInclude(yield* a.next<object>("delivery_receipt"), { last_delivered_seq: 2 })
+      assert.lengthOf(a.received("delivery_receipt"), 2)
+    })
+  )
+
   it.effect("are told of a message: to whom it was delivered, who has read it, and when", () =>
     Effect.gen(function* () {
       const { alice, app, bob } = yield* pair
