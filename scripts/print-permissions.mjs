@@ -16,6 +16,9 @@ ${toMarkdownTable()}
   deleted is answered like one that never was.
 - When the owner leaves, the admin who joined first becomes the owner, or the first member where there is no admin. When
   the last member leaves, the group is deleted.
+- Whether a user is there, on any device, is shown to whoever shares a conversation with them, and to nobody else. When they
+  were last, and how far they have read, is their preference (\`last_seen\`, \`read_receipts\`), honoured both ways: who does not
+  tell it is not told it.
 
 This page is printed from the code (\`node scripts/print-permissions.mjs\`), and a test compares the two.
 `)
