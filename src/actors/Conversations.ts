@@ -84,10 +84,14 @@ export interface MessagePage {
 export class Conversations extends Context.Service<
   Conversations,
   {
-    /** The second time, a direct conversation or a group with an `external_group_id` is the first one again. */
+    /**
+     * The second time, a direct conversation or a group with an `external_group_id` is the first one again; so is
+     * whatever was created under the same `id`, which the caller decides where it may have to try again.
+     */
     readonly create: (
       caller: Identity,
-      input: CreateConversation & Pick<CreateGroup, "external_group_id">
+      input: CreateConversation & Pick<CreateGroup, "external_group_id">,
+      id?: ConversationId
     ) => Effect.Effect<
       { readonly conversation: ConversationView; readonly created: boolean },
       ContentRejected | InvalidInput | Conflict | Forbidden | Limited | AskError

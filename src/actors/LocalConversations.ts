@@ -257,7 +257,7 @@ export const layer = Layer.effect(
           if (waiting !== undefined) resume(Effect.flatten(waiting))
         }),
 
-      create: Effect.fn("Conversations.create")(function* (caller, input) {
+      create: Effect.fn("Conversations.create")(function* (caller, input, decidedId) {
         const memberIds = Array.from(new Set([caller.userId, ...input.member_ids]))
         if (input.type === "direct" && memberIds.length !== 2) {
           return yield* invalid("member_ids", "A direct conversation has exactly one other member")
@@ -269,7 +269,7 @@ export const layer = Layer.effect(
           memberIds.filter((userId) => userId !== caller.userId)
         )
         const { created, id } = yield* store.create({
-          id: newId() as ConversationId,
+          id: decidedId ?? (newId() as ConversationId),
           type: input.type,
           creator: caller.userId,
           memberIds,

@@ -4,6 +4,7 @@ import * as Drafts from "../actors/Drafts.ts"
 import * as ScheduledMessages from "../actors/ScheduledMessages.ts"
 import * as Sessions from "../actors/Sessions.ts"
 import { type Finding, Health } from "../domain/ports/Health.ts"
+import { IdempotencyStore } from "../domain/ports/IdempotencyStore.ts"
 import { PresenceCache } from "../domain/ports/PresenceCache.ts"
 import { AppConfig } from "../layers/AppConfig.ts"
 import * as Database from "../layers/Database.ts"
@@ -72,6 +73,7 @@ const housekeeping = Layer.unwrap(
   Effect.gen(function* () {
     const config = yield* AppConfig
     const presence = yield* PresenceCache
+    const idempotency = yield* IdempotencyStore
     const redis = yield* Effect.serviceOption(Redis.Redis)
     const measurements = [
       ...(yield* Measurements.shared),
@@ -83,7 +85,10 @@ const housekeeping = Layer.unwrap(
     return Layer.merge(
       Cleanup.layer({
         interval: config.cleanupInterval,
-        tasks: [{ name: "presence", sweep: presence.sweep }]
+        tasks: [
+          { name: "presence", sweep: presence.sweep },
+          { name: "idempotency_keys", sweep: idempotency.sweep }
+        ]
       }),
       Metrics.layer({ interval: config.metricsInterval, measurements })
     )

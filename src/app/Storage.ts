@@ -5,6 +5,7 @@ import * as Migrations from "../layers/Migrations.ts"
 import * as PgAuditLog from "../layers/PgAuditLog.ts"
 import * as PgConversationStore from "../layers/PgConversationStore.ts"
 import * as PgDraftStore from "../layers/PgDraftStore.ts"
+import * as PgIdempotencyStore from "../layers/PgIdempotencyStore.ts"
 import * as PgLastSeenStore from "../layers/PgLastSeenStore.ts"
 import * as PgMessageStore from "../layers/PgMessageStore.ts"
 import * as PgMessageWriter from "../layers/PgMessageWriter.ts"
@@ -34,6 +35,7 @@ export const storage = configured((config) => {
     PgAuditLog.layer({ capacity: config.auditQueue, timeout: config.databaseTimeout }),
     PgDraftStore.layer,
     PgLastSeenStore.layer,
+    PgIdempotencyStore.layer({ lifetime: config.idempotencyLifetime, lease: config.idempotencyLease }),
     PgRetentionStore.layer,
     PgScheduleStore.layer,
     PgStatusStore.layer,

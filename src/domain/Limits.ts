@@ -20,7 +20,8 @@ export const actions = [
   "connection",
   "group_creation",
   "contact_add",
-  "report"
+  "report",
+  "keyed_request"
 ] as const
 export type Action = (typeof actions)[number]
 
@@ -69,7 +70,8 @@ export const userDefaults: Readonly<Record<Action, Described>> = {
   connection: per(200, HOUR, "Connections, WebSocket and long-poll"),
   group_creation: per(10, DAY, "Groups created"),
   contact_add: per(50, DAY, "Direct conversations begun, and additions of members, whatever their number"),
-  report: per(20, DAY, "Reports")
+  report: per(20, DAY, "Reports"),
+  keyed_request: per(2000, HOUR, "Requests with an `Idempotency-Key`, which is remembered for a day")
 }
 
 export const addressDefaults: Readonly<Record<AddressAction, Described>> = {

@@ -20,13 +20,15 @@ export const create = `
   )
   SELECT id FROM created`
 
-/** $1 direct key, $2 external group id, $3 whose it is. */
+/** $1 direct key, $2 external group id, $3 whose it is, $4 id. */
 export const find = `
   SELECT id FROM conversations WHERE direct_key = $1
   UNION ALL
   SELECT id FROM conversations WHERE external_group_id = $2 AND external_group_creator = $3
   UNION ALL
-  SELECT id FROM conversations WHERE external_group_id = $2 AND external_group_creator IS NULL AND $3 IS NULL`
+  SELECT id FROM conversations WHERE external_group_id = $2 AND external_group_creator IS NULL AND $3 IS NULL
+  UNION ALL
+  SELECT id FROM conversations WHERE id = $4`
 
 export const load = `
   SELECT c.id, c.type, c.external_group_id, c.metadata, c.is_active, c.last_seq::float8, c.member_count, c.created_at,

@@ -33,6 +33,7 @@ import changedAt from "../../migrations/0023_changed_at.ts"
 import ownGroups from "../../migrations/0024_own_groups.ts"
 import deliveryTimes from "../../migrations/0025_delivery_times.ts"
 import lastSeen from "../../migrations/0026_last_seen.ts"
+import idempotencyKeys from "../../migrations/0027_idempotency_keys.ts"
 import { messageOf } from "./SqlFailure.ts"
 
 /** In code rather than read from a folder, so that it works wherever the package is installed. */
@@ -62,7 +63,8 @@ const steps = {
   "0023_changed_at": changedAt,
   "0024_own_groups": ownGroups,
   "0025_delivery_times": deliveryTimes,
-  "0026_last_seen": lastSeen
+  "0026_last_seen": lastSeen,
+  "0027_idempotency_keys": idempotencyKeys
 }
 
 /** A step may take as long as it takes, unlike a query of the service. */

@@ -180,7 +180,8 @@ const make = Effect.fnUntraced(function* (options: Watermarks.WatermarkOptions) 
     const existing = yield* query<{ readonly id: ConversationId }>("find", statements.find, [
       key,
       externalGroupId,
-      namedBy
+      namedBy,
+      id
     ])
     if (existing[0] === undefined) return yield* new Conflict({ what: "conversation" })
     return { id: existing[0].id, created: false }

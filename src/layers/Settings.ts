@@ -611,10 +611,20 @@ export const settings = {
     "Members of a conversation up to which it is kept when each message was delivered to and read by each of them; 0 for never. Of larger ones it is known how far everybody is."
   ),
   maxDrafts: int("MAX_DRAFTS", 500, "Drafts of one user, one in each conversation."),
+  idempotencyLifetime: duration(
+    "IDEMPOTENCY_LIFETIME",
+    "24 hours",
+    "How long an `Idempotency-Key` names its request, and the answer is given again."
+  ),
+  idempotencyLease: duration(
+    "IDEMPOTENCY_LEASE",
+    "1 minute",
+    "How long a request with an `Idempotency-Key` may take. One whose node died is run again after that, if it is asked again."
+  ),
   cleanupInterval: duration(
     "CLEANUP_INTERVAL",
     "5 minutes",
-    "How often what dead nodes have left in Redis is removed. Nobody is shown it meanwhile."
+    "How often what dead nodes have left in Redis, and what is over in the database, is removed. Nobody is shown it meanwhile."
   ),
   metricsInterval: duration(
     "METRICS_INTERVAL",

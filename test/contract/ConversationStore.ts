@@ -97,6 +97,15 @@ export const conversationStoreContract = <E>(
         })
       )
 
+      it.effect("creates what it is asked to create under the same id once", () =>
+        Effect.gen(function* () {
+          const store = yield* ConversationStore
+          const asked = group({ creator: userId() })
+          assert.deepStrictEqual(yield* store.create(asked), { id: asked.id, created: true })
+          assert.deepStrictEqual(yield* store.create(asked), { id: asked.id, created: false })
+        })
+      )
+
       it.effect("has one direct conversation per pair, whoever of the two creates it, and both own it", () =>
         Effect.gen(function* () {
           const [ann, bob] = [userId(), userId()]

@@ -42,6 +42,7 @@ const expected = [
   "drafts",
   "hidden_messages",
   "last_seen",
+  "idempotency_keys",
   "message_attachments",
   "message_mentions",
   "message_reactions",

@@ -22,13 +22,19 @@ export class RestClient {
   }
 
   /** Answers whatever the server says. */
-  request<A>(method: string, path: string, body?: unknown): Effect.Effect<Answer<A>> {
+  request<A>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {}
+  ): Effect.Effect<Answer<A>> {
     return Effect.promise(async () => {
       const response = await fetch(`${this.url}${path}`, {
         method,
         headers: {
           authorization: `Bearer ${this.token}`,
-          ...(body === undefined ? {} : { "content-type": "application/json" })
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+          ...headers
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) })
       })

@@ -2,6 +2,7 @@
 import { Schema } from "effect"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
 import { Authorization } from "../rest/Authorization.ts"
+import { Idempotency } from "../rest/Idempotency.ts"
 import { InvalidRequests } from "../rest/InvalidRequests.ts"
 import { problems } from "../rest/Problem.ts"
 import { AuditApi } from "./AuditApi.ts"
@@ -31,4 +32,5 @@ class ProcessesApi extends HttpApiGroup.make("processes").add(
 export class AdminApi extends HttpApi.make("admin")
   .add(ProcessesApi, AuditApi, RevocationsApi, BlocksApi)
   .middleware(InvalidRequests)
+  .middleware(Idempotency)
   .middleware(Authorization) {}

@@ -5,6 +5,7 @@ import { Unavailable } from "../../domain/Errors.ts"
 import { draw, flatten, type TreeNode as Node } from "../../supervisors/Introspection.ts"
 import { Tree } from "../../supervisors/Tree.ts"
 import * as Authorization from "../rest/Authorization.ts"
+import * as Idempotency from "../rest/Idempotency.ts"
 import * as InvalidRequests from "../rest/InvalidRequests.ts"
 import { answerRefusals } from "../rest/Problem.ts"
 import { AdminApi, type TreeNode } from "./AdminApi.ts"
@@ -42,8 +43,8 @@ const handlers = HttpApiBuilder.group(
   })
 )
 
-/** Needs Tree, AuditLog, Revocations, Blocks, Admission and TokenVerifier. */
+/** Needs Tree, AuditLog, Revocations, Blocks, Admission, IdempotencyStore and TokenVerifier. */
 export const layer = HttpApiBuilder.layer(AdminApi).pipe(
   Layer.provide([handlers, AuditRoutes.layer, RevocationRoutes.layer, BlockRoutes.layer]),
-  Layer.provide([Authorization.layer, InvalidRequests.layer])
+  Layer.provide([Authorization.layer, Idempotency.layer, InvalidRequests.layer])
 )

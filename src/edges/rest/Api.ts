@@ -17,6 +17,7 @@ import { SettingsApi } from "./api/SettingsApi.ts"
 import { SignInsApi } from "./api/SignInsApi.ts"
 import { SocketTicketsApi } from "./api/SocketTicketsApi.ts"
 import { StatusesApi } from "./api/StatusesApi.ts"
+import { Idempotency } from "./Idempotency.ts"
 import { InvalidRequests } from "./InvalidRequests.ts"
 import { asClientsSeeIt } from "./OpenApiDocument.ts"
 
@@ -25,7 +26,12 @@ message sent here reaches every socket.
 
 Ids are UUIDs, times ISO 8601 in UTC with milliseconds. A list is \`{items, next_cursor}\`. Unknown fields are
 ignored. Every error is a problem document (RFC 9457) with a \`reason\` for programs and a \`request_id\`, which is
-also in the response's \`x-request-id\` and in the server's log.`
+also in the response's \`x-request-id\` and in the server's log.
+
+A POST may carry an \`Idempotency-Key\` of 1 to 255 characters, such as a UUID. Within a day the same user's same request
+under the same key is not done again: it gets the first answer, with \`Idempotency-Replayed: true\`. (A message, a
+reaction, an attachment, a pin and a ticket are answered as they are now, without that header.) Another request under
+the key is answered 422, and one that comes while the first is under way 409. What was refused is not remembered.`
 
 export class Api extends HttpApi.make("messaging")
   .add(
@@ -47,6 +53,7 @@ export class Api extends HttpApi.make("messaging")
   )
   .prefix("/api/v1")
   .middleware(InvalidRequests)
+  .middleware(Idempotency)
   .middleware(Authorization)
   .add(HealthApi)
   // All wrong fields of a request at once, not one after the other.

@@ -7,7 +7,8 @@ import * as Origin from "../../domain/protocol/Origin.ts"
 
 const METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 const REQUEST_HEADERS = "authorization, content-type, idempotency-key, if-match, x-request-id"
-const EXPOSED_HEADERS = "etag, location, retry-after, ratelimit, ratelimit-policy, x-request-id"
+const EXPOSED_HEADERS =
+  "etag, idempotency-replayed, location, retry-after, ratelimit, ratelimit-policy, x-request-id"
 /** Seconds; browsers keep no preflight for longer than two hours. */
 const MAX_AGE = 7_200
 

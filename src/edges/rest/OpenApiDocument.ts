@@ -2,7 +2,8 @@
  * Corrections of the generated OpenAPI document, where the schemas say how we decode and clients need to know
  * what to send: numbers in a query, ids in a path, and that unknown fields do no harm.
  */
-import { Predicate } from "effect"
+import { Predicate, Record } from "effect"
+import { HEADER as IDEMPOTENCY_KEY, MAX_KEY } from "./Idempotency.ts"
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -30,5 +31,46 @@ const correct = (value: unknown): unknown => {
   return isParameter(corrected) ? parameter(corrected) : corrected
 }
 
-export const asClientsSeeIt = (document: Record<string, unknown>): Record<string, unknown> =>
-  correct(document) as Record<string, unknown>
+const keyParameter = {
+  name: IDEMPOTENCY_KEY,
+  in: "header",
+  required: false,
+  schema: { type: "string", minLength: 1, maxLength: MAX_KEY },
+  description: "Names the request: within a day the same one under the same key is not done again."
+}
+
+const problemOf = (status: number, description: string) => ({
+  description,
+  content: { "application/problem+json": { schema: { $ref: `#/components/schemas/Problem${status}` } } }
+})
+
+/** What the middleware around all of them takes and answers. */
+const keyedRefusals = {
+  409: problemOf(409, "A request under this key is under way; or it contradicts the present state."),
+  422: problemOf(422, "The key names another request; or the content is against the policy."),
+  429: problemOf(429, "Too many requests.")
+}
+
+interface Operation extends Json {
+  readonly security: ReadonlyArray<object>
+  readonly parameters: ReadonlyArray<Json>
+  readonly responses: Json
+}
+
+const keyed = (operation: Operation): Operation => ({
+  ...operation,
+  parameters: [...operation.parameters.filter(({ name }) => name !== IDEMPOTENCY_KEY), keyParameter],
+  responses: { ...operation.responses, ...keyedRefusals }
+})
+
+const withKeys = (paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>) =>
+  Record.map(paths, (methods) =>
+    Record.map(methods, (operation, method) =>
+      method === "post" && operation.security.length > 0 ? keyed(operation) : operation
+    )
+  )
+
+export const asClientsSeeIt = (document: Record<string, unknown>): Record<string, unknown> => {
+  const corrected = correct(document) as Record<string, unknown>
+  return { ...corrected, paths: withKeys(corrected.paths as Parameters<typeof withKeys>[0]) }
+}

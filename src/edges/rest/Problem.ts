@@ -29,7 +29,7 @@ const meaning = {
   409: "The request contradicts the present state.",
   413: "The message or the body is too large.",
   415: "The body is not JSON.",
-  422: "The content is against the policy.",
+  422: "The content is against the policy; or the `Idempotency-Key` names another request.",
   429: "Too many requests; `Retry-After` says when to come back, `RateLimit-Policy` what the limit is.",
   503: "Overloaded, or something this request needs does not answer. Nothing was done."
 } as const
@@ -62,6 +62,7 @@ const httpOnly = {
   412: { reason: "precondition_failed", title: "A precondition of the request does not hold" },
   415: { reason: "unsupported_media_type", title: "The body must be JSON (application/json)" },
   416: { reason: "range_not_satisfiable", title: "There is no such range" },
+  422: { reason: "idempotency_key_reused", title: "This Idempotency-Key names another request" },
   431: { reason: "headers_too_large", title: "The headers of the request are too large" },
   500: { reason: "internal", title: "Something went wrong on our side" }
 } as const

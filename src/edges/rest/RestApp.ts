@@ -21,6 +21,7 @@ import * as Settings from "./handlers/Settings.ts"
 import * as SignIns from "./handlers/SignIns.ts"
 import * as SocketTickets from "./handlers/SocketTickets.ts"
 import * as Statuses from "./handlers/Statuses.ts"
+import * as Idempotency from "./Idempotency.ts"
 import * as InvalidRequests from "./InvalidRequests.ts"
 import * as StaticFiles from "./StaticFiles.ts"
 
@@ -48,10 +49,10 @@ const api = HttpApiBuilder.layer(Api, { openapiPath: "/api/openapi.json" }).pipe
     Presence.layer,
     Health.layer
   ]),
-  Layer.provide([Authorization.layer, InvalidRequests.layer])
+  Layer.provide([Authorization.layer, Idempotency.layer, InvalidRequests.layer])
 )
 
-/** REST, health, metrics, documentation and the demo page. Needs Conversations, TokenVerifier, ConnectTickets and Health. */
+/** REST, health, metrics, documentation and the demo page. Needs the application services, TokenVerifier, Admission, IdempotencyStore and Health. */
 export const routes = (options?: RestAppOptions) =>
   Layer.mergeAll(
     api,

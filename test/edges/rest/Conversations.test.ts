@@ -65,7 +65,8 @@ describe("POST /conversations", () => {
       assert.deepStrictEqual(first.json, conversation)
       assert.deepStrictEqual(calls[0], [
         identityOf("alice"),
-        { type: "direct", member_ids: [userId("bob")], metadata: { a: 1 } }
+        { type: "direct", member_ids: [userId("bob")], metadata: { a: 1 } },
+        undefined
       ])
       created = false
       assert.strictEqual((yield* call("/api/v1/conversations", { as: "alice", body })).status, 200)

@@ -10,12 +10,18 @@ import {
   UserBlocked
 } from "../../../src/domain/Errors.ts"
 import type { Message } from "../../../src/domain/Message.ts"
+import type { IdempotencyStore } from "../../../src/domain/ports/IdempotencyStore.ts"
 import { clientRandomOf } from "../../../src/edges/rest/IdempotencyKey.ts"
 import { conversationId, identityOf, messageId, serve, userId } from "./RestServer.ts"
 
 const id = conversationId("c")
 const PATH = `/api/v1/conversations/${id}/messages`
 const caller = { identity: identityOf("alice"), sessionId: null }
+
+/** Whatever is asked may be run. */
+const idempotency: Partial<IdempotencyStore["Service"]> = {
+  claim: () => Effect.succeed({ _tag: "Claimed", id: messageId("new"), claim: "claim" })
+}
 
 const messageAt = (seq: number): Message => ({
   id: messageId(`m${seq}`),
@@ -76,7 +82,7 @@ describe("POST /conversations/{id}/messages", () => {
   it.live("makes the client_random of an Idempotency-Key, the same for the same key", () =>
     Effect.gen(function* () {
       const { conversations, sent } = storing()
-      const call = yield* serve({ conversations })
+      const call = yield* serve({ conversations, idempotency })
       for (const key of ["key-1", "key-1", "key-2"]) {
         const headers = { "idempotency-key": key }
         assert.strictEqual(
@@ -93,7 +99,7 @@ describe("POST /conversations/{id}/messages", () => {
   it.live("prefers the body's own client_random to the key", () =>
     Effect.gen(function* () {
       const { conversations, sent } = storing()
-      const call = yield* serve({ conversations })
+      const call = yield* serve({ conversations, idempotency })
       const headers = { "idempotency-key": "key" }
       yield* call(PATH, { as: "alice", body: { content: "hello", client_random: 4 }, headers })
       assert.deepInclude(sent[0]?.[2], { client_random: 4 })

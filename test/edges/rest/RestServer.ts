@@ -25,6 +25,7 @@ import type { Admission } from "../../../src/domain/ports/Admission.ts"
 import { AuditLog } from "../../../src/domain/ports/AuditLog.ts"
 import type { DevIssuer } from "../../../src/domain/ports/DevIssuer.ts"
 import { Health, type HealthCheck } from "../../../src/domain/ports/Health.ts"
+import { IdempotencyStore } from "../../../src/domain/ports/IdempotencyStore.ts"
 import { TokenVerifier } from "../../../src/domain/ports/TokenVerifier.ts"
 import * as DevRoutes from "../../../src/edges/rest/DevRoutes.ts"
 import { type HttpEdgeOptions, listener } from "../../../src/edges/rest/HttpEdge.ts"
@@ -121,6 +122,7 @@ export interface Services {
   readonly me?: Partial<Me["Service"]>
   readonly statuses?: Partial<Statuses["Service"]>
   readonly presence?: Partial<UserPresence["Service"]>
+  readonly idempotency?: Partial<IdempotencyStore["Service"]>
   readonly verifier?: Layer.Layer<TokenVerifier>
   readonly admission?: Layer.Layer<Admission>
   readonly checks?: ReadonlyArray<HealthCheck>
@@ -175,6 +177,7 @@ export const start = Effect.fnUntraced(function* (services: Services = {}) {
       services.verifier ?? namedTokens,
       MemoryConnectTickets.layer,
       Layer.mock(SignIns, {}),
+      Layer.mock(IdempotencyStore, services.idempotency ?? {}),
       services.admission ?? NoLimits.layer,
       audit,
       Layer.succeed(Health, { checks: services.checks ?? [] })

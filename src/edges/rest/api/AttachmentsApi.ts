@@ -4,6 +4,7 @@ import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/ht
 import { NewAttachment } from "../../../domain/Commands.ts"
 import { ConversationId, MessageId, UserId } from "../../../domain/Ids.ts"
 import { Attachment, Message, Seq, Timestamp } from "../../../domain/Message.ts"
+import { RunsAgain } from "../Idempotency.ts"
 import { problems } from "../Problem.ts"
 import { oneMessage } from "./MessagesApi.ts"
 import { page, pageQuery } from "./Paging.ts"
@@ -39,11 +40,13 @@ export class AttachmentsApi extends HttpApiGroup.make("attachments")
       payload: NewAttachment,
       success: [Message.pipe(HttpApiSchema.status(201)), Message],
       error: problems(403, 404, 409, 503)
-    }).annotateMerge(
-      OpenApi.annotations({
-        summary: "Attach a medium to one's own message",
-        description: "Answers the message: 201, or 200 when the medium was attached already."
-      })
-    )
+    })
+      .annotate(RunsAgain, true)
+      .annotateMerge(
+        OpenApi.annotations({
+          summary: "Attach a medium to one's own message",
+          description: "Answers the message: 201, or 200 when the medium was attached already."
+        })
+      )
   )
   .annotateMerge(OpenApi.annotations({ title: "Attachments" })) {}

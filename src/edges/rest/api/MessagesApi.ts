@@ -6,6 +6,7 @@ import { MAX_SEARCH, PageSize, Searched, SendMessage } from "../../../domain/Com
 import { ReadPosition } from "../../../domain/Conversation.ts"
 import { ConversationId, MessageId } from "../../../domain/Ids.ts"
 import { ClientRandom, Message, MessageMetadata, Position } from "../../../domain/Message.ts"
+import { RunsAgain } from "../Idempotency.ts"
 import { problems } from "../Problem.ts"
 import { Cursor, page, pageQuery } from "./Paging.ts"
 
@@ -61,13 +62,15 @@ export class MessagesApi extends HttpApiGroup.make("messages")
       payload: SendMessageBody,
       success: [Message.pipe(HttpApiSchema.status(201)), Message],
       error: problems(403, 404, 413, 422, 429, 503)
-    }).annotateMerge(
-      OpenApi.annotations({
-        summary: "Send a message",
-        description:
-          "Answered only after the message is stored. Needs `client_random`, or an `Idempotency-Key` to make one of: a retry with the same answers the stored message, with 200."
-      })
-    ),
+    })
+      .annotate(RunsAgain, true)
+      .annotateMerge(
+        OpenApi.annotations({
+          summary: "Send a message",
+          description:
+            "Answered only after the message is stored. Needs `client_random`, or an `Idempotency-Key` to make one of: a retry with the same answers the stored message, with 200."
+        })
+      ),
     HttpApiEndpoint.get("list", "/conversations/:conversation_id/messages", {
       params,
       query: HistoryQuery,

@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { ConversationId, UserId } from "../../../domain/Ids.ts"
 import { Message, Timestamp } from "../../../domain/Message.ts"
+import { RunsAgain } from "../Idempotency.ts"
 import { problems } from "../Problem.ts"
 import { oneMessage } from "./MessagesApi.ts"
 import { page } from "./Paging.ts"
@@ -26,12 +27,14 @@ export class PinsApi extends HttpApiGroup.make("pins")
       params: oneMessage,
       success: Message,
       error: problems(403, 404, 409, 503)
-    }).annotateMerge(
-      OpenApi.annotations({
-        summary: "Pin a message",
-        description: "In a group by its owner and admins. Answers the message."
-      })
-    ),
+    })
+      .annotate(RunsAgain, true)
+      .annotateMerge(
+        OpenApi.annotations({
+          summary: "Pin a message",
+          description: "In a group by its owner and admins. Answers the message."
+        })
+      ),
     HttpApiEndpoint.delete("unpin", "/conversations/:conversation_id/messages/:message_id/pin", {
       params: oneMessage,
       success: Message,

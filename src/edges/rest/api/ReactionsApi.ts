@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { ReactionKey } from "../../../domain/Changes.ts"
 import { Message, Reaction } from "../../../domain/Message.ts"
+import { RunsAgain } from "../Idempotency.ts"
 import { problems } from "../Problem.ts"
 import { oneMessage } from "./MessagesApi.ts"
 import { page } from "./Paging.ts"
@@ -23,13 +24,15 @@ export class ReactionsApi extends HttpApiGroup.make("reactions")
       payload: NewReaction,
       success: [Message.pipe(HttpApiSchema.status(201)), Message],
       error: problems(403, 404, 409, 503)
-    }).annotateMerge(
-      OpenApi.annotations({
-        summary: "React to a message",
-        description:
-          "With an emoji or a short code. Answers the message: 201, or 200 when the reaction was there."
-      })
-    ),
+    })
+      .annotate(RunsAgain, true)
+      .annotateMerge(
+        OpenApi.annotations({
+          summary: "React to a message",
+          description:
+            "With an emoji or a short code. Answers the message: 201, or 200 when the reaction was there."
+        })
+      ),
     HttpApiEndpoint.delete(
       "remove",
       "/conversations/:conversation_id/messages/:message_id/reactions/:reaction",

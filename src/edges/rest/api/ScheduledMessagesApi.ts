@@ -4,6 +4,7 @@ import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/ht
 import { ConversationId, MessageId } from "../../../domain/Ids.ts"
 import { ClientRandom } from "../../../domain/Message.ts"
 import { Reschedule, ScheduledMessage, ScheduleMessage } from "../../../domain/Scheduled.ts"
+import { RunsAgain } from "../Idempotency.ts"
 import { problems } from "../Problem.ts"
 import { idempotencyHeaders } from "./MessagesApi.ts"
 import { page, pageQuery } from "./Paging.ts"
@@ -25,13 +26,15 @@ export class ScheduledMessagesApi extends HttpApiGroup.make("scheduledMessages")
       payload: ScheduleMessageBody,
       success: [ScheduledMessage.pipe(HttpApiSchema.status(201)), ScheduledMessage],
       error: problems(403, 409, 413, 503)
-    }).annotateMerge(
-      OpenApi.annotations({
-        summary: "Schedule a message",
-        description:
-          "It is sent at `scheduled_for`, or soon after, once, and judged by what holds then. A retry with the same `client_random` or `Idempotency-Key` answers the first, with 200."
-      })
-    ),
+    })
+      .annotate(RunsAgain, true)
+      .annotateMerge(
+        OpenApi.annotations({
+          summary: "Schedule a message",
+          description:
+            "It is sent at `scheduled_for`, or soon after, once, and judged by what holds then. A retry with the same `client_random` or `Idempotency-Key` answers the first, with 200."
+        })
+      ),
     HttpApiEndpoint.get("list", "/scheduled-messages", {
       query: pageQuery,
       success: page(ScheduledMessage),

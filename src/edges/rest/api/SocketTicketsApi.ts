@@ -2,6 +2,7 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { Timestamp } from "../../../domain/Message.ts"
+import { RunsAgain } from "../Idempotency.ts"
 import { problems } from "../Problem.ts"
 
 const SocketTicket = Schema.Struct({ ticket: Schema.String, expires_at: Timestamp }).annotate({
@@ -13,11 +14,14 @@ export class SocketTicketsApi extends HttpApiGroup.make("socketTickets")
     HttpApiEndpoint.post("create", "/socket-tickets", {
       success: SocketTicket.pipe(HttpApiSchema.status(201)),
       error: problems(503)
-    }).annotateMerge(
-      OpenApi.annotations({
-        summary: "A ticket to connect a socket with",
-        description: "Goes into the connection's parameter `ticket`. Good once, for 30 seconds, on any node."
-      })
-    )
+    })
+      .annotate(RunsAgain, true)
+      .annotateMerge(
+        OpenApi.annotations({
+          summary: "A ticket to connect a socket with",
+          description:
+            "Goes into the connection's parameter `ticket`. Good once, for 30 seconds, on any node."
+        })
+      )
   )
   .annotateMerge(OpenApi.annotations({ title: "Socket tickets" })) {}

@@ -9,6 +9,7 @@ import { Api } from "../Api.ts"
 import { CurrentIdentity, currentCaller } from "../Authorization.ts"
 import type { ConversationItem } from "../api/ConversationsApi.ts"
 import * as ConversationAnswer from "../ConversationAnswer.ts"
+import { newId } from "../Idempotency.ts"
 import { expectedTag } from "../MessageChange.ts"
 import { answerRefusals } from "../Problem.ts"
 import * as RateLimitHeaders from "../RateLimitHeaders.ts"
@@ -60,7 +61,7 @@ export const layer = HttpApiBuilder.group(
     return handlers.handleAll({
       create: Effect.fn("Rest.conversations.create")(function* ({ payload }) {
         const caller = yield* CurrentIdentity
-        const { conversation, created } = yield* conversations.create(caller, payload)
+        const { conversation, created } = yield* conversations.create(caller, payload, yield* newId)
         return ConversationAnswer.created(conversation, {
           isNew: created,
           location: `/api/v1/conversations/${conversation.id}`,

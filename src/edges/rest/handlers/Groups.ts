@@ -8,6 +8,7 @@ import type { ConversationId } from "../../../domain/Ids.ts"
 import { Api } from "../Api.ts"
 import { CurrentIdentity } from "../Authorization.ts"
 import * as ConversationAnswer from "../ConversationAnswer.ts"
+import { newId } from "../Idempotency.ts"
 import { expectedTag } from "../MessageChange.ts"
 import { answerRefusals } from "../Problem.ts"
 import * as RateLimitHeaders from "../RateLimitHeaders.ts"
@@ -46,7 +47,11 @@ export const layer = HttpApiBuilder.group(
     return handlers.handleAll({
       create: Effect.fn("Rest.groups.create")(function* ({ payload }) {
         const caller = yield* CurrentIdentity
-        const { conversation, created } = yield* conversations.create(caller, { ...payload, type: "group" })
+        const { conversation, created } = yield* conversations.create(
+          caller,
+          { ...payload, type: "group" },
+          yield* newId
+        )
         return ConversationAnswer.created(conversation, {
           isNew: created,
           location: `/api/v1/groups/${conversation.id}`,
