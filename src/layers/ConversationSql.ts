@@ -20,7 +20,7 @@ export const create = `
   )
   SELECT id FROM created`
 
-/** $1 direct key, $2 external group id, $3 whose it is, $4 id. */
+/** $1 direct key, $2 external group id, $3 whose it is, $4 id, $5 who created it. */
 export const find = `
   SELECT id FROM conversations WHERE direct_key = $1
   UNION ALL
@@ -28,7 +28,9 @@ export const find = `
   UNION ALL
   SELECT id FROM conversations WHERE external_group_id = $2 AND external_group_creator IS NULL AND $3 IS NULL
   UNION ALL
-  SELECT id FROM conversations WHERE id = $4`
+  SELECT c.id FROM conversations c WHERE c.id = $4 AND EXISTS (
+    SELECT FROM conversation_members m WHERE m.conversation_id = c.id AND m.user_id = $5
+  )`
 
 export const load = `
   SELECT c.id, c.type, c.external_group_id, c.metadata, c.is_active, c.last_seq::float8, c.member_count, c.created_at,

@@ -181,7 +181,8 @@ const make = Effect.fnUntraced(function* (options: Watermarks.WatermarkOptions) 
       key,
       externalGroupId,
       namedBy,
-      id
+      id,
+      creator
     ])
     if (existing[0] === undefined) return yield* new Conflict({ what: "conversation" })
     return { id: existing[0].id, created: false }

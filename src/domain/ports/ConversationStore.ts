@@ -86,7 +86,7 @@ export class ConversationStore extends Context.Service<
   {
     /**
      * Creates, or answers the existing one: a direct conversation is unique per pair, a group per
-     * `externalGroupId` of its creator, or of peers, and anything per id (race-safe). The creator becomes owner; in a direct conversation both are.
+     * `externalGroupId` of its creator, or of peers, and anything of the same creator per id (race-safe). The creator becomes owner; in a direct conversation both are.
      */
     readonly create: (
       conversation: NewConversation
