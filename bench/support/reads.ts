@@ -144,7 +144,7 @@ export const reads = (size: number): ReadonlyArray<Read> => {
       name: "with whom one shares a conversation",
       text: conversations.sharing,
       parameters: [reader, uuids([userIn(2), userIn(3)])],
-      indexes: ["conversation_members_user", "conversation_members_unique"]
+      indexes: ["conversation_members_user", "conversations_pkey"]
     },
     {
       name: "when users were last seen",
