@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { Unavailable } from "../domain/Errors.ts"
+import { MessageQueueCache } from "../domain/ports/MessageQueueCache.ts"
 import { PresenceCache } from "../domain/ports/PresenceCache.ts"
 import { Database } from "./Database.ts"
 import type { RedisPool, Sender } from "./redis/RedisPool.ts"
@@ -49,6 +50,8 @@ export const shared = Effect.gen(function* () {
   const sql = yield* SqlClient
   const database = yield* Database
   const presence = yield* PresenceCache
+  const { totals } = yield* MessageQueueCache
+  const queued = yield* Effect.cachedWithTTL(totals, "1 second")
   const size = sql.unsafe<{ readonly bytes: string }>("SELECT pg_database_size(current_database()) AS bytes")
   return [
     {
@@ -60,6 +63,16 @@ export const shared = Effect.gen(function* () {
       id: "live_nodes",
       description: "Nodes that hold a lease, this one included",
       measure: Effect.map(presence.read([]), ({ live }) => live.size)
+    },
+    {
+      id: "offline_queue_users",
+      description: "Users with an offline queue; an estimate where there are many",
+      measure: Effect.map(queued, ({ users }) => users)
+    },
+    {
+      id: "offline_queue_entries",
+      description: "References in all offline queues; an estimate where there are many",
+      measure: Effect.map(queued, ({ entries }) => entries)
     }
   ]
 })

@@ -13,9 +13,11 @@ import {
   type News,
   type QueueEntry,
   type QueueOptions,
-  type QueueStatus
+  type QueueStatus,
+  type QueueTotals
 } from "../domain/ports/MessageQueueCache.ts"
 import { Redis } from "./Redis.ts"
+import type { RedisPool, Sender } from "./redis/RedisPool.ts"
 import * as RedisScript from "./redis/RedisScript.ts"
 
 /** The user's id is the hash tag: both keys of a user live in one slot. */
@@ -23,6 +25,40 @@ const keysOf = (userId: UserId) => [`messaging:queue:{${userId}}`, `messaging:qu
 
 /** Scripts in flight of one append. A conversation may have ten thousand members. */
 const CONCURRENCY = 64
+
+/** Keys of one server that totals are counted from. Which they are is chance, so the others are taken to be like them. */
+const SAMPLE = 1_000
+
+/** Questions for them at the most: a table of keys may be nearly empty. */
+const SCANS = 20
+
+const isState = (key: string): boolean => key.startsWith("messaging:queue:") && key.endsWith("}:state")
+const isStream = (key: string): boolean => key.startsWith("messaging:queue:") && key.endsWith("}")
+
+/** Of what one server has. Other keys may be there as well: they are counted in the sample, too. */
+const totalsOf = (pool: RedisPool) =>
+  Effect.fnUntraced(function* ({ send }: Sender): Effect.fn.Return<QueueTotals, Unavailable> {
+    const size = Number(yield* send("DBSIZE"))
+    const keys: Array<string> = []
+    let cursor = "0"
+    for (let i = 0; i < SCANS && keys.length < SAMPLE; i++) {
+      const [next, found] = (yield* send("SCAN", cursor, "COUNT", String(SAMPLE / 2))) as [
+        string,
+        ReadonlyArray<string>
+      ]
+      keys.push(...found)
+      cursor = next
+      if (cursor === "0") break
+    }
+    const lengths = yield* Effect.forEach(keys.filter(isStream), (key) => pool.send("XLEN", key), {
+      concurrency: CONCURRENCY
+    })
+    const factor = cursor === "0" ? 1 : size / Math.max(1, keys.length)
+    return {
+      users: Math.round(factor * keys.filter(isState).length),
+      entries: Math.round(factor * lengths.reduce<number>((sum, length) => sum + Number(length), 0))
+    }
+  })
 
 const helpers = `
 local stream, state = KEYS[1], KEYS[2]
@@ -200,7 +236,14 @@ export const layer = (options: QueueOptions) =>
           const answer = yield* ack(keysOf(userId), [deviceId, String(token), cursor, lifetime, mark])
           if (answer === "fenced") return yield* new Conflict({ what: "sync" })
           if (answer !== "ok") return yield* new Unavailable({ what: "queue" })
-        })
+        }),
+
+        totals: Effect.suspend(() => Effect.forEach(queue.servers(), totalsOf(queue))).pipe(
+          Effect.map((all) => ({
+            users: all.reduce((sum, { users }) => sum + users, 0),
+            entries: all.reduce((sum, { entries }) => sum + entries, 0)
+          }))
+        )
       })
     })
   )

@@ -157,6 +157,22 @@ export const contract = <E>(name: string, layer: Layer.Layer<MessageQueueCache, 
     )
 
     check(
+      "tells how many users have a queue, and how much is in all of them",
+      Effect.gen(function* () {
+        const { totals } = yield* MessageQueueCache
+        const before = yield* totals
+        const [one, other] = [userId(), userId()]
+        for (const user of [one, other]) yield* open(user, phone)
+        yield* append(one, [conversationId(), 1], [conversationId(), 1])
+        yield* append(other, [conversationId(), 1])
+        assert.deepStrictEqual(yield* totals, { users: before.users + 2, entries: before.entries + 3 })
+        const { end, token } = yield* open(one, phone)
+        yield* ack(one, phone, token, end)
+        assert.deepStrictEqual(yield* totals, { users: before.users + 2, entries: before.entries + 1 })
+      })
+    )
+
+    check(
       "lets no cursor go back",
       Effect.gen(function* () {
         const [user, a] = [userId(), conversationId()]

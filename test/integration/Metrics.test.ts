@@ -47,6 +47,7 @@ describe("/metrics", () => {
           ),
           { what: "figures of Redis, and the lease" }
         )
+        assert.strictEqual(valueOf(text, "offline_queue_users"), 0)
         assert.strictEqual(valueOf(text, "sockets_open"), 1)
         assert.isAbove(valueOf(text, "socket_frames_received_total") ?? 0, 1)
         assert.isAbove(valueOf(text, "socket_frames_written_total") ?? 0, 1)

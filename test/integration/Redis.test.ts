@@ -1,6 +1,8 @@
 /** The running service with a Redis: what it runs, what it says of it, and what it does when Redis goes. */
+import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { Redis } from "ioredis"
 import * as AppProcess from "../support/AppProcess.ts"
 import * as Chat from "../support/Chat.ts"
 import * as Poll from "../support/Poll.ts"
@@ -113,6 +115,82 @@ describe("The running service with REDIS_URL", () => {
         yield* statusBecomes(app, "degraded")
         yield* redis.restart()
         yield* statusBecomes(app, "up")
+      }),
+    minute
+  )
+
+  it.live(
+    "leaves no key there without an end, and none that docs/redis.md does not name",
+    () =>
+      Effect.gen(function* () {
+        const redis = yield* RedisServer.make()
+        const env = { APP_ENV: "test", REDIS_URL: redis.url, RATE_LIMITS: "on" }
+        const app = yield* AppProcess.start({ env })
+        yield* statusBecomes(app, "up")
+        const [alice, bob] = [yield* Chat.person(app), yield* Chat.person(app)]
+        const admin = yield* Chat.person(app, { scope: "admin" })
+        const id = yield* Chat.direct(alice, bob)
+        const away = yield* Chat.connect(app, bob)
+        yield* away.join(`user:${bob.user_id}`)
+        yield* away.disconnect
+        const client = yield* Chat.connect(app, alice)
+        yield* client.join(`user:${alice.user_id}`)
+        const channel = yield* client.join(`conversation:${id}`)
+        yield* alice.rest.ok("POST", "/api/v1/socket-tickets")
+        yield* admin.rest.ok("POST", "/api/v1/admin/revocations", { user_id: bob.user_id })
+        let sends = 1
+        // So many without an answer that a rule of suspicion takes notice.
+        yield* Poll.until(
+          Effect.gen(function* () {
+            const sent = yield* Effect.exit(
+              channel.push("send_message", { content: "hello", client_random: sends++ })
+            )
+            return sent._tag === "Failure"
+          }),
+          { what: "a block" }
+        )
+
+        const documented = Array.from(
+          readFileSync("docs/redis.md", "utf8").matchAll(/^\| (`messaging:[^|]+) \|/gm),
+          ([, names]) => Array.from(names!.matchAll(/`([^`]+)`/g), ([, name]) => name!)
+        ).flat()
+        const patterns = new Map(
+          documented.map((name) => [name, new RegExp(`^${name.replaceAll(/\{\w+\}/g, ".+")}$`)])
+        )
+        const redisClient = yield* Effect.acquireRelease(
+          Effect.sync(() => new Redis(redis.url)),
+          (client) => Effect.sync(() => client.disconnect())
+        )
+        const expected = [
+          "messaging:sessions:{user}",
+          "messaging:session-records:{user}",
+          "messaging:revoked:user:{id}",
+          "messaging:ticket:{digest}",
+          "messaging:limit:{scope}:{subject}",
+          "messaging:limit-nodes",
+          "messaging:block:user:{id}",
+          "messaging:blocks",
+          "messaging:queue:{user}",
+          "messaging:queue:{user}:state",
+          "messaging:probe",
+          "messaging:nodes",
+          "messaging:presence:{topic}"
+        ]
+        const missing = new Set(expected)
+        yield* Poll.until(
+          Effect.promise(async () => {
+            for (const key of await redisClient.keys("*")) {
+              const names = documented.filter((name) => patterns.get(name)!.test(key))
+              assert.isAbove(names.length, 0, `${key} is not documented`)
+              // It may have ended since it was listed.
+              assert.notStrictEqual(await redisClient.pttl(key), -1, `${key} never ends`)
+              for (const name of names) missing.delete(name)
+            }
+            assert.deepStrictEqual(Array.from(missing), [])
+            return true
+          }),
+          { what: "all kinds of keys", deadline: 20_000 }
+        )
       }),
     minute
   )

@@ -54,6 +54,13 @@ export interface OpenQueue {
   readonly entries: ReadonlyArray<QueueEntry>
 }
 
+export interface QueueTotals {
+  /** Users that have a queue: one of their devices was there within the lifetime of a queue. */
+  readonly users: number
+  /** Entries of all of them. */
+  readonly entries: number
+}
+
 export class MessageQueueCache extends Context.Service<
   MessageQueueCache,
   {
@@ -76,5 +83,7 @@ export class MessageQueueCache extends Context.Service<
       cursor: string,
       mark: string
     ) => Effect.Effect<void, Conflict | Unavailable>
+    /** How much there is of it, for operators. At a bounded cost: where there are many it is an estimate. */
+    readonly totals: Effect.Effect<QueueTotals, Unavailable>
   }
 >()("messaging-service/domain/ports/MessageQueueCache") {}

@@ -151,6 +151,14 @@ export const layer = (options: QueueOptions) =>
         const slowest = queue.devices.get(furthestBehind(queue.devices)!)!.cursor
         const kept = queue.entries.findIndex(({ id }) => isAfter(id, slowest))
         queue.drop(kept < 0 ? queue.entries.length : kept)
+      }),
+
+      totals: Effect.map(Clock.currentTimeMillis, (now) => {
+        const living = Array.from(queues.values()).filter(({ expiresAt }) => expiresAt > now)
+        return {
+          users: living.length,
+          entries: living.reduce((sum, { entries }) => sum + entries.length, 0)
+        }
       })
     })
   })

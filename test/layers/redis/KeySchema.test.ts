@@ -25,6 +25,12 @@ describe("docs/redis.md", () => {
     )
   })
 
+  it("is true of code that never asks for all keys at once", () => {
+    for (const path of globSync("src/**/*.ts")) {
+      assert.notMatch(readFileSync(path, "utf8"), /"(?:KEYS|FLUSHALL|FLUSHDB|SMEMBERS)"/, path)
+    }
+  })
+
   it("lists nothing that is not there", () => {
     const isUsed = (key: string) =>
       Array.from(used).some((known) => key === known || key.startsWith(`${known}:`))

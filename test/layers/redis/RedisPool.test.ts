@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Logger, Redacted } from "effect"
 import * as RedisPool from "../../../src/layers/redis/RedisPool.ts"
+import * as Attempts from "../../support/Attempts.ts"
 import * as Poll from "../../support/Poll.ts"
 import * as RedisServer from "../../support/RedisServer.ts"
 
@@ -158,6 +159,28 @@ describe("A Redis pool", () => {
         assert.isBelow(performance.now() - started, 1_000)
       })
     )
+  )
+
+  it_(
+    "comes back more and more rarely to a Redis that takes no connection, however much is asked of it",
+    (redis) =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const { pool } = yield* running(redis.url, { size: 1 })
+          yield* connected(pool)
+          yield* redis.kill9
+          const attempts = yield* Attempts.at(redis.port)
+          yield* Poll.until(
+            Effect.gen(function* () {
+              yield* unavailableAfter(pool)
+              return attempts.length >= 6
+            }),
+            { every: 1 }
+          )
+          // 100, 200, 400 and 800 ms lie between the second and the sixth at least, each up to a fifth less.
+          assert.isAbove(attempts[5]! - attempts[1]!, 1_150)
+        })
+      )
   )
 
   it_("leaves no connection behind when it stops", (redis) =>
