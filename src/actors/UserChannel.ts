@@ -170,8 +170,7 @@ class UserChannel implements Channel {
   }
 
   readonly #watch = Effect.fnUntraced({ self: this }, function* (userIds: ReadonlyArray<UserId>) {
-    const { userId } = this.#host.caller.identity
-    this.#watchList ??= yield* this.#services.others.watch(userId, (presence) =>
+    this.#watchList ??= yield* this.#services.others.watch(this.#host.caller.identity, (presence) =>
       this.#push("user_presence_changed", JSON.stringify(presence), true)
     )
     return { presences: yield* this.#watchList.replace(userIds) }

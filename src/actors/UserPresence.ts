@@ -9,13 +9,17 @@
  */
 import { Clock, Context, Effect, FiberSet, Layer, Schedule, Semaphore } from "effect"
 import { InvalidInput, type Unavailable } from "../domain/Errors.ts"
+import type { Identity } from "../domain/Identity.ts"
 import type { UserId } from "../domain/Ids.ts"
 import * as LiveMetrics from "../domain/LiveMetrics.ts"
 import type { Meta } from "../domain/Presence.ts"
+import { Admission } from "../domain/ports/Admission.ts"
 import { ConversationStore } from "../domain/ports/ConversationStore.ts"
 import { PresenceCache } from "../domain/ports/PresenceCache.ts"
+import { wait } from "../domain/ports/RateLimiter.ts"
 import * as Topic from "../domain/Topic.ts"
 import { type UserPresence as Shown, type Standing, standing } from "../domain/UserPresence.ts"
+import type { Limited } from "./Conversations.ts"
 import { LastSeen } from "./LastSeen.ts"
 import { PresenceTracker } from "./PresenceTracker.ts"
 import { TopicHub } from "./TopicHub.ts"
@@ -41,11 +45,11 @@ export class UserPresence extends Context.Service<
   {
     /** In no order; without those whom the viewer shares no conversation with. */
     readonly of: (
-      viewer: UserId,
+      viewer: Identity,
       userIds: ReadonlyArray<UserId>
-    ) => Effect.Effect<ReadonlyArray<Shown>, InvalidInput | Unavailable>
+    ) => Effect.Effect<ReadonlyArray<Shown>, InvalidInput | Limited | Unavailable>
     /** A list that is empty to begin with. `tell` answers whether it could be told. */
-    readonly watch: (viewer: UserId, tell: (presence: Shown) => boolean) => Effect.Effect<WatchList>
+    readonly watch: (viewer: Identity, tell: (presence: Shown) => boolean) => Effect.Effect<WatchList>
   }
 >()("messaging-service/actors/UserPresence") {}
 
@@ -64,6 +68,7 @@ export const layer = ({ maxWatched }: UserPresenceOptions) =>
       const tracker = yield* PresenceTracker
       const cache = yield* PresenceCache
       const store = yield* ConversationStore
+      const admission = yield* Admission
       const lastSeen = yield* LastSeen
       const clock = yield* Clock.Clock
       const run = yield* FiberSet.makeRuntime<never>()
@@ -75,15 +80,24 @@ export const layer = ({ maxWatched }: UserPresenceOptions) =>
         value: () => watched.size
       })
 
-      /** The answer may be empty, and then asks the database nothing. */
-      const sharing = (viewer: UserId, userIds: ReadonlyArray<UserId>) => {
+      /** Each once. Those that are known already are asked for at no cost. */
+      const admit = Effect.fnUntraced(function* (
+        viewer: Identity,
+        userIds: ReadonlyArray<UserId>,
+        isKnown: (userId: UserId) => boolean = () => false
+      ) {
         const wanted = Array.from(new Set(userIds))
         if (wanted.length > maxWatched) {
           const message = `Expected at most ${maxWatched} users`
-          return Effect.fail(new InvalidInput({ issues: [{ path: "user_ids", message }] }))
+          return yield* new InvalidInput({ issues: [{ path: "user_ids", message }] })
         }
-        return wanted.length === 0 ? Effect.succeed([]) : store.sharing(viewer, wanted)
-      }
+        const units = wanted.filter((userId) => !isKnown(userId)).length
+        if (units > 0) yield* wait(admission.act(viewer, "presence", units))
+        return wanted
+      })
+
+      const sharing = (viewer: UserId, userIds: ReadonlyArray<UserId>) =>
+        userIds.length === 0 ? Effect.succeed([]) : store.sharing(viewer, userIds)
 
       const here = (userId: UserId): Standing =>
         standing(tracker.metasOf(Topic.ofUser(userId), userId), tracker.isCut())
@@ -119,6 +133,7 @@ export const layer = ({ maxWatched }: UserPresenceOptions) =>
 
       const seeing: Seeing = {
         here,
+        admit,
         sharing,
         seenBy,
         now: () => clock.currentTimeMillisUnsafe(),
@@ -144,14 +159,7 @@ export const layer = ({ maxWatched }: UserPresenceOptions) =>
             Effect.timeoutOption(PATIENCE),
             Effect.asVoid
           ),
-        later: (recheck) =>
-          run(
-            rechecking
-              .withPermit(
-                Effect.retry(recheck, { schedule: retry, while: (error) => error._tag === "Unavailable" })
-              )
-              .pipe(Effect.ignore)
-          ),
+        later: (recheck) => run(rechecking.withPermit(Effect.retry(recheck, retry)).pipe(Effect.ignore)),
         run: (effect) => void run(effect)
       }
       yield* Effect.acquireRelease(
@@ -165,10 +173,10 @@ export const layer = ({ maxWatched }: UserPresenceOptions) =>
 
       return UserPresence.of({
         of: Effect.fn("UserPresence.of")(function* (viewer, userIds) {
-          const known = yield* sharing(viewer, userIds)
+          const known = yield* sharing(viewer.userId, yield* admit(viewer, userIds))
           const unknown = known.filter((userId) => !tracker.isFollowed(Topic.ofUser(userId)))
           yield* seeing.whole(known)
-          const [abroad, see] = yield* Effect.all([elsewhere(unknown), seenBy(viewer, known)], {
+          const [abroad, see] = yield* Effect.all([elsewhere(unknown), seenBy(viewer.userId, known)], {
             concurrency: "unbounded"
           })
           return known.map((userId) =>

@@ -4,10 +4,12 @@
  */
 import { Effect } from "effect"
 import type { InvalidInput, Unavailable } from "../domain/Errors.ts"
+import type { Identity } from "../domain/Identity.ts"
 import type { UserId } from "../domain/Ids.ts"
 import type { Publication } from "../domain/ports/Broker.ts"
 import type { UserPresence as Shown, Standing } from "../domain/UserPresence.ts"
 import { WATCH_DOUBTED } from "./ConversationEvents.ts"
+import type { Limited } from "./Conversations.ts"
 import type { Subscriber } from "./TopicHub.ts"
 
 /** Several reasons to doubt a list come together. */
@@ -17,11 +19,17 @@ const GATHER = "100 millis"
 export interface Seeing {
   readonly here: (userId: UserId) => Standing
   readonly now: () => number
+  /** Whether so many may be asked for now, each once; those that are known already at no cost. */
+  readonly admit: (
+    viewer: Identity,
+    userIds: ReadonlyArray<UserId>,
+    isKnown: (userId: UserId) => boolean
+  ) => Effect.Effect<ReadonlyArray<UserId>, InvalidInput | Limited>
   /** Who of them may be watched. */
   readonly sharing: (
     viewer: UserId,
     userIds: ReadonlyArray<UserId>
-  ) => Effect.Effect<ReadonlyArray<UserId>, InvalidInput | Unavailable>
+  ) => Effect.Effect<ReadonlyArray<UserId>, Unavailable>
   /** How these users are shown to the viewer, given how they stand. */
   readonly seenBy: (
     viewer: UserId,
@@ -33,7 +41,7 @@ export interface Seeing {
   /** Waits until the devices on other nodes are known, or cannot be; not for long. */
   readonly whole: (userIds: ReadonlyArray<UserId>) => Effect.Effect<void>
   /** Runs it until it succeeds, with few others at a time. */
-  readonly later: (recheck: Effect.Effect<void, InvalidInput | Unavailable>) => void
+  readonly later: (recheck: Effect.Effect<void, Unavailable>) => void
   readonly run: (effect: Effect.Effect<void>) => void
 }
 
@@ -76,7 +84,7 @@ const isSame = (a: Shown | undefined, b: Shown): boolean =>
   a?.status === b.status && a.last_seen === b.last_seen && a.stale === b.stale
 
 export class WatchList {
-  readonly #viewer: UserId
+  readonly #identity: Identity
   readonly #seeing: Seeing
   readonly #tell: (presence: Shown) => boolean
   #watched: ReadonlyMap<UserId, Watched> = new Map()
@@ -90,15 +98,20 @@ export class WatchList {
   /** The connection was too slow to be told something. */
   #hasMissed = false
 
-  constructor(viewer: UserId, seeing: Seeing, tell: (presence: Shown) => boolean) {
-    this.#viewer = viewer
+  constructor(viewer: Identity, seeing: Seeing, tell: (presence: Shown) => boolean) {
+    this.#identity = viewer
     this.#seeing = seeing
     this.#tell = tell
   }
 
+  get #viewer(): UserId {
+    return this.#identity.userId
+  }
+
   /** Watches these, and no longer those of before. Where it fails the former list holds. */
   readonly replace = Effect.fnUntraced({ self: this }, function* (userIds: ReadonlyArray<UserId>) {
-    const allowed = yield* this.#seeing.sharing(this.#viewer, userIds)
+    const wanted = yield* this.#seeing.admit(this.#identity, userIds, (userId) => this.#watched.has(userId))
+    const allowed = yield* this.#seeing.sharing(this.#viewer, wanted)
     this.#isReplacing = true
     const next = new Map(allowed.map((userId) => [userId, this.#seeing.follow(userId)]))
     for (const watched of next.values()) watched.lists.add(this)
@@ -158,33 +171,30 @@ export class WatchList {
     this.#seeing.later(Effect.delay(this.#recheck, GATHER))
   }
 
-  readonly #recheck: Effect.Effect<void, InvalidInput | Unavailable> = Effect.gen(
-    { self: this },
-    function* () {
-      this.#isDoubted = false
-      const [generation, watched] = [this.#generation, this.#watched]
-      if (this.#isClosed || watched.size === 0) return
-      const allowed = yield* this.#seeing.sharing(this.#viewer, Array.from(watched.keys()))
-      const see = yield* this.#seeing.seenBy(this.#viewer, allowed)
-      if (this.#isClosed || generation !== this.#generation || this.#isReplacing) return
-      const next = new Map(
-        allowed.flatMap((userId) => {
-          const one = watched.get(userId)
-          return one === undefined ? [] : [[userId, one] as const]
-        })
-      )
-      this.#watched = next
-      this.#release(watched, next)
-      for (const userId of watched.keys()) {
-        if (next.has(userId)) this.#show(see(userId, this.#seeing.here(userId)))
-        else {
-          // The last that is told of them, and nothing that a stranger could not say.
-          this.#show({ user_id: userId, status: "offline", last_seen: null })
-          this.#told.delete(userId)
-        }
+  readonly #recheck: Effect.Effect<void, Unavailable> = Effect.gen({ self: this }, function* () {
+    this.#isDoubted = false
+    const [generation, watched] = [this.#generation, this.#watched]
+    if (this.#isClosed || watched.size === 0) return
+    const allowed = yield* this.#seeing.sharing(this.#viewer, Array.from(watched.keys()))
+    const see = yield* this.#seeing.seenBy(this.#viewer, allowed)
+    if (this.#isClosed || generation !== this.#generation || this.#isReplacing) return
+    const next = new Map(
+      allowed.flatMap((userId) => {
+        const one = watched.get(userId)
+        return one === undefined ? [] : [[userId, one] as const]
+      })
+    )
+    this.#watched = next
+    this.#release(watched, next)
+    for (const userId of watched.keys()) {
+      if (next.has(userId)) this.#show(see(userId, this.#seeing.here(userId)))
+      else {
+        // The last that is told of them, and nothing that a stranger could not say.
+        this.#show({ user_id: userId, status: "offline", last_seen: null })
+        this.#told.delete(userId)
       }
     }
-  )
+  })
 
   /** The connection can be told things again. */
   caughtUp(): void {

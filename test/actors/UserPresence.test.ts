@@ -1,23 +1,35 @@
 /** Watch lists over one node's presence: when they look again, whom they forget, and what they tell how often. */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Fiber, Layer } from "effect"
+import { Deferred, Duration, Effect, Fiber, Layer, Result } from "effect"
 import { TestClock } from "effect/testing"
 import { watchDoubted } from "../../src/actors/ConversationEvents.ts"
 import * as LastSeen from "../../src/actors/LastSeen.ts"
 import * as PresenceTracker from "../../src/actors/PresenceTracker.ts"
 import * as TopicHub from "../../src/actors/TopicHub.ts"
 import * as UserPresence from "../../src/actors/UserPresence.ts"
-import { Unavailable } from "../../src/domain/Errors.ts"
+import { RateLimited, Unavailable } from "../../src/domain/Errors.ts"
+import type { Identity } from "../../src/domain/Identity.ts"
 import type { DeviceId, UserId } from "../../src/domain/Ids.ts"
+import { Admission } from "../../src/domain/ports/Admission.ts"
 import { ConversationStore } from "../../src/domain/ports/ConversationStore.ts"
 import { LastSeenStore, type LastSeen as Stored } from "../../src/domain/ports/LastSeenStore.ts"
 import type { UserPresence as Shown } from "../../src/domain/UserPresence.ts"
 import * as MemoryBroker from "../../src/layers/memory/MemoryBroker.ts"
 import * as MemoryPresenceCache from "../../src/layers/memory/MemoryPresenceCache.ts"
+import * as NoLimits from "../support/NoLimits.ts"
 
 const user = (n: number) => `00000000-0000-7000-8000-${String(n).padStart(12, "0")}` as UserId
 const [alice, bob, carol, mallory] = [user(1), user(2), user(3), user(4)]
 const phone = "phone" as DeviceId
+const viewer: Identity = {
+  userId: alice,
+  deviceId: phone,
+  tokenId: "token",
+  trust: "normal",
+  scopes: [],
+  issuedAt: 0,
+  expiresAt: 3_600_000
+}
 
 /** What the database says. */
 class World {
@@ -28,6 +40,8 @@ class World {
   /** What its answers wait for. */
   reading: Effect.Effect<void> = Effect.void
   asked = 0
+  readonly charged: Array<string> = []
+  limit: RateLimited | undefined
 
   #answer<A>(answer: () => A): Effect.Effect<A, Unavailable> {
     return Effect.andThen(
@@ -62,7 +76,16 @@ const start = Effect.gen(function* () {
       Layer.provideMerge(TopicHub.layer),
       Layer.provide(MemoryBroker.layer),
       Layer.provide(MemoryPresenceCache.layer),
-      Layer.provide(world.layer)
+      Layer.provide(world.layer),
+      Layer.provide(
+        Layer.succeed(Admission, {
+          ...NoLimits.admission,
+          act: (_, action, units = 1) => {
+            world.charged.push(`${action} ${units}`)
+            return world.limit === undefined ? Result.succeed(undefined) : Result.fail(world.limit)
+          }
+        })
+      )
     )
   )
   return yield* Effect.gen(function* () {
@@ -71,7 +94,7 @@ const start = Effect.gen(function* () {
     const presence = yield* UserPresence.UserPresence
     const told: Array<Shown> = []
     const socket = { takes: true }
-    const list = yield* presence.watch(alice, (one) => {
+    const list = yield* presence.watch(viewer, (one) => {
       if (socket.takes) told.push(one)
       return socket.takes
     })
@@ -182,7 +205,7 @@ describe("UserPresence", () => {
       tracker.cut(true)
       yield* soon
       assert.deepStrictEqual(told, [{ ...is(carol, "offline", 5_000), stale: true }])
-      assert.deepStrictEqual(yield* presence.of(alice, [bob, carol, mallory]), [
+      assert.deepStrictEqual(yield* presence.of(viewer, [bob, carol, mallory]), [
         is(bob, "online"),
         { ...is(carol, "offline", 5_000), stale: true }
       ])
@@ -192,11 +215,28 @@ describe("UserPresence", () => {
     })
   )
 
+  it.effect("counts whom it is asked for anew, and refuses where they are too many", () =>
+    Effect.gen(function* () {
+      const { arrive, list, presence, told, world } = yield* start
+      yield* list.replace([bob, bob, mallory])
+      yield* list.replace([bob, carol])
+      yield* list.replace([bob])
+      yield* presence.of(viewer, [bob, carol])
+      assert.deepStrictEqual(world.charged, ["presence 2", "presence 1", "presence 2"])
+      world.limit = new RateLimited({ scope: "presence", limit: 1, windowMs: 1, retryAfterMs: 1 })
+      assert.strictEqual((yield* Effect.flip(list.replace([carol])))._tag, "RateLimited")
+      assert.strictEqual((yield* Effect.flip(presence.of(viewer, [bob])))._tag, "RateLimited")
+      arrive(bob)
+      yield* soon
+      assert.deepStrictEqual(told, [is(bob, "online")])
+    })
+  )
+
   it.effect("tells when somebody was last seen to those only who tell it, too", () =>
     Effect.gen(function* () {
       const { presence, world } = yield* start
       world.seenAt.set(bob, 5_000)
-      const seen = Effect.map(presence.of(alice, [bob]), ([one]) => one?.last_seen)
+      const seen = Effect.map(presence.of(viewer, [bob]), ([one]) => one?.last_seen)
       assert.strictEqual(yield* seen, new Date(5_000).toISOString())
       world.hiding.add(bob)
       assert.isNull(yield* seen)

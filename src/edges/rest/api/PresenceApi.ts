@@ -13,7 +13,7 @@ export class PresenceApi extends HttpApiGroup.make("presence")
     HttpApiEndpoint.get("list", "/presence", {
       query: { user_ids: commaSeparated(UserId, MAX_USERS) },
       success: page(UserPresence),
-      error: problems(503)
+      error: problems(429, 503)
     }).annotateMerge(
       OpenApi.annotations({
         summary: "Who of these users is there",

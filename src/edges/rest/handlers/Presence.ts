@@ -13,8 +13,7 @@ export const layer = HttpApiBuilder.group(
     const presence = yield* UserPresence
     return handlers.handleAll({
       list: Effect.fn("Rest.presence.list")(function* ({ query }) {
-        const { userId } = yield* CurrentIdentity
-        return { items: yield* presence.of(userId, query.user_ids), next_cursor: null }
+        return { items: yield* presence.of(yield* CurrentIdentity, query.user_ids), next_cursor: null }
       }, answerRefusals)
     })
   })
