@@ -37,18 +37,15 @@ class World {
   readonly hiding = new Set<UserId>()
   readonly seenAt = new Map<UserId, number>()
   isDown = false
-  /** What its answers wait for. */
+  /** What its answers about users wait for. */
   reading: Effect.Effect<void> = Effect.void
   asked = 0
   readonly charged: Array<string> = []
   limit: RateLimited | undefined
 
   #answer<A>(answer: () => A): Effect.Effect<A, Unavailable> {
-    return Effect.andThen(
-      this.reading,
-      Effect.suspend(() =>
-        this.isDown ? Effect.fail(new Unavailable({ what: "database" })) : Effect.sync(answer)
-      )
+    return Effect.suspend(() =>
+      this.isDown ? Effect.fail(new Unavailable({ what: "database" })) : Effect.sync(answer)
     )
   }
 
@@ -62,7 +59,10 @@ class World {
     }),
     Layer.mock(LastSeenStore, {
       of: (userId) =>
-        this.#answer((): Stored => ({ at: this.seenAt.get(userId), isHidden: this.hiding.has(userId) }))
+        Effect.andThen(
+          this.reading,
+          this.#answer((): Stored => ({ at: this.seenAt.get(userId), isHidden: this.hiding.has(userId) }))
+        )
     })
   )
 }
@@ -115,6 +115,7 @@ describe("UserPresence", () => {
   it.effect("has in its answer what changes while it is made, and tells it no second time", () =>
     Effect.gen(function* () {
       const { arrive, list, told, world } = yield* start
+      yield* list.replace([bob])
       const reading = yield* Deferred.make<void>()
       world.reading = Deferred.await(reading)
       const answering = yield* Effect.forkChild(list.replace([bob, carol, mallory]))
