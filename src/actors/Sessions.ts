@@ -12,6 +12,7 @@ import type { Frame, Serializer } from "../domain/protocol/Frame.ts"
 import * as ChildSpec from "../supervisors/ChildSpec.ts"
 import type { DynamicSupervisor } from "../supervisors/DynamicSupervisor.ts"
 import type { Actor } from "./Actor.ts"
+import { Arrivals } from "./Arrivals.ts"
 import * as ConversationChannel from "./ConversationChannel.ts"
 import { isAbnormal } from "./ExitReason.ts"
 import { Outbox, type OutboxLimits, outboxTotals, type Transport } from "./Outbox.ts"
@@ -105,6 +106,11 @@ export class Sessions extends Context.Service<
     /** `undefined` when this node holds its maximum of sockets, accepts none, or its supervisor is down. */
     readonly open: (connection: Connection) => SessionHandle | undefined
     readonly isFull: () => boolean
+    /**
+     * Begins the admission of a connection when its turn among those that come has come. False, and it is not begun,
+     * where this node is full with those before it.
+     */
+    readonly arrive: (begin: () => void) => boolean
     readonly count: () => number
     readonly all: () => Iterable<Session>
     readonly ofUser: (userId: UserId) => Iterable<Session>
@@ -153,10 +159,23 @@ export const layer = (options: SessionsOptions) =>
       let isAccepting = false
       let received = 0
 
-      const joinTopic: JoinTopic = (host, topic, name, joinRef, payload) =>
+      const arrivals = new Arrivals()
+      /** Of those that wait for their turn, the ones that are no session yet. */
+      let arriving = 0
+
+      const joinInTurn: JoinTopic = (host, topic, name, joinRef, payload) =>
         topic.kind === "user"
           ? joinUser(host, topic.userId, name, joinRef, payload)
           : joinConversation(host, topic.conversationId, name, joinRef, payload)
+
+      const turn = Effect.callback<void>((resume) => arrivals.enter(() => resume(Effect.void)))
+      const joinTopic: JoinTopic = (...join) => Effect.andThen(turn, joinInTurn(...join))
+
+      yield* LiveMetrics.gauge({
+        id: "arrivals_waiting",
+        description: "Connections and joins that wait for their turn",
+        value: () => arrivals.waiting
+      })
 
       yield* LiveMetrics.gauge({
         id: "sockets_open",
@@ -184,6 +203,16 @@ export const layer = (options: SessionsOptions) =>
         value: () => received
       })
       const isFull = () => !isAccepting || supervisor === undefined || sessions.size >= options.maxSockets
+
+      const arrive = (begin: () => void): boolean => {
+        if (isFull() || sessions.size + arriving >= options.maxSockets) return false
+        arriving++
+        arrivals.enter(() => {
+          arriving--
+          begin()
+        })
+        return true
+      }
 
       const add = (live: Live): void => {
         const { address, caller } = live.session
@@ -342,6 +371,7 @@ export const layer = (options: SessionsOptions) =>
         abandon,
         open,
         isFull,
+        arrive,
         count: () => sessions.size,
         all: () => sessions.keys(),
         ofUser,

@@ -47,10 +47,11 @@ const logSettings = { max_wal_size: "16MB", min_wal_size: "8MB" }
 const make = Effect.fnUntraced(function* (
   kind: "server" | "embedded",
   keep: Effect.Effect<never, DatabaseUnusable>,
-  timeout: Duration.Duration
+  timeout: Duration.Duration,
+  connections: number
 ) {
   const sql = yield* SqlClient
-  const { attempt, run } = yield* QueryGuard.make(timeout)
+  const { attempt, run } = yield* QueryGuard.make(timeout, connections)
   return Database.of({ kind, run, attempt, ping: run("ping", Effect.asVoid(sql.unsafe("SELECT 1"))), keep })
 })
 
@@ -90,7 +91,7 @@ const server = (url: Redacted.Redacted, options: DatabaseOptions, timeout: Durat
   const millis = String(Math.ceil(Duration.toMillis(timeout)))
   return Layer.effect(
     Database,
-    Effect.andThen(firstContact(url), make("server", Effect.never, timeout))
+    Effect.andThen(firstContact(url), make("server", Effect.never, timeout, options.maxConnections))
   ).pipe(
     Layer.provideMerge(
       client("DATABASE_URL", {
@@ -115,7 +116,7 @@ const embedded = (options: DatabaseOptions, timeout: Duration.Duration) =>
     Effect.map(
       EmbeddedDatabase.make({ dataDir: options.dataDir, settings: { ...planSettings, ...logSettings } }),
       ({ run, socketPath }) =>
-        Layer.effect(Database, make("embedded", run, timeout)).pipe(
+        Layer.effect(Database, make("embedded", run, timeout, 1)).pipe(
           Layer.provideMerge(
             client("DATA_DIR", {
               path: socketPath,

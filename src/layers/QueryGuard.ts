@@ -1,9 +1,11 @@
 /**
  * What every query goes through: a deadline that holds even when the database has fallen silent, pauses between
- * attempts to reach a lost one, and the one translation of `SqlError` into what the rest of the service knows.
+ * attempts to reach a lost one, and the one translation of `SqlError` into what the rest of the service knows. And a
+ * line, in which queries wait for a connection so that some are left for commits: a thousand clients that come at once
+ * ask thousands of questions, and messages go on meanwhile.
  * No SQL text and no row leaves here, neither in an error nor in the log.
  */
-import { Cause, Clock, Data, Duration, Effect, Exit, Scope } from "effect"
+import { Cause, Clock, Data, Duration, Effect, Exit, Scope, Semaphore } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import { Unavailable } from "../domain/Errors.ts"
 import { describe, isRejection } from "./SqlFailure.ts"
@@ -19,9 +21,12 @@ class Unanswered extends Data.TaggedError("Unanswered")<{ readonly why: "deadlin
 export type Query<A, R> = Effect.Effect<A, SqlError, R>
 
 export interface QueryGuard {
-  /** Runs a query. `what` names the operation in the log. */
+  /** Runs a query, when its turn has come. `what` names the operation in the log. */
   readonly run: <A, R>(what: string, query: Query<A, R>) => Effect.Effect<A, Unavailable, R>
-  /** Like `run`, for callers that can tell which of their input broke a rule. */
+  /**
+   * Like `run`, for the loops that commit what many wait for: nothing stands before it, and the caller can tell which
+   * of its input broke a rule.
+   */
   readonly attempt: <A, R>(
     what: string,
     query: Query<A, R>
@@ -32,11 +37,15 @@ export interface QueryGuard {
 const backoffMillis = (failures: number): number =>
   Math.min(5000, 100 * 2 ** Math.min(failures - 1, 10)) * (0.5 + Math.random() / 2)
 
-export const make = Effect.fnUntraced(function* (timeout: Duration.Duration) {
+/** Connections that are left for commits, where there are so many. */
+const FOR_COMMITS = 2
+
+export const make = Effect.fnUntraced(function* (timeout: Duration.Duration, connections: number) {
   const scope = yield* Scope.Scope
   const clock = yield* Clock.Clock
   const timeoutMillis = Duration.toMillis(timeout)
   const unavailable = new Unavailable({ what: "database" })
+  const line = Semaphore.makeUnsafe(Math.max(1, connections - FOR_COMMITS))
 
   // While the server cannot be reached, only one query in a while tries; the others are answered at once.
   let closedUntil = 0
@@ -111,7 +120,8 @@ export const make = Effect.fnUntraced(function* (timeout: Duration.Duration) {
     )
 
   const run: QueryGuard["run"] = (what, query) =>
-    Effect.catchTag(attempt(what, query), "QueryRejected", (error) =>
+    // In line within the deadline: a query that waits too long for its turn has waited too long.
+    Effect.catchTag(attempt(what, line.withPermit(query)), "QueryRejected", (error) =>
       Effect.logError("The database rejected a query").pipe(
         Effect.annotateLogs({ query: what, ...describe(error.cause) }),
         Effect.andThen(Effect.fail(unavailable))

@@ -226,7 +226,11 @@ export const settings = {
   grpcPort: port("GRPC_PORT", 9090, "Port of gRPC, for peer services."),
   dataDir: text("DATA_DIR", ".data", "Where the embedded database and the dev issuer's key live."),
   databaseUrl: secret("DATABASE_URL", "A Postgres server. Unset: the embedded database."),
-  databaseConnections: int("DATABASE_CONNECTIONS", 8, "Connections to a Postgres server at the most."),
+  databaseConnections: int(
+    "DATABASE_CONNECTIONS",
+    8,
+    "Connections to a Postgres server at the most. Two of them, where there are more, are left for commits."
+  ),
   databaseTimeout: duration("DATABASE_TIMEOUT", "5 seconds", "Past it a query answers `unavailable`."),
   writerQueue: int(
     "MAX_WRITER_QUEUE",

@@ -97,7 +97,6 @@ export const make = Effect.fnUntraced(function* (options: SocketRouteOptions) {
       refuse(socket, requestId, refusal)
       return noteRefused(refusal, { request_id: requestId, address, transport: "websocket" })
     }
-    if (sessions.isFull()) return void run(refused(OVERLOADED))
     const decide = (decision: Accepted | HttpRefusal): Effect.Effect<void> => {
       if (!isAccepted(decision)) return refused(decision)
       // The peer may have gone while its token was verified, and others may have taken the last places.
@@ -109,17 +108,22 @@ export const make = Effect.fnUntraced(function* (options: SocketRouteOptions) {
       sessions.abandon(decision.place)
       return refused(OVERLOADED)
     }
-    run(
-      Effect.flatMap(accept(request, address), decide).pipe(
-        Effect.catchCause((cause) => {
-          if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
-          refuse(socket, requestId, { status: 500, reason: "internal" })
-          return Effect.annotateLogs(Effect.logError("A connection could not be decided", cause), {
-            request_id: requestId
-          })
+    const connecting = Effect.flatMap(
+      Effect.suspend(() => accept(request, address)),
+      decide
+    ).pipe(
+      Effect.catchCause((cause) => {
+        if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
+        refuse(socket, requestId, { status: 500, reason: "internal" })
+        return Effect.annotateLogs(Effect.logError("A connection could not be decided", cause), {
+          request_id: requestId
         })
-      )
+      })
     )
+    const begin = () => {
+      if (!socket.destroyed) run(connecting)
+    }
+    if (!sessions.arrive(begin)) run(refused(OVERLOADED))
   }
   return onUpgrade
 })
