@@ -296,6 +296,12 @@ describe.skipIf(tools.chromium === undefined)("the demo page", () => {
           yield* act(() => ben.button("Drop connection").click())
           yield* act(() => ada.shows(/^Last seen \d/))
           yield* act(() => entryOf(ada, benName).locator('[data-presence="offline"]').waitFor())
+          // Who does not tell it is not told it.
+          yield* act(() => ada.button(adaName).click())
+          yield* act(() => ada.button("Last seen").and(ada.root.locator('[aria-pressed="true"]')).click())
+          yield* act(() => ada.button("Last seen").and(ada.root.locator('[aria-pressed="false"]')).waitFor())
+          yield* act(() => ada.button("Close").click())
+          yield* act(() => ada.shows("Offline"))
           yield* act(() => ben.button("Reconnect").click())
           yield* act(() => ada.shows("Online"))
           assert.deepStrictEqual(complaints, [])

@@ -80,6 +80,14 @@ export class Api {
     return this.#request("GET", `/conversations/${conversationId}/messages/search?${query}`)
   }
 
+  preferences() {
+    return this.#request("GET", "/me/preferences")
+  }
+
+  updatePreferences(changes) {
+    return this.#request("PATCH", "/me/preferences", changes)
+  }
+
   drafts() {
     return this.#request("GET", "/drafts")
   }

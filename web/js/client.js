@@ -144,6 +144,15 @@ export class Client {
     return this.#ask(() => this.#api.leave(conversationId))
   }
 
+  /** What this person wants to be known of themselves: `{last_seen, read_receipts, …}`. */
+  preferences() {
+    return this.#api.preferences()
+  }
+
+  prefer(changes) {
+    return this.#api.updatePreferences(changes)
+  }
+
   dismiss() {
     this.refusal = undefined
     this.#changed()

@@ -2,12 +2,13 @@
  * What there is to know and to set about a conversation: for oneself (muted, pinned, archived), for everybody (slow
  * mode), and in a group who is in it and what they are. Offers only what one's role allows.
  */
-import { h, icon, reconcile, setAttribute, setText } from "../dom.js"
+import { h, icon, reconcile, setText } from "../dom.js"
 import { explain } from "../refusal.js"
 import { rightsIn } from "../rights.js"
 import { nameOf, people } from "../roster.js"
 import { avatar } from "./avatar.js"
 import { presenceOf, standingText } from "./presence.js"
+import { toggle } from "./toggle.js"
 
 const roles = { owner: "Owner", admin: "Admin", member: "Member" }
 
@@ -17,24 +18,6 @@ const slowModes = [
   { seconds: 30, words: "One message in 30 seconds" },
   { seconds: 300, words: "One message in 5 minutes" }
 ]
-
-/** A switch: `set(isOn)` asks for the change; it shows as on when that has come true. */
-const toggle = (name, label, set) => {
-  let isOn = false
-  const element = h(
-    "button",
-    { type: "button", class: "toggle", "aria-pressed": "false", onclick: () => set(!isOn) },
-    icon(name),
-    label
-  )
-  return {
-    element,
-    update(next) {
-      isOn = next
-      setAttribute(element, "aria-pressed", String(isOn))
-    }
-  }
-}
 
 /** One member; `acts` are `promote(id, role)` and `remove(id)`. A new role shows when it has come true. */
 const memberView = (acts) => (first) => {

@@ -12,6 +12,7 @@ import { detailsView } from "./details.js"
 import { inboxView } from "./inbox.js"
 import { messageInfoView } from "./message-info.js"
 import { conversationSheet, whoSheet } from "./people.js"
+import { privacyView } from "./privacy.js"
 import { openSheet } from "./sheet.js"
 import { threadView } from "./thread.js"
 
@@ -169,7 +170,8 @@ export const paneView = ({ place, person: first, seated }) => {
     else details.view.update()
   }
 
-  const changePerson = () => openSheet(element, rest, "Who is here?", whoSheet(client.person, seat))
+  const changePerson = () =>
+    openSheet(element, rest, "Who is here?", whoSheet(client.person, seat, privacyView(client)))
 
   const toggleConnection = () => {
     if (client.connection.state === "offline") client.connection.restore()

@@ -34,8 +34,8 @@ const newPerson = (label, added) => {
   )
 }
 
-/** Choose who sits in the pane. */
-export const whoSheet = (current, chosen) => (close) => {
+/** Choose who sits in the pane; `own` is about the one who does now, and shown below. */
+export const whoSheet = (current, chosen, own) => (close) => {
   const choose = (person) => {
     close()
     if (person.id !== current.id) chosen(person)
@@ -56,7 +56,8 @@ export const whoSheet = (current, chosen) => (close) => {
     "div",
     { class: "sheet-body" },
     h("div", { class: "choices" }, ...people().map(choice)),
-    newPerson("Add", choose)
+    newPerson("Add", choose),
+    own
   )
 }
 
