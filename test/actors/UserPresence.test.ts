@@ -160,6 +160,29 @@ describe("UserPresence", () => {
     })
   )
 
+  it.effect("tells what has changed while a new list was tried in vain", () =>
+    Effect.gen(function* () {
+      const { arrive, list, told, world } = yield* start
+      yield* list.replace([bob])
+      world.reading = Effect.delay(
+        Effect.sync(() => {
+          world.isDown = true
+        }),
+        "1 second"
+      )
+      const failing = yield* Effect.forkChild(Effect.flip(list.replace([carol])))
+      yield* soon
+      arrive(bob)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* Fiber.join(failing))._tag, "Unavailable")
+      assert.isEmpty(told)
+      world.reading = Effect.void
+      world.isDown = false
+      yield* TestClock.adjust("20 seconds")
+      assert.deepStrictEqual(told, [is(bob, "online")])
+    })
+  )
+
   it.effect("looks again when it is in doubt, once for many doubts, and forgets who is shared no more", () =>
     Effect.gen(function* () {
       const { arrive, hub, list, told, world } = yield* start
