@@ -375,7 +375,10 @@ export const layer = Layer.effect(
         if (target === undefined) return yield* new NotFound({ what: "message" })
         const at = yield* Clock.currentTimeMillis
         const change = { kind: "attach", attachment } as const
-        yield* registry.ask(target.conversation_id, "Apply", { target, change, at })
+        // Of a conversation that was deleted there is nothing left to attach to.
+        yield* registry
+          .ask(target.conversation_id, "Apply", { target, change, at })
+          .pipe(Effect.catchTag("NotMember", () => Effect.fail(new NotFound({ what: "message" }))))
         return (yield* messages.get(messageId)) ?? target
       }),
 
