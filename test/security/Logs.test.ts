@@ -1,6 +1,7 @@
 /**
  * Nothing that is secret or private is in a log, however much is logged and whatever goes wrong. That no test's process
- * ever logs a token is seen to in `AppProcess`; here is what else must not be there.
+ * ever logs a token, a password in a URL, or the content of a message is seen to in `AppProcess`; here is what else must not
+ * be there, and that everything is logged meanwhile.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"

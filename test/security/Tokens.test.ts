@@ -9,6 +9,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { base64url, CompactSign, exportJWK, exportSPKI, generateKeyPair, type JWK } from "jose"
 import * as AppProcess from "../support/AppProcess.ts"
+import * as GrpcClient from "../support/GrpcClient.ts"
+import * as PhoenixClient from "../support/PhoenixClient.ts"
 import { type App, poll, socket } from "./Nodes.ts"
 
 const USER = "0198a3a0-0000-7000-8000-000000000001"
@@ -240,9 +242,33 @@ const overSocket = Effect.fnUntraced(function* (
 const overPoll = (app: App, params: Readonly<Record<string, string>>, headers: Record<string, string> = {}) =>
   Effect.map(poll(app, params, headers), ({ reason, status }) => (status === 410 ? ok : `401 ${reason}`))
 
+/** A good token of a user is known over gRPC, and then refused for its scope: services alone may call. */
+const overGrpc = Effect.fnUntraced(function* ({ grpcPort }: App, token: string) {
+  const { call } = yield* GrpcClient.connect({ port: grpcPort! })
+  const request = { conversation_id: OTHER }
+  const { metadata } = yield* Effect.flip(
+    call("messaging.MessagingService", "GetConversationStats", request, { token })
+  )
+  const [reason] = metadata.get("reason")
+  return reason === "forbidden" ? ok : `401 ${reason}`
+}, Effect.scoped)
+
+/** In-band, on a socket that was opened with a good one. */
+const asRefresh = Effect.fnUntraced(function* (app: App, token: string) {
+  const first = yield* Effect.promise(() => sign(claims()))
+  const client = yield* PhoenixClient.connect({ url: app.wsUrl, params: { token: first } })
+  const channel = yield* client.join(`user:${USER}`)
+  return yield* Effect.match(channel.push("refresh_token", { token }), {
+    onSuccess: () => ok,
+    onFailure: ({ response }) => `401 ${(response as { readonly reason: string }).reason}`
+  })
+}, Effect.scoped)
+
 /** What becomes of a token, on each way it can come. */
 const outcomes = Effect.fnUntraced(function* (app: App, token: string) {
   return yield* Effect.all({
+    grpc: overGrpc(app, token),
+    refresh: asRefresh(app, token),
     rest: overRest(app, token),
     socket: overSocket(app, { token }),
     authToken: overSocket(app, {}, ["phoenix", `base64url.bearer.phx.${base64url.encode(token)}`]),
@@ -252,6 +278,8 @@ const outcomes = Effect.fnUntraced(function* (app: App, token: string) {
 })
 
 const all = (outcome: string) => ({
+  grpc: outcome,
+  refresh: outcome,
   rest: outcome,
   socket: outcome,
   authToken: outcome,

@@ -9,6 +9,7 @@ import { dirname, join } from "node:path"
 import { Data, Effect, type Scope } from "effect"
 import { type Child, type ChildExit, spawn as spawnChild } from "./Child.ts"
 import * as TempDir from "./TempDir.ts"
+import * as Written from "./Written.ts"
 
 const root = dirname(dirname(import.meta.dirname))
 
@@ -83,14 +84,16 @@ const issueToken = async (url: string, request: TokenRequest): Promise<IssuedTok
   return JSON.parse(body)
 }
 
-/** The three parts of a JWT, or the secret ones of it. */
-const token = /eyJ[\w-]{10,}\.eyJ[\w-]{10,}|Bearer [\w-]{20,}/
+/** The three parts of a JWT, or the secret ones of it; and a password in a URL. */
+const secret = /eyJ[\w-]{10,}\.eyJ[\w-]{10,}|Bearer [\w-]{20,}|\w+:\/\/[^\s/:@"']*:[^\s/@"']+@/
 
-/** No process of any test may ever log a token, whatever the test is about. */
-const refuseTokens = (output: string): void => {
-  const found = token.exec(output)
-  if (found === null) return
-  throw new Error(`A token was logged: ${output.slice(Math.max(0, found.index - 300), found.index + 60)}`)
+/** No process of any test may ever log a secret, or what people have written, whatever the test is about. */
+const refusePrivate = (output: string): void => {
+  const content = Written.findIn(output)
+  const at = content === undefined ? output.search(secret) : output.indexOf(content)
+  if (at === -1) return
+  const what = content === undefined ? "A secret" : "The content of a message"
+  throw new Error(`${what} was logged: ${output.slice(Math.max(0, at - 300), at + 60)}`)
 }
 
 const spawned = (child: Child, deadline: number): SpawnedApp => {
@@ -152,7 +155,7 @@ export const spawn = Effect.fnUntraced(function* (
       Effect.promise(async () => {
         await child.kill9()
         // Its owner asked for a token there.
-        if (options.args?.[0] !== "token") refuseTokens(child.output)
+        if (options.args?.[0] !== "token") refusePrivate(child.output)
       })
   )
   return spawned(child, options.deadline ?? 60_000)

@@ -10,6 +10,7 @@ import * as Phoenix_1_7_21 from "phoenix-1.7"
 import * as Phoenix_1_8_12 from "phoenix-1.8.12"
 import { WebSocket } from "ws"
 import { Inbox, type NothingArrived, type WaitOptions } from "./Inbox.ts"
+import * as Written from "./Written.ts"
 
 export type PhoenixModule = typeof Phoenix_1_8_16
 
@@ -133,6 +134,7 @@ export class ClientChannel<Reply = unknown> {
     return Effect.callback((resume) => {
       const refused = (status: "error" | "timeout") => (response: unknown) =>
         resume(Effect.fail(new PushRefused({ event, status, response })))
+      Written.note(payload)
       this.raw
         .push(event, payload, timeout)
         .receive("ok", (response) => resume(Effect.succeed(response as A)))

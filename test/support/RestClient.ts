@@ -1,5 +1,6 @@
 /** A user of the REST API in tests: one token, plain fetch, the answer's status beside its body. */
 import { Data, Effect } from "effect"
+import * as Written from "./Written.ts"
 
 export class RestError extends Data.TaggedError("RestError")<{
   readonly status: number
@@ -29,6 +30,7 @@ export class RestClient {
     headers: Readonly<Record<string, string>> = {}
   ): Effect.Effect<Answer<A>> {
     return Effect.promise(async () => {
+      Written.note(body)
       const response = await fetch(`${this.url}${path}`, {
         method,
         headers: {
