@@ -225,6 +225,7 @@ layer(TestApp.layer(), { excludeTestServices: true, timeout: "2 minutes" })("Aut
         [foreign, (id) => ["POST", `${own}/mark-as-read`, { message_id: id }]],
         [foreign, (id) => ["POST", `${own}/delivered`, { message_id: id }]],
         [theirs.id, (id) => ["POST", "/api/v1/me/mark-as-read", { conversation_ids: [id] }]],
+        [owner.userId, (id) => ["GET", `/api/v1/presence?user_ids=${id}`]],
         [theirs.spare(), (id) => ["DELETE", `${own}/members/${id}`]],
         [theirs.spare(), (id) => ["PATCH", `${own}/members/${id}`, { role: "admin" }]]
       ]

@@ -88,6 +88,8 @@ export const calls: ReadonlyArray<RestCall> = [
   call("read", `GET ${C}/messages/search`, { query: "?q=hello" }, atOnce),
   call("read", `GET ${M}`),
   call("read", `GET ${M}`, { message: "others" }),
+  call("read", `GET ${M}/status`),
+  call("read", `GET ${C}/status`, {}, asMember),
   call("read", `GET ${M}/reactions`),
   call("read", `GET ${M}/attachments`),
   call("read", `GET ${C}/attachments`),
