@@ -8,6 +8,10 @@ import { type Attack, count, inspect, type Target, type Toll } from "./Target.ts
 /** Of one connection at the most: the last one ends it, and nothing is read after that. */
 const FRAMES = 20
 const CONNECTIONS = 8
+/** Of a heartbeat whose reply says that all before it was read. */
+const END = '"end","phoenix"'
+/** Where half a frame of ours has swallowed it, there is none. */
+const HURRY_MS = 3_000
 /** A server that waits for the rest of half a frame reads our close frame as a part of it. Newer than the types of `ws`. */
 const impatient: object = { closeTimeout: 1_000 }
 /** A connection that is still there after this long should not be. */
@@ -94,14 +98,20 @@ const attackOnce = (target: Target, by: Chance, times: number, toll: Toll): Prom
       toll.wrong.push("a socket was neither answered nor closed")
       ws.terminate()
     }, PATIENCE_MS)
+    let hurry: NodeJS.Timeout | undefined
     ws.on("error", () => {})
-    ws.on("message", (data) => inspect(toll, "a socket", String(data)))
+    ws.on("message", (data) => {
+      const text = String(data)
+      inspect(toll, "a socket", text)
+      if (text.includes(END)) ws.close(1000)
+    })
     ws.on("unexpected-response", (_, response) => {
       toll.wrong.push(`a good token was refused at the upgrade with ${response.statusCode}`)
       ws.terminate()
     })
     ws.on("close", (code) => {
       clearTimeout(giveUp)
+      clearTimeout(hurry)
       count(toll, `close ${code}`)
       resolve()
     })
@@ -111,7 +121,8 @@ const attackOnce = (target: Target, by: Chance, times: number, toll: Toll): Prom
       // Or bytes that no client of WebSockets would write: reserved bits, no mask, lengths that do not come.
       if (by.is(0.2)) (ws as unknown as { readonly _socket: Socket })._socket.write(by.bytes(1 + by.int(100)))
       else ws.send(brokenFrame(by, target))
-      ws.close(1000)
+      ws.send(`[null,${END},"heartbeat",{}]`)
+      hurry = setTimeout(() => ws.close(1000), HURRY_MS)
     })
   })
 

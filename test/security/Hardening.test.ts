@@ -4,6 +4,7 @@ import { connect } from "node:net"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
+import { Client, credentials, status } from "@grpc/grpc-js"
 import { Effect } from "effect"
 import { WebSocket } from "ws"
 import * as AppProcess from "../support/AppProcess.ts"
@@ -227,7 +228,7 @@ describe("The HTTP port", () => {
       Effect.gen(function* () {
         const jwks = join(yield* TempDir.make("jwks"), "jwks.json")
         writeFileSync(jwks, JSON.stringify({ keys: [] }))
-        const { url } = yield* AppProcess.start({
+        const { grpcPort, url } = yield* AppProcess.start({
           env: { APP_ENV: "prod", HOST: "127.0.0.1", JWT_JWKS_FILE: jwks }
         })
         for (const [method, path] of [
@@ -239,6 +240,19 @@ describe("The HTTP port", () => {
           const { status } = yield* Effect.promise(() => fetch(`${url}${path}`, { method }))
           assert.strictEqual(status, 404, path)
         }
+        const grpc = new Client(`127.0.0.1:${grpcPort}`, credentials.createInsecure())
+        const asked = Effect.callback<status | undefined>((resume) => {
+          const same = (bytes: Buffer) => bytes
+          grpc.makeUnaryRequest(
+            "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+            same,
+            same,
+            Buffer.alloc(0),
+            (error) => resume(Effect.succeed(error?.code))
+          )
+        })
+        assert.strictEqual(yield* asked, status.UNIMPLEMENTED)
+        grpc.close()
       }),
     minute
   )
