@@ -5,10 +5,11 @@
  */
 import { Cause, Effect, Exit, Result } from "effect"
 import { decodeChange } from "../domain/ChangeRequests.ts"
-import { History, JoinConversation, SendMessage, type Sent, UpTo } from "../domain/Commands.ts"
+import { History, JoinConversation, type SendMessage, type Sent, UpTo } from "../domain/Commands.ts"
 import { decoder } from "../domain/Decode.ts"
 import type { InvalidInput, Refusal } from "../domain/Errors.ts"
 import type { ConversationId } from "../domain/Ids.ts"
+import { decodeSend } from "../domain/PlainMessage.ts"
 import type { Publication } from "../domain/ports/Broker.ts"
 import type { Ref } from "../domain/protocol/Frame.ts"
 import type { Channel, ChannelHost, Joined } from "./Channel.ts"
@@ -21,7 +22,6 @@ import type { SharedFrame } from "./SharedFrame.ts"
 import { TopicHub } from "./TopicHub.ts"
 
 const decodeJoin = decoder(JoinConversation)
-const decodeSend = decoder(SendMessage)
 const decodeUpTo = decoder(UpTo)
 const decodeHistory = decoder(History)
 
