@@ -64,31 +64,36 @@ export class CatchUp {
     if (of?.kind === "conversation") this.#unacknowledged.set(of.conversationId, seq)
   }
 
-  readonly run: Effect.Effect<void> = Effect.suspend(() => this.#told).pipe(
-    Effect.catch(() => Effect.sync(() => this.#tell("sync_reset", { reason: "unavailable" }))),
-    Effect.ensuring(
-      Effect.sync(() => {
-        this.#previewed = undefined
-      })
-    ),
-    Effect.catchCause((cause) => Effect.logError("A device could not be told what it missed", cause))
-  )
+  // Made when it is run: a channel stays long after it has caught up, and there are many of them.
+  get run(): Effect.Effect<void> {
+    return this.#told.pipe(
+      Effect.catch(() => Effect.sync(() => this.#tell("sync_reset", { reason: "unavailable" }))),
+      Effect.ensuring(
+        Effect.sync(() => {
+          this.#previewed = undefined
+        })
+      ),
+      Effect.catchCause((cause) => Effect.logError("A device could not be told what it missed", cause))
+    )
+  }
 
-  readonly #told = Effect.gen({ self: this }, function* () {
-    const { identity } = this.#host.caller
-    const plan = yield* Effect.retry(this.#services.sync.plan(identity, this.#asked), retries)
-    if (plan._tag === "CatchUp") {
-      for (const news of plan.news) yield* this.#conversation(news)
-      this.#tell("sync_complete", {
-        pending_count: this.#pending,
-        cursor: plan.cursor,
-        truncated: plan.truncated
-      })
-    } else {
-      this.#tell("sync_reset", { reason: plan.reason, cursor: plan.cursor, unread: plan.unread })
-    }
-    this.#plan = plan
-  })
+  get #told(): Effect.Effect<void, Unavailable> {
+    return Effect.gen({ self: this }, function* () {
+      const { identity } = this.#host.caller
+      const plan = yield* Effect.retry(this.#services.sync.plan(identity, this.#asked), retries)
+      if (plan._tag === "CatchUp") {
+        for (const news of plan.news) yield* this.#conversation(news)
+        this.#tell("sync_complete", {
+          pending_count: this.#pending,
+          cursor: plan.cursor,
+          truncated: plan.truncated
+        })
+      } else {
+        this.#tell("sync_reset", { reason: plan.reason, cursor: plan.cursor, unread: plan.unread })
+      }
+      this.#plan = plan
+    })
+  }
 
   #conversation(news: ConversationNews): Effect.Effect<void, Unavailable> {
     const topic = Topic.ofConversation(news.conversationId)
@@ -110,16 +115,18 @@ export class CatchUp {
   }
 
   /** Up to which everything was told on this socket; `undefined` while the sync is under way. */
-  readonly cursor: Effect.Effect<string | undefined> = Effect.suspend(() => {
-    const told = this.#plan?.cursor
-    if (told === undefined) return Effect.succeed(undefined)
-    const id = SyncCursor.decode(told)?.id ?? SyncCursor.START
-    return Effect.map(this.#services.sync.liveCursor, (live) => {
-      const cursor = SyncCursor.isAfter(live, id) ? live : told
-      this.#offered = { cursor, told: new Map(this.#unacknowledged) }
-      return cursor
+  get cursor(): Effect.Effect<string | undefined> {
+    return Effect.suspend(() => {
+      const told = this.#plan?.cursor
+      if (told === undefined) return Effect.succeed(undefined)
+      const id = SyncCursor.decode(told)?.id ?? SyncCursor.START
+      return Effect.map(this.#services.sync.liveCursor, (live) => {
+        const cursor = SyncCursor.isAfter(live, id) ? live : told
+        this.#offered = { cursor, told: new Map(this.#unacknowledged) }
+        return cursor
+      })
     })
-  })
+  }
 
   /** What was told with the cursor counts as delivered from now on. */
   ack(cursor: string): Effect.Effect<{ readonly cursor: string }, InvalidInput | Unavailable> {

@@ -125,9 +125,9 @@ export class Session implements ChannelHost {
     return this.outbox.push(frame, ephemeral)
   }
 
-  readonly room: Effect.Effect<void> = Effect.callback((resume) =>
-    this.outbox.whenRoom(() => resume(Effect.void))
-  )
+  get room(): Effect.Effect<void> {
+    return Effect.callback((resume) => this.outbox.whenRoom(() => resume(Effect.void)))
+  }
 
   fork(effect: Effect.Effect<void>): void {
     this.#inFlight++

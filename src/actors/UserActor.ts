@@ -7,7 +7,8 @@
  * the conversation itself. A message to a thousand users would otherwise wake a thousand actors to find, for most of
  * them, nothing to do.
  */
-import { Effect, type Exit, Latch, Schedule } from "effect"
+import { Effect, type Exit, type Fiber, FiberSet, Schedule } from "effect"
+import type { Unavailable } from "../domain/Errors.ts"
 import type { ConversationId, UserId } from "../domain/Ids.ts"
 import type { Publication } from "../domain/ports/Broker.ts"
 import { ConversationStore } from "../domain/ports/ConversationStore.ts"
@@ -30,6 +31,7 @@ export type UserMessage =
 interface Services {
   readonly hub: TopicHub["Service"]
   readonly store: ConversationStore["Service"]
+  readonly run: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
 }
 
 /** What is told over the user's channel of conversations that a socket has not joined. */
@@ -58,8 +60,10 @@ class User implements Subscriber {
   readonly #sessions = new Set<Session>()
   /** The conversations' topics, and whether some session needs their previews. */
   readonly #followed = new Map<string, boolean>()
-  /** Open when storage is to be asked again; at the beginning it is. */
-  readonly #mayDiffer = Latch.makeUnsafe(true)
+  /** Storage is to be asked, or asked again. */
+  #mayDiffer = false
+  /** While it is asked. Of tens of thousands of users nearly none is, so nobody waits for that in a fiber. */
+  #asking: Fiber.Fiber<void> | undefined
 
   #isFollowing = false
   /** Whoever waits until the conversations are followed. */
@@ -72,6 +76,7 @@ class User implements Subscriber {
     this.#maxFollowed = maxFollowed
     this.#self = self
     services.hub.subscribe(this.#topic, this)
+    this.#ask()
   }
 
   deliver(publication: Publication, _frame: SharedFrame): void {
@@ -182,34 +187,49 @@ class User implements Subscriber {
 
   /** Changes of memberships may have been missed. */
   inDoubt(topic: string): void {
-    if (topic === this.#topic) this.#mayDiffer.openUnsafe()
+    if (topic === this.#topic) this.#ask()
+  }
+
+  /** Beside the mailbox: a slow database delays previews, not sessions. */
+  #ask(): void {
+    this.#mayDiffer = true
+    if (this.#asking !== undefined) return
+    const asking = this.#services.run(this.#followUntilSame)
+    this.#asking = asking
+    asking.addObserver(() => {
+      this.#asking = undefined
+    })
+  }
+
+  get #followUntilSame(): Effect.Effect<void> {
+    return Effect.whileLoop({
+      while: () => this.#mayDiffer,
+      body: () => Effect.ignore(Effect.retry(this.#followAll, retryFollow)),
+      step: () => {}
+    })
   }
 
   /** Makes what is followed what storage says. What was followed only while storage was being read stays. */
-  readonly #followAll = Effect.suspend(() => {
-    this.#mayDiffer.closeUnsafe()
-    const known = Array.from(this.#followed.keys())
-    return Effect.map(this.#services.store.idsOf(this.#userId), (ids) => {
-      const topics = new Set(ids.map(Topic.ofConversation))
-      for (const topic of known) if (!topics.has(topic)) this.#unfollow(topic)
-      for (const id of ids) this.#follow(id)
-      this.#isFollowing = true
-      for (const reply of this.#waiting.splice(0)) reply.succeed(undefined)
+  get #followAll(): Effect.Effect<void, Unavailable> {
+    return Effect.suspend(() => {
+      this.#mayDiffer = false
+      const known = Array.from(this.#followed.keys())
+      return Effect.map(this.#services.store.idsOf(this.#userId), (ids) => {
+        const topics = new Set(ids.map(Topic.ofConversation))
+        for (const topic of known) if (!topics.has(topic)) this.#unfollow(topic)
+        for (const id of ids) this.#follow(id)
+        this.#isFollowing = true
+        for (const reply of this.#waiting.splice(0)) reply.succeed(undefined)
+      })
     })
-  })
-
-  /** Runs beside the mailbox: a slow database delays previews, not sessions. */
-  readonly following: Effect.Effect<never> = Effect.suspend(() => this.#mayDiffer.await).pipe(
-    Effect.andThen(Effect.retry(this.#followAll, retryFollow)),
-    Effect.ignore,
-    Effect.forever
-  )
+  }
 
   /** After a crash the sessions are closed: their clients come back, resume, and find a new actor. */
   end(exit: Exit.Exit<unknown, unknown>): void {
     if (isAbnormal(exit)) {
       for (const session of this.#sessions) session.outbox.close(INTERNAL_ERROR, "user actor crashed")
     }
+    this.#asking?.interruptUnsafe()
     this.#services.hub.unsubscribe(this.#topic, this)
     for (const topic of this.#followed.keys()) this.#services.hub.unsubscribe(topic, this)
     this.#followed.clear()
@@ -218,16 +238,18 @@ class User implements Subscriber {
 
 /** Builds the behaviour of any user's actor. */
 export const make = Effect.fnUntraced(function* (options: { readonly maxFollowed: number }) {
-  const services: Services = { hub: yield* TopicHub, store: yield* ConversationStore }
+  const services: Services = {
+    hub: yield* TopicHub,
+    store: yield* ConversationStore,
+    run: yield* FiberSet.makeRuntime<never>()
+  }
   return (userId: UserId): Behaviour<UserMessage, User> => ({
-    init: (self) =>
-      Effect.gen(function* () {
-        const user = new User(userId, services, options.maxFollowed, self)
-        // Not in `terminate`, which a killed actor does not get to.
-        self.onExit((exit) => user.end(exit))
-        yield* Effect.forkScoped(user.following)
-        return user
-      }),
+    init: (self) => {
+      const user = new User(userId, services, options.maxFollowed, self)
+      // Not in `terminate`, which a killed actor does not get to.
+      self.onExit((exit) => user.end(exit))
+      return user
+    },
     handle: (message, user) => {
       user.handle(message)
       return user

@@ -113,7 +113,11 @@ class UserChannel implements Channel {
     this.#services.hub.subscribe(this.topic, this)
     this.#presence?.open()
     this.#seen(this.#presence !== undefined)
-    this.#catchingUp = this.#services.run(this.#catchUp.run)
+    const catchingUp = this.#services.run(this.#catchUp.run)
+    this.#catchingUp = catchingUp
+    catchingUp.addObserver(() => {
+      this.#catchingUp = undefined
+    })
   }
 
   presenceChanged(): void {
