@@ -217,11 +217,13 @@ class Exchange {
     if (this.#isStale || !this.#canRead) {
       this.#isStale = false
       this.#canRead = true
-      this.#tracker.cut(false)
       for (const topic of this.#topics.keys()) this.inDoubt(topic)
     }
     const isDead = this.#lease.dead(beat.live, now)
-    if (isDead !== undefined) this.#bury(isDead)
+    // Until the others have had time to come back, too, who is not to be found may be there.
+    if (isDead === undefined) return
+    this.#bury(isDead)
+    this.#tracker.cut(false)
   }).pipe(Effect.catch(() => Effect.map(Clock.currentTimeMillis, (now) => this.#missedBeat(now))))
 
   /** Goes on as a new node, which has written nothing yet. */

@@ -256,6 +256,7 @@ describe("PresenceExchange", () => {
           ["1 stale", "2"]
         ]
       )
+      assert.isTrue(one.tracker.isCut())
       one.track(carol)
       one.tracker.whenWhole("t", () => assert.deepStrictEqual(one.shown, ["1", "2 stale", "3"]))
       yield* soon
@@ -263,6 +264,7 @@ describe("PresenceExchange", () => {
       all.cache = (yield* world).cache
       all.isDown = false
       yield* TestClock.adjust("4 seconds")
+      assert.isTrue(one.tracker.isCut(), "who is not here yet may still come back")
       assert.deepStrictEqual(
         [one.shown, two.shown],
         [
@@ -271,6 +273,7 @@ describe("PresenceExchange", () => {
         ]
       )
       yield* TestClock.adjust("20 seconds")
+      assert.isFalse(one.tracker.isCut())
       assert.deepStrictEqual(
         [one.shown, two.shown],
         [
