@@ -163,10 +163,15 @@ export class ClusterMasters<M extends Master> {
     return yield* Effect.raceFirst(following, Effect.andThen(FiberMap.join(fibers), Effect.never))
   })
 
-  /** Any of those that are connected: one may be cut off from the others, and know nothing new. */
+  /**
+   * Any master that is connected, since one may be cut off from the others and know nothing new. Who is no master any
+   * more is not asked while there is another: it may be the one that was cut off.
+   */
   #someone(): readonly [address: string, master: Master] | undefined {
     const connected = Array.from(this.#known).filter(([, { master }]) => master.isConnected)
-    const [address, known] = connected[this.#attempts++ % connected.length] ?? []
+    const masters = connected.filter(([address]) => this.#map.masters.includes(address))
+    const asked = masters.length > 0 ? masters : connected
+    const [address, known] = asked[this.#attempts++ % asked.length] ?? []
     return address === undefined || known === undefined ? undefined : [address, known.master]
   }
 
