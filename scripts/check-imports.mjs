@@ -38,8 +38,10 @@ const areas = [
   {
     name: "edges",
     files: /^src\/edges\//,
-    imports: ["domain", "processes", "supervision", "actors", "supervisors", "contracts"]
+    imports: ["domain", "processes", "supervision", "actors", "supervisors", "contracts", "rpc"]
   },
+  { name: "rpc", files: /^src\/rpc\//, imports: ["domain"] },
+  { name: "client", files: /^src\/client\//, imports: ["domain", "rpc"] },
   {
     name: "workers",
     files: /^src\/workers\//,
@@ -60,7 +62,8 @@ const areas = [
       "workers",
       "edges",
       "layers",
-      "migrations"
+      "migrations",
+      "rpc"
     ]
   }
 ]
@@ -72,6 +75,16 @@ const packages = {
     // Pure they are not, though they are exported beside those that are.
     names: ["FileSystem", "Path", "PlatformError", "Stdio", "Terminal"],
     rule: "the domain imports only pure modules of effect: no I/O, no platform, no other package"
+  },
+  rpc: {
+    modules: /^effect(\/rpc)?$/,
+    names: [],
+    rule: "what is asked by RPC is told by schemas alone"
+  },
+  client: {
+    modules: /^effect(\/\w+)?$/,
+    names: [],
+    rule: "the client runs in a browser, too: it needs nothing but effect"
   }
 }
 

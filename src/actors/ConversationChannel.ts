@@ -1,7 +1,6 @@
 /**
- * The channel `conversation:{id}` of one socket. It turns events into calls of `Conversations` and hands the
- * topic's publications to its socket. Subscription happens before the snapshot, and what is published between
- * waits until the join reply is written, so nothing falls between and nothing comes twice.
+ * The channel `conversation:{id}` of one socket. It turns events into calls of `Conversations` and hands the events of
+ * the conversation's feed to its socket, from the join reply on.
  */
 import { Cause, Effect, Exit, Result } from "effect"
 import { decodeChange } from "../domain/ChangeRequests.ts"
@@ -15,7 +14,7 @@ import type { Ref } from "../domain/protocol/Frame.ts"
 import type { Channel, ChannelHost, Joined } from "./Channel.ts"
 import { ChannelPresence, DIFF_EVENT } from "./ChannelPresence.ts"
 import { refuse, reply, unknownEvent } from "./ChannelReply.ts"
-import { INTERRUPTED, MEMBER_CHANGED, RECEIPTS_CHANGED } from "./ConversationEvents.ts"
+import { ConversationFeed, type FeedSink } from "./ConversationFeed.ts"
 import { Conversations, type SendError, type Snapshot } from "./Conversations.ts"
 import { PresenceTracker } from "./PresenceTracker.ts"
 import type { SharedFrame } from "./SharedFrame.ts"
@@ -25,27 +24,13 @@ const decodeJoin = decoder(JoinConversation)
 const decodeUpTo = decoder(UpTo)
 const decodeHistory = decoder(History)
 
-interface Waiting {
-  readonly publication: Publication
-  readonly frame: SharedFrame
-}
-
-class ConversationChannel implements Channel {
+class ConversationChannel implements Channel, FeedSink {
   readonly topic: string
   readonly joinRef: Ref
   readonly #host: ChannelHost
   readonly #id: ConversationId
   readonly #services: Services
-  /** What was published before the join reply; `undefined` once the channel is open. */
-  #waiting: Array<Waiting> | undefined = []
-  /** The number of the last durable event that the socket has. */
-  #currentSeq = 0
-  /** Its client must resume: told at once, or after the join reply, whose snapshot may be older than what was missed. */
-  #isInterrupted = false
-  /** Whether its user is told how far others have read. */
-  #readReceipts = true
-  /** Durable events up to this number exist. */
-  #existing = 0
+  readonly #feed: ConversationFeed
   /** `undefined` for a client that wants no presence. */
   readonly #presence: ChannelPresence | undefined
 
@@ -63,71 +48,33 @@ class ConversationChannel implements Channel {
     this.topic = topic
     this.joinRef = joinRef
     if (wantsPresence) this.#presence = new ChannelPresence(host, services.presence, topic, joinRef)
-    services.hub.subscribe(topic, this)
-    this.#existing = services.hub.lastOf(topic)
+    this.#feed = new ConversationFeed(services.hub, topic, this)
   }
 
-  /** Its snapshot must hold events up to this number: others here have had them before it subscribed. */
   get existing(): number {
-    return this.#existing
+    return this.#feed.existing
   }
 
-  /** The snapshot holds everything up to `currentSeq`: what waits with a lower seq is in it already. */
-  snapshotAt({ current_seq: currentSeq, read_receipts }: Snapshot): void {
-    this.#currentSeq = currentSeq
-    this.#readReceipts = read_receipts
-    this.#services.hub.startsAt(this.topic, currentSeq)
+  get caller() {
+    return this.#host.caller
   }
 
-  deliver(publication: Publication, frame: SharedFrame): void {
-    if (publication.except === this.#host.caller.sessionId) return
-    if (publication.event === MEMBER_CHANGED) return
-    if (publication.event === RECEIPTS_CHANGED) return this.#receiptsChanged(publication)
-    if (publication.event === "read_receipt" && !this.#readReceipts) return
-    if (publication.event === INTERRUPTED) return this.#interrupted()
-    // The state that follows the join reply holds what a diff would have told before it.
-    if (publication.event === DIFF_EVENT) {
-      if (this.#waiting === undefined) this.#presence?.diff(frame.for(this.#host.serializer))
-      return
-    }
-    if (this.#waiting !== undefined) this.#waiting.push({ publication, frame })
-    else this.#forward(publication, frame)
+  snapshotAt(snapshot: Snapshot): void {
+    this.#feed.snapshotAt(snapshot)
   }
 
-  #receiptsChanged({ payload }: Publication): void {
-    const changed = JSON.parse(payload) as { readonly user_id: string; readonly read_receipts: boolean }
-    if (changed.user_id === this.#host.caller.identity.userId) this.#readReceipts = changed.read_receipts
+  event({ event, seq }: Publication, frame: SharedFrame): void {
+    if (event === DIFF_EVENT) this.#presence?.diff(frame.for(this.#host.serializer))
+    else this.#host.send(frame.for(this.#host.serializer), seq === null)
   }
 
-  /** What the snapshot or an earlier event has told is not told twice; after a hole the client must resume. */
-  #forward({ seq }: Publication, frame: SharedFrame): void {
-    if (this.#isInterrupted) return
-    if (seq !== null) {
-      if (seq <= this.#currentSeq) return
-      if (seq > this.#currentSeq + 1) return this.#interrupted()
-      this.#currentSeq = seq
-    }
-    this.#host.send(frame.for(this.#host.serializer), seq === null)
-  }
-
-  missed(upTo: number): void {
-    this.#existing = Math.max(this.#existing, upTo)
-    if (this.#waiting === undefined && upTo > this.#currentSeq) this.#interrupted()
-  }
-
-  #interrupted(): void {
-    this.#isInterrupted = true
-    if (this.#waiting === undefined) this.#host.crash(this)
+  /** Its client rejoins, and resumes. */
+  interrupted(): void {
+    this.#host.crash(this)
   }
 
   opened(): void {
-    const waiting = this.#waiting ?? []
-    this.#waiting = undefined
-    for (const { publication, frame } of waiting) {
-      this.#forward(publication, frame)
-    }
-    if (this.#isInterrupted || this.#existing > this.#currentSeq) return this.#host.crash(this)
-    this.#presence?.open()
+    if (this.#feed.open()) this.#presence?.open()
   }
 
   presenceChanged(): void {
@@ -139,7 +86,7 @@ class ConversationChannel implements Channel {
   }
 
   close(): void {
-    this.#services.hub.unsubscribe(this.topic, this)
+    this.#feed.close()
     this.#presence?.close()
   }
 

@@ -10,7 +10,7 @@ import { type AuditEvent, AuditLog } from "../domain/ports/AuditLog.ts"
 import { Broker } from "../domain/ports/Broker.ts"
 import { TokenRevocations } from "../domain/ports/TokenRevocations.ts"
 import { covers, type Revocation } from "../domain/Revocation.ts"
-import type { Session } from "./Session.ts"
+import type { Connected } from "./Connected.ts"
 import { Sessions } from "./Sessions.ts"
 import { type Subscriber, TopicHub } from "./TopicHub.ts"
 
@@ -84,7 +84,7 @@ export const layer = Layer.effect(
       () => Effect.sync(() => hub.unsubscribe(TOPIC, subscriber))
     )
 
-    const ask = (session: Session) =>
+    const ask = (session: Connected) =>
       // Not `check`: a policy's yes, given while Redis is on its way back, would leave the doubt as it is.
       tokens.confirm(session.caller.identity).pipe(
         Effect.catchTag("TokenRejected", () => Effect.sync(() => session.revoked())),

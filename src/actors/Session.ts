@@ -3,17 +3,15 @@
  * leaves and stale refs, and its outbox. One frame at a time, in order (`SessionActor` sees to that): a join
  * holds back the frames behind it until it is answered, as in Phoenix.
  */
-import { Cause, Effect, Exit, type Fiber } from "effect"
+import { Cause, Effect, Exit } from "effect"
 import { InvalidInput, type Refusal } from "../domain/Errors.ts"
-import type { Identity } from "../domain/Identity.ts"
-import type { SessionId } from "../domain/Ids.ts"
 import type { Status } from "../domain/Presence.ts"
 import type { Publication } from "../domain/ports/Broker.ts"
 import { EMPTY, type Frame, hasBinaryPayload, type Ref, type Serializer } from "../domain/protocol/Frame.ts"
 import * as Topic from "../domain/Topic.ts"
 import type { Channel, ChannelHost, Joined } from "./Channel.ts"
 import { refusalResponse } from "./ChannelReply.ts"
-import type { Outbox } from "./Outbox.ts"
+import { Closing, Connected, type ConnectedOptions } from "./Connected.ts"
 import { type EncodedFrame, encoded } from "./SharedFrame.ts"
 import { expiringPayload } from "./TokenRefresh.ts"
 
@@ -27,9 +25,6 @@ const NOT_JSON = refusalResponse(
   new InvalidInput({ issues: [{ path: "payload", message: "This event takes a JSON payload" }] })
 )
 
-/** RFC 6455's close code for a peer that we will not serve. */
-const POLICY_VIOLATION = 1008
-
 /** Joins a topic we serve. */
 export type JoinTopic = (
   host: ChannelHost,
@@ -39,86 +34,30 @@ export type JoinTopic = (
   payload: unknown
 ) => Effect.Effect<Joined, Refusal>
 
-export interface SessionOptions {
-  readonly id: SessionId
-  /** The client's, as limits count it. */
-  readonly address: string
-  /** Unix ms. */
-  readonly connectedAt: number
-  readonly identity: Identity
+export interface SessionOptions extends ConnectedOptions {
   readonly serializer: Serializer
-  readonly outbox: Outbox
   readonly joinTopic: JoinTopic
   readonly maxChannels: number
-  /** Runs an effect as a fiber of the sessions' supervisor. */
-  readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
-  /** Called when it goes on with another token. */
-  readonly wentOn: (session: Session) => void
-}
-
-/**
- * Closes the connection in its turn among the client's frames: what came before is done and answered, pushes in
- * flight included, and what comes after is ignored. No client can send it.
- */
-export class Closing implements Frame {
-  readonly joinRef = null
-  readonly ref = null
-  readonly topic = ""
-  readonly event = "closing"
-  readonly payload = undefined
-  readonly code: number
-  readonly reason: string
-
-  constructor(code: number, reason: string) {
-    this.code = code
-    this.reason = reason
-  }
 }
 
 /** What a transport hands on for input that is no frame. Phoenix, too, closes with this code (RFC 6455). */
 export const UNDECODABLE = new Closing(1011, "undecodable frame")
 
-export class Session implements ChannelHost {
-  #caller: { readonly identity: Identity; readonly sessionId: SessionId }
-  readonly address: string
-  readonly connectedAt: number
+export class Session extends Connected<Frame> implements ChannelHost {
   readonly serializer: Serializer
-  readonly outbox: Outbox
-  readonly #wentOn: SessionOptions["wentOn"]
-  readonly #fork: SessionOptions["fork"]
   readonly #joinTopic: JoinTopic
   readonly #maxChannels: number
   readonly #channels = new Map<string, Channel>()
   #status: Status = "online"
-  #onJoinsChanged: ((topic: string) => void) | undefined
-  #hasEnded = false
-  /** Effects that channels have forked and that are not done. */
-  #inFlight = 0
-  /** Called, once each, when nothing is in flight any more. */
-  readonly #onSettled: Array<() => void> = []
 
   constructor(options: SessionOptions) {
-    this.#caller = { identity: options.identity, sessionId: options.id }
-    this.address = options.address
-    this.connectedAt = options.connectedAt
-    this.#wentOn = options.wentOn
+    super(options)
     this.serializer = options.serializer
-    this.outbox = options.outbox
-    this.#fork = options.fork
     this.#joinTopic = options.joinTopic
     this.#maxChannels = options.maxChannels
     options.outbox.onCaughtUp(() => {
       for (const channel of this.#channels.values()) channel.caughtUp?.()
     })
-  }
-
-  get caller(): { readonly identity: Identity; readonly sessionId: SessionId } {
-    return this.#caller
-  }
-
-  goOnAs(identity: Identity): void {
-    this.#caller = { ...this.#caller, identity }
-    this.#wentOn(this)
   }
 
   send(frame: EncodedFrame, ephemeral: boolean): boolean {
@@ -127,39 +66,6 @@ export class Session implements ChannelHost {
 
   get room(): Effect.Effect<void> {
     return Effect.callback((resume) => this.outbox.whenRoom(() => resume(Effect.void)))
-  }
-
-  fork(effect: Effect.Effect<void>): void {
-    this.#inFlight++
-    this.#fork(effect).addObserver(this.#landed)
-  }
-
-  expect<A>(done: (outcome: A) => void): (outcome: A) => void {
-    this.#inFlight++
-    return (outcome) => {
-      try {
-        done(outcome)
-        this.#landed(Exit.void)
-      } catch (defect) {
-        this.#landed(Exit.die(defect))
-      }
-    }
-  }
-
-  readonly #landed = (exit: Exit.Exit<void>): void => {
-    if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) {
-      this.#fork(Effect.logError("A channel's work crashed", exit.cause))
-    }
-    if (--this.#inFlight > 0) return
-    for (const resume of this.#onSettled.splice(0)) resume()
-  }
-
-  /** Waits until what channels have forked is done, replies included. */
-  get settled(): Effect.Effect<void> {
-    return Effect.callback((resume) => {
-      if (this.#inFlight === 0) resume(Effect.void)
-      else this.#onSettled.push(() => resume(Effect.void))
-    })
   }
 
   status(): Status {
@@ -172,24 +78,17 @@ export class Session implements ChannelHost {
     for (const channel of this.#channels.values()) channel.presenceChanged()
   }
 
-  /** Sets the one listener for topics that are joined or left, until the session ends. */
-  onJoinsChanged(listener: (topic: string) => void): void {
-    this.#onJoinsChanged = listener
-  }
-
   hasJoined(topic: string): boolean {
     return this.#channels.has(topic)
   }
 
-  /** Hands the publication of another topic to the channel of this one. */
   preview(topic: string, publication: Publication): void {
     this.#channels.get(topic)?.preview?.(publication)
   }
 
-  /** What the frame does; `undefined` when it is done already. */
-  handle(frame: Frame): Effect.Effect<void> | undefined {
+  handle(frame: Frame | Closing): Effect.Effect<void> | undefined {
     if (this.outbox.isClosed) return undefined
-    if (frame instanceof Closing) return this.#whenSettled(() => this.outbox.close(frame.code, frame.reason))
+    if (frame instanceof Closing) return this.whenSettled(() => this.outbox.close(frame.code, frame.reason))
     const { event, joinRef, ref, topic } = frame
     if (topic === "phoenix") {
       if (event === "heartbeat") this.#reply(null, ref, topic, "ok", EMPTY)
@@ -201,7 +100,7 @@ export class Session implements ChannelHost {
       case "phx_join":
         return this.#join(frame, channel)
       case "phx_leave":
-        return this.#whenSettled(() => this.#leave(frame))
+        return this.whenSettled(() => this.#leave(frame))
       default:
         if (channel === undefined) this.#reply(null, ref, topic, "error", UNMATCHED)
         // A stale join_ref belongs to a channel that is gone; its client no longer listens.
@@ -227,16 +126,6 @@ export class Session implements ChannelHost {
     this.#push(channel, channel.joinRef, "phx_error", CHANNEL_CRASH)
   }
 
-  /** The token of this connection is worth nothing any more. What its client has sent is not done. */
-  revoked(): void {
-    this.outbox.close(POLICY_VIOLATION, "token_revoked")
-  }
-
-  /** Its token expired, and no newer one came. */
-  expired(): void {
-    this.outbox.close(POLICY_VIOLATION, "token_expired")
-  }
-
   /** Says on the user's own topic that the token expires soon; false while that is not joined. */
   expiring(seconds: number): boolean {
     const channel = this.#channels.get(Topic.ofUser(this.caller.identity.userId))
@@ -245,21 +134,11 @@ export class Session implements ChannelHost {
     return true
   }
 
-  get hasEnded(): boolean {
-    return this.#hasEnded
-  }
-
-  /** The connection is gone: leaves every topic. */
-  end(): void {
-    this.#hasEnded = true
+  /** Leaves every topic. */
+  override end(): void {
+    super.end()
     for (const channel of this.#channels.values()) channel.close()
     this.#channels.clear()
-  }
-
-  #whenSettled(then: () => void): Effect.Effect<void> | undefined {
-    if (this.#inFlight > 0) return Effect.map(this.settled, then)
-    then()
-    return undefined
   }
 
   #handleIn(channel: Channel, { event, payload, ref }: Frame): Effect.Effect<void> | undefined {
@@ -304,9 +183,9 @@ export class Session implements ChannelHost {
       Effect.flatMap((exit) => {
         if (Exit.isSuccess(exit)) {
           const { channel, response } = exit.value
-          if (this.#hasEnded) return Effect.sync(() => channel.close())
+          if (this.hasEnded) return Effect.sync(() => channel.close())
           this.#channels.set(topic, channel)
-          this.#onJoinsChanged?.(topic)
+          this.joinsChanged(topic)
           answer("ok", response)
           return Effect.sync(() => channel.opened()).pipe(
             Effect.catchCause((cause) => this.#crashed(channel, "phx_join", cause))
@@ -336,7 +215,7 @@ export class Session implements ChannelHost {
   #remove(channel: Channel): void {
     this.#channels.delete(channel.topic)
     channel.close()
-    this.#onJoinsChanged?.(channel.topic)
+    this.joinsChanged(channel.topic)
   }
 
   #closed(channel: Channel): void {

@@ -15,7 +15,7 @@ import {
 } from "../domain/ports/SessionCache.ts"
 import { TokenRevocations } from "../domain/ports/TokenRevocations.ts"
 import { newId } from "../domain/TimeOrderedId.ts"
-import type { Session } from "./Session.ts"
+import type { Connected } from "./Connected.ts"
 
 /** Leases renewed at a time. */
 const CONCURRENCY = 200
@@ -27,7 +27,7 @@ export interface SessionRegister {
     address: string
   ) => Effect.Effect<ConnectedSession, Forbidden | RateLimited | TokenRejected | Unavailable>
   /** The connection goes on with another token. */
-  readonly update: (session: Session) => Effect.Effect<void>
+  readonly update: (session: Connected) => Effect.Effect<void>
   readonly release: (
     session: Pick<ConnectedSession, "sessionId" | "userId" | "address">
   ) => Effect.Effect<void>
@@ -36,13 +36,17 @@ export interface SessionRegister {
 }
 
 export interface Local {
-  readonly all: () => Iterable<Session>
-  readonly ofUser: (userId: UserId) => Iterable<Session>
+  readonly all: () => Iterable<Connected>
+  readonly ofUser: (userId: UserId) => Iterable<Connected>
   /** How many there are of an address. */
   readonly ofAddress: (address: string) => number
 }
 
-const recordOf = ({ address, caller: { identity, sessionId }, connectedAt }: Session): ConnectedSession => ({
+const recordOf = ({
+  address,
+  caller: { identity, sessionId },
+  connectedAt
+}: Connected): ConnectedSession => ({
   sessionId,
   userId: identity.userId,
   deviceId: identity.deviceId,
@@ -62,7 +66,7 @@ export const make = Effect.fnUntraced(function* (limits: SessionLimits, local: L
       return reached === undefined ? Effect.void : Effect.fail(reached)
     })
 
-  const update = (session: Session) => Effect.ignore(cache.renew(recordOf(session)))
+  const update = (session: Connected) => Effect.ignore(cache.renew(recordOf(session)))
   const renewAll = Effect.suspend(() =>
     Effect.forEach(Array.from(local.all()), (session) => (session.hasEnded ? Effect.void : update(session)), {
       concurrency: CONCURRENCY,

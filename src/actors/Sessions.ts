@@ -13,11 +13,12 @@ import * as ChildSpec from "../supervisors/ChildSpec.ts"
 import type { DynamicSupervisor } from "../supervisors/DynamicSupervisor.ts"
 import type { Actor } from "./Actor.ts"
 import { Arrivals } from "./Arrivals.ts"
+import { Closing, type Connected, type ConnectedOptions } from "./Connected.ts"
 import * as ConversationChannel from "./ConversationChannel.ts"
 import { isAbnormal } from "./ExitReason.ts"
 import { Outbox, type OutboxLimits, outboxTotals, type Transport } from "./Outbox.ts"
 import type { Process } from "./Process.ts"
-import { Closing, type JoinTopic, Session } from "./Session.ts"
+import { type JoinTopic, Session } from "./Session.ts"
 import { make as makeRegister, type SessionRegister } from "./SessionRegister.ts"
 import * as UserChannel from "./UserChannel.ts"
 import { Users } from "./Users.ts"
@@ -44,18 +45,23 @@ export interface Flow {
   readonly resume: () => void
 }
 
-export interface Connection {
+/** A connection that speaks whatever protocol. */
+export interface BareConnection {
   readonly identity: Identity
   /** From `admit`. */
   readonly place: ConnectedSession
-  readonly serializer: Serializer
   readonly transport: Transport
   readonly flow: Flow
 }
 
+/** One that speaks Phoenix's. */
+export interface Connection extends BareConnection {
+  readonly serializer: Serializer
+}
+
 /** A session as its transport sees it. */
-export interface SessionHandle {
-  readonly receive: (frame: Frame) => void
+export interface SessionHandle<F = Frame> {
+  readonly receive: (frame: F | Closing) => void
   /** Something arrived that is no frame (a ping): the connection lives. */
   readonly touch: () => void
   /** Closes the connection from our side. */
@@ -85,9 +91,9 @@ const SETTLE_POLL = Duration.millis(10)
 const ALREADY_READ = 16 * 1024
 
 interface Live {
-  readonly session: Session
-  /** Puts a frame into the session's mailbox; false when that is full or gone. */
-  readonly tell: (frame: Frame) => boolean
+  readonly session: Connected
+  /** Puts the order to close into the session's mailbox. */
+  readonly close: (order: Closing) => void
   readonly flow: Flow
   lastSeen: number
   /** Frames received and not yet taken up. */
@@ -105,15 +111,22 @@ export class Sessions extends Context.Service<
     readonly abandon: (place: ConnectedSession) => void
     /** `undefined` when this node holds its maximum of sockets, accepts none, or its supervisor is down. */
     readonly open: (connection: Connection) => SessionHandle | undefined
+    /** The same for another protocol; `make` is called when there is room. */
+    readonly openWith: <F>(
+      connection: BareConnection,
+      make: (options: ConnectedOptions) => Connected<F>
+    ) => SessionHandle<F> | undefined
     readonly isFull: () => boolean
+    /** Waits for a turn among the connections and joins that come. */
+    readonly turn: Effect.Effect<void>
     /**
      * Begins the admission of a connection when its turn among those that come has come. False, and it is not begun,
      * where this node is full with those before it.
      */
     readonly arrive: (begin: () => void) => boolean
     readonly count: () => number
-    readonly all: () => Iterable<Session>
-    readonly ofUser: (userId: UserId) => Iterable<Session>
+    readonly all: () => Iterable<Connected>
+    readonly ofUser: (userId: UserId) => Iterable<Connected>
     /**
      * Closes connections that have been silent for too long, or whose token has expired, having said so in time; runs
      * for ever, a child of the tree.
@@ -141,8 +154,8 @@ export const layer = (options: SessionsOptions) =>
       const joinConversation = yield* ConversationChannel.make
       const joinUser = yield* UserChannel.make
       const run = yield* FiberSet.makeRuntime<never>()
-      const sessions = new Map<Session, Live>()
-      const byUser = new Map<UserId, Set<Session>>()
+      const sessions = new Map<Connected, Live>()
+      const byUser = new Map<UserId, Set<Connected>>()
       const perAddress = new Map<string, number>()
       const sessionSupervisor = ChildSpec.dynamic({
         id: "SessionSupervisor",
@@ -151,7 +164,7 @@ export const layer = (options: SessionsOptions) =>
       const idleMs = Duration.toMillis(options.idleTimeout)
       const warningMs = Duration.toMillis(options.tokenWarning)
       const graceMs = Duration.toMillis(options.tokenGrace)
-      const ofUser = (userId: UserId): Iterable<Session> => byUser.get(userId) ?? []
+      const ofUser = (userId: UserId): Iterable<Connected> => byUser.get(userId) ?? []
       const ofAddress = (address: string): number => perAddress.get(address) ?? 0
       const register = yield* makeRegister(options.limits, { all: () => sessions.keys(), ofUser, ofAddress })
       const abandon = (place: ConnectedSession): void => void run(register.release(place))
@@ -224,7 +237,7 @@ export const layer = (options: SessionsOptions) =>
         else own.add(live.session)
       }
 
-      const remove = (session: Session): void => {
+      const remove = (session: Connected): void => {
         const { address, caller } = session
         const { userId } = caller.identity
         if (!sessions.delete(session)) return
@@ -243,32 +256,33 @@ export const layer = (options: SessionsOptions) =>
         }
       }
 
-      const open = (connection: Connection): SessionHandle | undefined => {
-        const { flow, identity, place, serializer, transport } = connection
+      const openWith = <F>(
+        { flow, identity, place, transport }: BareConnection,
+        make: (options: ConnectedOptions) => Connected<F>
+      ): SessionHandle<F> | undefined => {
         if (supervisor === undefined || isFull()) {
           abandon(place)
           return undefined
         }
         const outbox = new Outbox(transport, options.outbox)
-        const session = new Session({
+        const session = make({
           id: place.sessionId,
           address: place.address,
           connectedAt: place.connectedAt,
           identity,
-          serializer,
           outbox,
-          joinTopic,
-          maxChannels: options.maxChannels,
           fork: run,
           wentOn: (session) => void run(register.update(session))
         })
-        let actor: Actor<Frame> | undefined
+        let actor: Actor<F | Closing> | undefined
+        /** False when the mailbox is full or gone. */
+        const tell = (frame: F | Closing): boolean => {
+          live.waiting++
+          return actor?.castUnsafe(frame) === true
+        }
         const live: Live = {
           session,
-          tell: (frame) => {
-            live.waiting++
-            return actor?.castUnsafe(frame) === true
-          },
+          close: tell,
           flow,
           lastSeen: clock.currentTimeMillisUnsafe(),
           waiting: 0,
@@ -282,7 +296,7 @@ export const layer = (options: SessionsOptions) =>
           users.closed(session)
           if (isAbnormal(exit)) outbox.close(INTERNAL_ERROR, "session crashed")
         }
-        const spec = ChildSpec.actor<Frame, Session>({
+        const spec = ChildSpec.actor<F | Closing, Connected<F>>({
           id: session.caller.sessionId,
           restart: "temporary",
           capacity: options.maxWaiting + ALREADY_READ,
@@ -320,7 +334,7 @@ export const layer = (options: SessionsOptions) =>
           receive: (frame) => {
             received++
             touch()
-            if (!live.tell(frame)) return outbox.close(TRY_AGAIN_LATER, "too many frames")
+            if (!tell(frame)) return outbox.close(TRY_AGAIN_LATER, "too many frames")
             if (live.waiting > options.maxWaiting && !live.isPaused) {
               live.isPaused = true
               flow.pause()
@@ -330,6 +344,12 @@ export const layer = (options: SessionsOptions) =>
           closed: () => actor?.shutdown()
         }
       }
+
+      const open = ({ serializer, ...connection }: Connection) =>
+        openWith(
+          connection,
+          (ground) => new Session({ ...ground, serializer, joinTopic, maxChannels: options.maxChannels })
+        )
 
       const minded = (live: Live, now: number): void => {
         const { session } = live
@@ -357,7 +377,7 @@ export const layer = (options: SessionsOptions) =>
         for (const batch of batches) {
           if (batch.length === 0) continue
           // In their turn: what these clients have sent is answered first.
-          for (const live of batch) live.tell(new Closing(SERVICE_RESTART, "draining"))
+          for (const live of batch) live.close(new Closing(SERVICE_RESTART, "draining"))
           if (sessions.size > batch.length) yield* Effect.sleep(pause)
         }
         yield* Effect.repeat(Effect.sleep(SETTLE_POLL), { while: () => sessions.size > 0 }).pipe(
@@ -370,7 +390,9 @@ export const layer = (options: SessionsOptions) =>
         admit: register.admit,
         abandon,
         open,
+        openWith,
         isFull,
+        turn,
         arrive,
         count: () => sessions.size,
         all: () => sessions.keys(),

@@ -14,15 +14,15 @@ import type { Publication } from "../domain/ports/Broker.ts"
 import { ConversationStore } from "../domain/ports/ConversationStore.ts"
 import * as Topic from "../domain/Topic.ts"
 import type { Behaviour, Self } from "./Behaviour.ts"
+import type { Connected } from "./Connected.ts"
 import { isAbnormal } from "./ExitReason.ts"
 import type { ReplyTo } from "./ReplyTo.ts"
-import type { Session } from "./Session.ts"
 import type { SharedFrame } from "./SharedFrame.ts"
 import { type Subscriber, TopicHub } from "./TopicHub.ts"
 
 export type UserMessage =
-  | { readonly _tag: "SessionOpened"; readonly session: Session }
-  | { readonly _tag: "SessionClosed"; readonly session: Session }
+  | { readonly _tag: "SessionOpened"; readonly session: Connected }
+  | { readonly _tag: "SessionClosed"; readonly session: Connected }
   /** Answered when the user's conversations are followed for the first time. */
   | { readonly _tag: "Following"; readonly reply: ReplyTo<void, never> }
   | { readonly _tag: "Follow"; readonly conversationId: ConversationId }
@@ -57,7 +57,7 @@ class User implements Subscriber {
   readonly #services: Services
   readonly #self: Self<UserMessage>
   readonly #maxFollowed: number
-  readonly #sessions = new Set<Session>()
+  readonly #sessions = new Set<Connected>()
   /** The conversations' topics, and whether some session needs their previews. */
   readonly #followed = new Map<string, boolean>()
   /** Storage is to be asked, or asked again. */
@@ -157,7 +157,7 @@ class User implements Subscriber {
     this.#reconsider(topic)
   }
 
-  #add(session: Session): void {
+  #add(session: Connected): void {
     this.#sessions.add(session)
     session.onJoinsChanged((topic) => {
       if (topic === this.#topic) this.#reconsiderAll()
@@ -167,7 +167,7 @@ class User implements Subscriber {
   }
 
   /** A session gets previews over its user channel, of conversations that it has not joined. */
-  #needsPreview(session: Session, topic: string): boolean {
+  #needsPreview(session: Connected, topic: string): boolean {
     return session.hasJoined(this.#topic) && !session.hasJoined(topic)
   }
 

@@ -5,9 +5,9 @@
 import { Context, Effect, FiberSet, Layer } from "effect"
 import type { UserId } from "../domain/Ids.ts"
 import type { ChildSpec } from "../supervisors/ChildSpec.ts"
+import type { Connected } from "./Connected.ts"
 import type { Process } from "./Process.ts"
 import * as Registry from "./Registry.ts"
-import type { Session } from "./Session.ts"
 import { make as makeBehaviour } from "./UserActor.ts"
 
 /** Past it a join is answered all the same: what is missed until then, the next sync finds. */
@@ -16,8 +16,8 @@ const FOLLOW_TIMEOUT = "2 seconds"
 export class Users extends Context.Service<
   Users,
   {
-    readonly opened: (session: Session) => void
-    readonly closed: (session: Session) => void
+    readonly opened: (session: Connected) => void
+    readonly closed: (session: Connected) => void
     /** Waits until messages to the user's conversations come as previews; not for long, should storage not answer. */
     readonly following: (userId: UserId) => Effect.Effect<void>
     readonly online: () => number

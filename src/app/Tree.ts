@@ -20,6 +20,7 @@ import * as ClientErrors from "../edges/rest/ClientErrors.ts"
 import * as DevRoutes from "../edges/rest/DevRoutes.ts"
 import * as HttpEdge from "../edges/rest/HttpEdge.ts"
 import * as RestApp from "../edges/rest/RestApp.ts"
+import * as RpcEdge from "../edges/rpc/RpcEdge.ts"
 import * as AsyncApi from "../edges/websocket/AsyncApi.ts"
 import * as SocketRoute from "../edges/websocket/SocketRoute.ts"
 import { AppConfig } from "../layers/AppConfig.ts"
@@ -31,6 +32,7 @@ import * as PgMessageWriter from "../layers/PgMessageWriter.ts"
 import * as Redis from "../layers/Redis.ts"
 import * as RedisRateLimiter from "../layers/RedisRateLimiter.ts"
 import * as Telemetry from "../layers/Telemetry.ts"
+import { PATH as RPC_PATH } from "../rpc/MessagingRpcs.ts"
 import * as ChildSpec from "../supervisors/ChildSpec.ts"
 import type * as Supervisor from "../supervisors/Supervisor.ts"
 import * as Cleanup from "../workers/Cleanup.ts"
@@ -98,12 +100,21 @@ export const tree = Effect.gen(function* () {
       onSome: (issuer) => DevRoutes.layer.pipe(Layer.provide(Layer.succeed(DevIssuerPort, issuer)))
     })
     const crashRoutes = config.env === "test" ? CrashRoutes.layer : Layer.empty
-    const routes = Layer.mergeAll(RestApp.routes(), AsyncApi.layer, AdminRoutes.layer, devRoutes, crashRoutes)
+    const rpc = yield* RpcEdge.make(config)
+    const routes = Layer.mergeAll(
+      RestApp.routes(),
+      rpc.routes,
+      AsyncApi.layer,
+      AdminRoutes.layer,
+      devRoutes,
+      crashRoutes
+    )
     const onRequest = yield* HttpEdge.listener(routes, config)
     const longPoll = yield* LongPollRoute.make({ ...config, window: config.longPollWindow })
     const onUpgrade = yield* SocketRoute.make(config)
     const onClientError = yield* ClientErrors.listener
-    const options = { ...config, onRequest, onLongPoll: longPoll.onRequest, onUpgrade, onClientError }
+    const upgrades = { [SocketRoute.PATH]: onUpgrade, [RPC_PATH]: rpc.onUpgrade }
+    const options = { ...config, onRequest, onLongPoll: longPoll.onRequest, upgrades, onClientError }
     const listening = yield* Endpoint.listen({ ...options, port })
     // Nobody can choose among the processes of a shared port: there each has one of its own besides.
     const own = config.sharedPort

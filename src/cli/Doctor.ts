@@ -9,6 +9,7 @@ import { Command } from "effect/cli"
 import { SqlClient } from "effect/sql/SqlClient"
 import { AppConfig, layer as configLayer } from "../layers/AppConfig.ts"
 import * as Database from "../layers/Database.ts"
+import * as PeerConnection from "../layers/grpc/PeerConnection.ts"
 import * as Migrations from "../layers/Migrations.ts"
 import * as Redis from "../layers/Redis.ts"
 import { json, print } from "./Report.ts"
@@ -31,6 +32,8 @@ const warning = (detail: string, advice: string): Finding => ({ status: "warning
 const failed = (detail: string, advice: string): Finding => ({ status: "failed", detail, advice })
 
 const DEADLINE = "10 seconds"
+
+const PEER_DEADLINE = "5 seconds"
 
 /** Tokens are believed with a skew of a minute; nodes whose clocks differ by more disagree about them. */
 const MAX_SKEW_MS = 5_000
@@ -139,6 +142,45 @@ const keys = ({ jwksFile, jwksUrl }: Config): Effect.Effect<Finding> => {
   )
 }
 
+/** A service that is reached but not there shows as one that answers: what it says is for its own health to tell. */
+const peer = (variable: string, url: URL, config: Config): Effect.Effect<Finding, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const connection = yield* PeerConnection.open(url, {
+      ca: config.grpcTlsCa,
+      cert: config.grpcTlsCert,
+      key: config.grpcTlsKey
+    })
+    const reach: Effect.Effect<void> = Effect.suspend(() => {
+      const state = connection.connectivity()
+      return state === "ready" ? Effect.void : Effect.andThen(connection.changed(state), reach)
+    })
+    yield* Effect.timeout(reach, PEER_DEADLINE)
+    return ok(`${url.host} answers`)
+  }).pipe(
+    Effect.catchTag("PeerFilesUnusable", ({ message }) =>
+      Effect.succeed(failed(message, "Name files that can be read, in PEM"))
+    ),
+    Effect.catchTag("TimeoutError", () =>
+      Effect.succeed(
+        failed(`${url.host} cannot be reached`, `See that ${variable} names a running gRPC service`)
+      )
+    )
+  )
+
+const peers = (config: Config): Effect.Effect<ReadonlyArray<Checked>> => {
+  const configured = [
+    ["user service", "USER_SERVICE_URL", config.userServiceUrl],
+    ["media service", "MEDIA_SERVICE_URL", config.mediaServiceUrl],
+    ["notification service", "NOTIFICATION_SERVICE_URL", config.notificationServiceUrl]
+  ] as const
+  return Effect.forEach(
+    configured.flatMap(([check, variable, url]) => (url === undefined ? [] : [{ check, variable, url }])),
+    ({ check, url, variable }) =>
+      Effect.map(Effect.scoped(peer(variable, url, config)), (finding) => ({ check, ...finding })),
+    { concurrency: "unbounded" }
+  )
+}
+
 const port = (variable: string, host: string, number: number): Effect.Effect<Finding> =>
   Effect.callback((resume) => {
     const server = createServer()
@@ -166,6 +208,7 @@ const examine = Effect.gen(function* () {
       Effect.succeed([{ check: "configuration", ...ok(`APP_ENV is ${config.env}`) }]),
       Effect.scoped(database(config)),
       Effect.map(Effect.scoped(redis(config)), (finding) => [{ check: "redis", ...finding }]),
+      peers(config),
       Effect.map(keys(config), (finding) => [{ check: "token keys", ...finding }]),
       Effect.map(port("PORT", config.host, config.port), (finding) => [{ check: "port", ...finding }]),
       Effect.map(port("GRPC_PORT", config.host, config.grpcPort), (finding) => [

@@ -31,36 +31,49 @@ export interface ChangeRequest {
 
 type Decode = (payload: unknown) => Result.Result<ChangeRequest, InvalidInput>
 
-const request = <A extends { readonly message_id: MessageId }>(
-  decode: (payload: unknown) => Result.Result<A, InvalidInput>,
-  changeOf: (input: A) => Change
-): Decode => {
+type Asked = Schema.ConstraintDecoder<unknown> & { readonly Type: { readonly message_id: MessageId } }
+
+const request = <S extends Asked>(schema: S, changeOf: (input: S["Type"]) => Change): Decode => {
+  const decode = decoder(schema)
   return (payload) =>
     Result.map(decode(payload), (input) => ({ messageId: input.message_id, change: changeOf(input) }))
 }
 
+/** The change that each request means, whichever edge it came by. */
+export const changeOf = {
+  editMessage: ({ content, metadata, version_seq }: Omit<typeof EditMessage.Type, "message_id">): Change => ({
+    kind: "edit",
+    content,
+    metadata: metadata ?? null,
+    expected: version_seq ?? null
+  }),
+  deleteMessage: ({ scope }: Pick<typeof DeleteMessage.Type, "scope">): Change => ({
+    kind: scope === "me" ? "hide" : "delete"
+  }),
+  addReaction: ({ reaction }: Pick<typeof ReactToMessage.Type, "reaction">): Change => ({
+    kind: "react",
+    reaction
+  }),
+  removeReaction: ({ reaction }: Pick<typeof ReactToMessage.Type, "reaction">): Change => ({
+    kind: "unreact",
+    reaction
+  }),
+  addAttachment: ({ media_id, media_type, metadata }: NewAttachment): Change => ({
+    kind: "attach",
+    attachment: { media_id, media_type, ...(metadata === undefined ? {} : { metadata }) }
+  }),
+  pinMessage: (): Change => ({ kind: "pin" }),
+  unpinMessage: (): Change => ({ kind: "unpin" })
+}
+
 const events: ReadonlyMap<string, Decode> = new Map([
-  [
-    "edit_message",
-    request(decoder(EditMessage), ({ content, metadata, version_seq }) => ({
-      kind: "edit",
-      content,
-      metadata: metadata ?? null,
-      expected: version_seq ?? null
-    }))
-  ],
-  [
-    "delete_message",
-    request(decoder(DeleteMessage), ({ scope }) => ({ kind: scope === "me" ? "hide" : "delete" }))
-  ],
-  ["add_reaction", request(decoder(ReactToMessage), ({ reaction }) => ({ kind: "react", reaction }))],
-  ["remove_reaction", request(decoder(ReactToMessage), ({ reaction }) => ({ kind: "unreact", reaction }))],
-  [
-    "add_attachment",
-    request(decoder(AddAttachment), ({ message_id: _, ...attachment }) => ({ kind: "attach", attachment }))
-  ],
-  ["pin_message", request(decoder(OneMessage), () => ({ kind: "pin" }))],
-  ["unpin_message", request(decoder(OneMessage), () => ({ kind: "unpin" }))]
+  ["edit_message", request(EditMessage, changeOf.editMessage)],
+  ["delete_message", request(DeleteMessage, changeOf.deleteMessage)],
+  ["add_reaction", request(ReactToMessage, changeOf.addReaction)],
+  ["remove_reaction", request(ReactToMessage, changeOf.removeReaction)],
+  ["add_attachment", request(AddAttachment, changeOf.addAttachment)],
+  ["pin_message", request(OneMessage, changeOf.pinMessage)],
+  ["unpin_message", request(OneMessage, changeOf.unpinMessage)]
 ])
 
 /** What an event asks for; `undefined` when it asks for no change. */

@@ -69,7 +69,7 @@ export const userDefaults: Readonly<Record<Action, Described>> = {
   typing: per(1000, HOUR, "Typing indicators started"),
   search: per(500, HOUR, "Searches"),
   presence: per(20_000, HOUR, "Users whose presence is asked for, or begun to be watched"),
-  connection: per(200, HOUR, "Connections, WebSocket and long-poll"),
+  connection: per(200, HOUR, "Connections: WebSocket, long-poll, streams of typed RPC"),
   group_creation: per(10, DAY, "Groups created"),
   contact_add: per(50, DAY, "Direct conversations begun, and additions of members, whatever their number"),
   report: per(20, DAY, "Reports"),
@@ -77,7 +77,7 @@ export const userDefaults: Readonly<Record<Action, Described>> = {
 }
 
 export const addressDefaults: Readonly<Record<AddressAction, Described>> = {
-  connection: per(100, HOUR, "Connections, WebSocket and long-poll"),
+  connection: per(100, HOUR, "Connections: WebSocket, long-poll, streams of typed RPC"),
   auth_attempts: per(20, HOUR, "Tokens refused; past it none is looked at. An expired one does not count")
 }
 

@@ -9,7 +9,8 @@ import { Duration, Effect, Schema } from "effect"
 import { newId } from "../domain/TimeOrderedId.ts"
 import { PATH as LONG_POLL_PATH } from "./longpoll/LongPollRoute.ts"
 import { refuse, refuseRequest } from "./websocket/Refuse.ts"
-import { NOT_AN_UPGRADE, type UpgradeHandler, PATH as WEBSOCKET_PATH } from "./websocket/SocketRoute.ts"
+import { PATH as WEBSOCKET_PATH } from "./websocket/SocketRoute.ts"
+import { NOT_AN_UPGRADE, type UpgradeHandler } from "./websocket/Upgrades.ts"
 
 /** The address cannot be listened on. `message` names the variable to change. */
 export class ListenFailed extends Schema.TaggedError<ListenFailed>()("ListenFailed", {
@@ -28,7 +29,8 @@ export interface EndpointOptions {
   readonly requestTimeout: Duration.Duration
   readonly onRequest: RequestListener
   readonly onLongPoll: RequestListener
-  readonly onUpgrade: UpgradeHandler
+  /** Upgrades to WebSockets, by path. */
+  readonly upgrades: Readonly<Record<string, UpgradeHandler>>
   /** What arrives and is no HTTP request. */
   readonly onClientError: (error: NodeJS.ErrnoException, socket: Duplex) => void
 }
@@ -93,7 +95,9 @@ export const listen = Effect.fnUntraced(function* (options: EndpointOptions) {
   server.on("upgrade", (request, socket, head) => {
     // Node takes its own listener away from an upgraded socket; a reset without one would end the process.
     socket.on("error", () => socket.destroy())
-    if (pathOf(request) === WEBSOCKET_PATH) options.onUpgrade(request, socket, head)
+    const path = pathOf(request)
+    const upgrade = Object.hasOwn(options.upgrades, path) ? options.upgrades[path] : undefined
+    if (upgrade !== undefined) upgrade(request, socket, head)
     else refuse(socket, newId(), { status: 404, reason: "not_found" })
   })
   server.on("clientError", options.onClientError)

@@ -362,6 +362,11 @@ export const settings = {
     "10 seconds",
     "A gRPC call is answered by then, if its own deadline is not sooner."
   ),
+  maxRpcCalls: int(
+    "MAX_RPC_CALLS",
+    100,
+    "Calls under way on one connection of typed RPC, streams not counted; past it calls are refused"
+  ),
   maxGrpcCalls: int(
     "MAX_GRPC_CALLS",
     1_000,

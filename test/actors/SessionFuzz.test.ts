@@ -3,6 +3,7 @@ import { Effect, References } from "effect"
 import fc from "fast-check"
 import type { Channel, ChannelHost } from "../../src/actors/Channel.ts"
 import { refuse, reply } from "../../src/actors/ChannelReply.ts"
+import type { Closing } from "../../src/actors/Connected.ts"
 import { Outbox } from "../../src/actors/Outbox.ts"
 import { type JoinTopic, Session, UNDECODABLE } from "../../src/actors/Session.ts"
 import { encoded } from "../../src/actors/SharedFrame.ts"
@@ -175,7 +176,7 @@ describe("Session, fuzzed", () => {
       fc.property(sequence, ([steps, bad, ignored]) => {
         const { channels, outbox, session, transport } = open()
         const model = new SessionModel((name) => Topic.parse(name) !== undefined, MAX_CHANNELS)
-        const run = (frame: Frame) => Effect.runSync(quiet(session.handle(frame) ?? Effect.void))
+        const run = (frame: Frame | Closing) => Effect.runSync(quiet(session.handle(frame) ?? Effect.void))
         /** Compares what was written since the last time, as the text it is on the wire. */
         const wrote = (expected: ReadonlyArray<Reply>) => {
           outbox.flush()

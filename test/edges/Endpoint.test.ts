@@ -19,7 +19,7 @@ describe("Endpoint", () => {
         // Answered when the second request has been read and, if it is not kept waiting, answered.
         onRequest: (_, response) => void setTimeout(() => response.end("the first"), 50),
         onLongPoll: unexpected,
-        onUpgrade: unexpected,
+        upgrades: {},
         onClientError: unexpected
       })
       const answers = yield* Effect.promise(() => {

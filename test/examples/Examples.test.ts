@@ -78,6 +78,23 @@ describe("The example", () => {
   )
 
   it.live(
+    "rpc-client sends, lists and follows, typed",
+    () =>
+      Effect.gen(function* () {
+        const app = yield* AppProcess.start()
+        const lines = (yield* ended(yield* start("rpc-client.ts", [app.url]))).trim().split("\n")
+        assert.deepStrictEqual(lines, [
+          "0 unread",
+          "1: message 1",
+          "2: message 2",
+          "3: message 3",
+          "refused: NotMember"
+        ])
+      }),
+    timeout
+  )
+
+  it.live(
     "bot answers whoever writes to it",
     () =>
       Effect.gen(function* () {
@@ -112,6 +129,16 @@ describe("The example", () => {
           "conversation event 2: reaction_added",
           "done"
         ])
+      }),
+    timeout
+  )
+
+  it.live(
+    "content-rule refuses by a rule of its own",
+    () =>
+      Effect.gen(function* () {
+        const lines = (yield* ended(yield* start("content-rule.ts"))).trim().split("\n")
+        assert.deepStrictEqual(lines, ["Good morning! message 1", "GOOD MORNING! refused by no_shouting"])
       }),
     timeout
   )

@@ -115,10 +115,11 @@ describe("doctor", () => {
         REDIS_URL: "redis://127.0.0.1:9",
         REDIS_CONNECT_TIMEOUT: "200 millis",
         REDIS_TIMEOUT: "200 millis",
-        JWT_JWKS_URL: "http://127.0.0.1:9/keys"
+        JWT_JWKS_URL: "http://127.0.0.1:9/keys",
+        MEDIA_SERVICE_URL: "grpc://127.0.0.1:9"
       })
       assert.strictEqual(code, 1)
-      for (const check of ["database", "redis", "token keys"])
+      for (const check of ["database", "redis", "token keys", "media service"])
         assert.strictEqual(statuses[check], "failed", check)
       for (const { advice, status } of checks) assert.strictEqual(advice === undefined, status === "ok")
     })
@@ -140,9 +141,11 @@ describe("doctor", () => {
       const { code, statuses } = yield* examine({
         DATABASE_URL,
         REDIS_URL: redis.url,
+        USER_SERVICE_URL: `grpc://127.0.0.1:${app.grpcPort}`,
         PORT: String(app.httpPort)
       })
       assert.strictEqual(code, 0)
+      assert.strictEqual(statuses["user service"], "ok")
       assert.strictEqual(statuses.redis, "ok")
       assert.strictEqual(statuses.schema, "ok")
       assert.strictEqual(statuses.port, "warning")

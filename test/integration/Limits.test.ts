@@ -4,6 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import * as RawRpc from "../edges/rpc/RawRpc.ts"
 import type * as AppProcess from "../support/AppProcess.ts"
 import * as Chat from "../support/Chat.ts"
 import * as Nodes from "../support/Nodes.ts"
@@ -51,6 +52,14 @@ const connectFrom = (app: AppProcess.RunningApp, token: string, address: string)
       onSuccess: (): Upgrade => ({ status: 101, reason: undefined }),
       onFailure: ({ body, status }): Upgrade => ({ status, reason: JSON.parse(body).reason })
     })
+  )
+
+/** The same for a connection of typed RPC. */
+const rpcFrom = (app: AppProcess.RunningApp, token: string, address: string) =>
+  Effect.scoped(
+    RawRpc.connect(app.url, { params: { token }, headers: { "x-forwarded-for": address } }).pipe(
+      Effect.match({ onSuccess: () => "open", onFailure: (refusal) => refusal })
+    )
   )
 
 const pollFrom = (app: AppProcess.RunningApp, token: string, address: string) =>
@@ -104,15 +113,17 @@ describe("Limits on two nodes", () => {
   )
 
   it.live(
-    "count connections by network, over both nodes, WebSocket and long-poll, whatever a client says of its address",
+    "count connections by network, over both nodes, WebSocket, long-poll and RPC, whatever a client says of its address",
     () =>
       Effect.gen(function* () {
-        const { one, two } = yield* twoNodes({ ...calm, ADDRESS_LIMIT_CONNECTION: "3 per 1 hour" })
+        const { one, two } = yield* twoNodes({ ...calm, ADDRESS_LIMIT_CONNECTION: "4 per 1 hour" })
         const { token } = yield* one.token({})
         const of = (host: number) => `2001:db8:1:1::${host}`
         assert.strictEqual((yield* connectFrom(one, token, of(1))).status, 101)
         assert.strictEqual((yield* connectFrom(two, token, of(2))).status, 101)
         assert.strictEqual((yield* pollFrom(two, token, of(3))).status, 410, "a new long-poll session")
+        assert.strictEqual(yield* rpcFrom(one, token, of(7)), "open")
+        assert.strictEqual(yield* rpcFrom(two, token, of(8)), "429 rate_limited")
         assert.deepStrictEqual(yield* connectFrom(one, token, of(4)), { status: 429, reason: "rate_limited" })
         const polled = yield* pollFrom(two, token, of(5))
         assert.strictEqual(polled.reason, "rate_limited")
@@ -220,6 +231,7 @@ describe("Limits on two nodes", () => {
           )
           assert.strictEqual((yield* connectFrom(app, good, "10.0.0.2")).status, 429)
           assert.strictEqual((yield* connectFrom(app, good, "10.0.0.3")).status, 101)
+          assert.strictEqual(yield* rpcFrom(app, good, "10.0.0.2"), "429 rate_limited")
         }
       }),
     minutes

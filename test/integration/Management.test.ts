@@ -1,10 +1,10 @@
 /** Members, roles and settings in the whole service: REST changes them, sockets are told, and everything obeys. */
 import { assert, layer } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
+import type { ConversationItem } from "../../src/domain/Answers.ts"
 import type { ConversationView, MemberView, Role } from "../../src/domain/Conversation.ts"
 import { defaultMemberSettings } from "../../src/domain/ConversationSettings.ts"
 import type { Message } from "../../src/domain/Message.ts"
-import type { ConversationItem } from "../../src/edges/rest/api/ConversationsApi.ts"
 import * as AppProcess from "../support/AppProcess.ts"
 import * as Chat from "../support/Chat.ts"
 import * as Poll from "../support/Poll.ts"

@@ -14,7 +14,8 @@ const root = join(import.meta.dirname, "../..")
 const run = promisify(execFile)
 
 const consumer = `
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Redacted, Stream } from "effect"
+import * as Client from "messaging-service/client"
 import { Conversations } from "messaging-service/actors/Conversations"
 import { Media } from "messaging-service/domain/ports/Media"
 import { Forbidden } from "messaging-service/domain/Errors"
@@ -53,11 +54,26 @@ const recorded = Effect.gen(function* () {
   return (yield* audit.read({ limit: 10 })).length
 }).pipe(Effect.provide(MemoryAuditLog.layer))
 
+const followed = (url: string, token: string) =>
+  Effect.gen(function* () {
+    const client = yield* Client.MessagingClient
+    const { conversation } = yield* client.createConversation({ type: "group", member_ids: [crypto.randomUUID()] })
+    yield* client.sendMessage({ conversation_id: conversation.id, content: "hello", client_random: 1 })
+    const [first] = yield* client.follow(conversation.id).pipe(Stream.take(1), Stream.runCollect)
+    const content: string | null | undefined = first?.event === "snapshot" ? first.payload.messages[0]?.content : undefined
+    const tag: "NotMember" | undefined = yield* client.showConversation({ conversation_id: crypto.randomUUID() }).pipe(
+      Effect.as(undefined),
+      Effect.catchTag("NotMember", (error) => Effect.succeed(error._tag))
+    )
+    return [content, tag]
+  }).pipe(Effect.provide(Client.layer({ url, token: Redacted.make(token) })))
+
 const program = Effect.gen(function* () {
   const app = yield* TestApp.TestApp
+  const { token } = yield* app.token()
   const { create } = yield* Conversations
   const health = yield* Effect.promise(async () => (await fetch(\`\${app.url}/health\`)).json())
-  console.log(JSON.stringify({ health, create: typeof create, children: yield* counting, recorded: yield* recorded }))
+  console.log(JSON.stringify({ health, create: typeof create, children: yield* counting, recorded: yield* recorded, followed: yield* followed(app.url, token) }))
 }).pipe(Effect.scoped, Effect.provide(TestApp.layer({ replace: [TestApp.replace(Media, nothing)] })))
 
 Effect.runPromise(program)
@@ -125,6 +141,7 @@ describe("The package", () => {
         assert.strictEqual(output.create, "function")
         assert.strictEqual(output.children, 1)
         assert.strictEqual(output.recorded, 1)
+        assert.deepStrictEqual(output.followed, ["hello", "NotMember"])
       }),
     { timeout: 180_000 }
   )

@@ -8,6 +8,7 @@ import type { AddressInfo } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { base64url, CompactSign, exportJWK, exportSPKI, generateKeyPair, type JWK } from "jose"
+import * as RawRpc from "../edges/rpc/RawRpc.ts"
 import * as AppProcess from "../support/AppProcess.ts"
 import * as GrpcClient from "../support/GrpcClient.ts"
 import * as PhoenixClient from "../support/PhoenixClient.ts"
@@ -264,6 +265,19 @@ const asRefresh = Effect.fnUntraced(function* (app: App, token: string) {
   })
 }, Effect.scoped)
 
+/** A call of typed RPC over HTTP. */
+const overRpc = (app: App, token: string) =>
+  Effect.map(RawRpc.post(app.url, `Bearer ${token}`, "listSessions"), ({ exit }) => {
+    const error = exit?.cause?.[0]?.error
+    return error === undefined ? ok : `401 token_${error.reason}`
+  })
+
+/** A socket of typed RPC. */
+const overRpcSocket = (app: App, options: Parameters<typeof RawRpc.connect>[1]) =>
+  Effect.scoped(
+    Effect.match(RawRpc.connect(app.url, options), { onSuccess: () => ok, onFailure: (refusal) => refusal })
+  )
+
 /** What becomes of a token, on each way it can come. */
 const outcomes = Effect.fnUntraced(function* (app: App, token: string) {
   return yield* Effect.all({
@@ -273,7 +287,13 @@ const outcomes = Effect.fnUntraced(function* (app: App, token: string) {
     socket: overSocket(app, { token }),
     authToken: overSocket(app, {}, ["phoenix", `base64url.bearer.phx.${base64url.encode(token)}`]),
     poll: overPoll(app, { token }),
-    pollAuthToken: overPoll(app, {}, { "x-phoenix-authtoken": token })
+    pollAuthToken: overPoll(app, {}, { "x-phoenix-authtoken": token }),
+    rpc: overRpc(app, token),
+    rpcHeader: overRpcSocket(app, { headers: { authorization: `Bearer ${token}` } }),
+    rpcParameter: overRpcSocket(app, { params: { token } }),
+    rpcSubprotocol: overRpcSocket(app, {
+      protocols: ["messaging-rpc", `base64url.bearer.phx.${base64url.encode(token)}`]
+    })
   })
 })
 
@@ -284,7 +304,11 @@ const all = (outcome: string) => ({
   socket: outcome,
   authToken: outcome,
   poll: outcome,
-  pollAuthToken: outcome
+  pollAuthToken: outcome,
+  rpc: outcome,
+  rpcHeader: outcome,
+  rpcParameter: outcome,
+  rpcSubprotocol: outcome
 })
 
 const minutes = { timeout: 180_000 }

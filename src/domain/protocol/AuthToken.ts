@@ -11,6 +11,15 @@ const PREFIX = "base64url.bearer.phx."
 /** The subprotocol the server answers with; never the entry that carries the token. */
 export const SUBPROTOCOL = "phoenix"
 
+/** The same on a socket of typed RPC. */
+export const RPC_SUBPROTOCOL = "messaging-rpc"
+
+/** What a client offers that has no other place for its token. */
+export const toSubprotocols = (subprotocol: string, token: string): Array<string> => [
+  subprotocol,
+  PREFIX + btoa(token).replaceAll("=", "")
+]
+
 /** The client encodes with the standard alphabet and strips the padding; both alphabets are accepted. */
 const fromBase64 = (text: string): string | undefined => {
   try {

@@ -17,11 +17,17 @@ import {
   UpdatePresence,
   UpTo
 } from "../Commands.ts"
-import { ConversationView, ReadPosition, Role } from "../Conversation.ts"
+import { ConversationView, ReadPosition } from "../Conversation.ts"
+import {
+  ConversationJoined,
+  conversationNotices,
+  membershipNotices,
+  type Notice
+} from "../ConversationEvent.ts"
 import { MemberSettings } from "../ConversationSettings.ts"
 import { Draft } from "../Draft.ts"
 import { ConversationId, MessageId, UserId } from "../Ids.ts"
-import { Attachment, Message, Position, Seq, Timestamp } from "../Message.ts"
+import { Message, Position, Seq, Timestamp } from "../Message.ts"
 import { Preferences } from "../Preferences.ts"
 import { Unread } from "../ports/SyncStore.ts"
 import { UserPresence, WatchPresence } from "../UserPresence.ts"
@@ -34,12 +40,6 @@ export interface Request {
   readonly payload: AnySchema
   /** The `response` of an ok reply. */
   readonly reply: AnySchema
-}
-
-/** An event to clients. */
-export interface Notice {
-  readonly summary: string
-  readonly payload: AnySchema
 }
 
 export interface ChannelEvents {
@@ -79,48 +79,6 @@ const presence: Readonly<Record<string, Notice>> = {
   }
 }
 
-const Reaction = Schema.Struct({
-  conversation_id: ConversationId,
-  message_id: MessageId,
-  seq: Seq,
-  reaction: Schema.String,
-  user_id: UserId
-})
-
-const MemberAdded = Schema.Struct({
-  conversation_id: ConversationId,
-  user_id: UserId,
-  role: Role,
-  joined_at: Timestamp,
-  added_by: UserId
-})
-
-const MemberRemoved = Schema.Struct({ conversation_id: ConversationId, user_id: UserId, removed_by: UserId })
-
-const MemberUpdated = Schema.Struct({
-  conversation_id: ConversationId,
-  user_id: UserId,
-  role: Role,
-  joined_at: Timestamp,
-  updated_by: UserId
-})
-
-const MembersAdded = Schema.Struct({ conversation_id: ConversationId, count: Schema.Int, added_by: UserId })
-
-const membership: Readonly<Record<string, Notice>> = {
-  member_added: { summary: "Somebody became a member.", payload: MemberAdded },
-  members_added: {
-    summary: "More than twenty became members at once; the members' list tells who.",
-    payload: MembersAdded
-  },
-  member_updated: { summary: "Somebody has another role.", payload: MemberUpdated },
-  member_removed: { summary: "Somebody is a member no more.", payload: MemberRemoved },
-  conversation_deleted: {
-    summary: "The conversation was deleted for everyone.",
-    payload: Schema.Struct({ conversation_id: ConversationId, deleted_by: UserId })
-  }
-}
-
 /** `changed: false` in the reply: it was so already, nobody is told. */
 const changes: Readonly<Record<string, Request>> = {
   edit_message: { summary: "Edits one's own message.", payload: EditMessage, reply: Changed },
@@ -139,20 +97,6 @@ const changes: Readonly<Record<string, Request>> = {
   pin_message: { summary: "Pins a message.", payload: OneMessage, reply: Changed },
   unpin_message: { summary: "Takes a pin away.", payload: OneMessage, reply: Changed }
 }
-
-export const ConversationJoined = Schema.Struct({
-  conversation: ConversationView,
-  role: Role,
-  my_settings: MemberSettings,
-  cleared_seq: Position,
-  current_seq: Position,
-  resumed: Schema.Boolean,
-  messages: Schema.Array(Message),
-  has_more: Schema.Boolean,
-  read_receipts: Schema.Boolean,
-  read_positions: Schema.Record(Schema.String, ReadPosition),
-  hidden_ids: Schema.Array(MessageId)
-}).annotate({ identifier: "ConversationJoined" })
 
 const UserJoined = Schema.Struct({
   status: Schema.Literal("connected"),
@@ -188,57 +132,7 @@ export const conversationEvents: ChannelEvents = {
     },
     phx_leave: { summary: "Leaves.", payload: Nothing, reply: Nothing }
   },
-  notices: {
-    new_message: { summary: "A message was stored.", payload: Message },
-    message_edited: { summary: "The message as it is now.", payload: Message },
-    message_deleted: { summary: "The tombstone of a message.", payload: Message },
-    reaction_added: { summary: "Somebody reacted.", payload: Reaction },
-    reaction_removed: { summary: "Somebody took a reaction back.", payload: Reaction },
-    attachment_added: {
-      summary: "A medium was attached to a message that was there.",
-      payload: Schema.Struct({
-        conversation_id: ConversationId,
-        message_id: MessageId,
-        seq: Seq,
-        attachment: Attachment,
-        added_by: UserId
-      })
-    },
-    message_pinned: {
-      summary: "A message was pinned.",
-      payload: Schema.Struct({
-        conversation_id: ConversationId,
-        message_id: MessageId,
-        seq: Seq,
-        pinned_by: UserId,
-        pinned_at: Timestamp
-      })
-    },
-    message_unpinned: {
-      summary: "A message is pinned no more.",
-      payload: Schema.Struct({
-        conversation_id: ConversationId,
-        message_id: MessageId,
-        seq: Seq,
-        unpinned_by: UserId
-      })
-    },
-    typing_indicator: {
-      summary: "Somebody types, or no longer.",
-      payload: Schema.Struct({ user_id: UserId, action: Schema.Literals(["start", "stop"]) })
-    },
-    read_receipt: {
-      summary: "How far somebody has read.",
-      payload: Schema.Struct({ user_id: UserId, last_read_seq: Position, last_delivered_seq: Position })
-    },
-    delivery_receipt: {
-      summary: "How far somebody has received.",
-      payload: Schema.Struct({ user_id: UserId, last_delivered_seq: Position })
-    },
-    ...membership,
-    conversation_updated: { summary: "Its metadata or its settings changed.", payload: ConversationView },
-    ...presence
-  }
+  notices: { ...conversationNotices, ...presence }
 }
 
 export const userEvents: ChannelEvents = {
@@ -347,7 +241,7 @@ export const userEvents: ChannelEvents = {
       summary: "Deleted for oneself on another device.",
       payload: Schema.Struct({ conversation_id: ConversationId, message_id: MessageId })
     },
-    ...membership,
+    ...membershipNotices,
     ...presence
   }
 }

@@ -1,10 +1,10 @@
 /** The audit log, for those who review it. */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
+import { page, pageQuery } from "../../domain/Answers.ts"
 import { UserId } from "../../domain/Ids.ts"
 import { Timestamp } from "../../domain/Message.ts"
 import { AuditAction, AuditTarget } from "../../domain/ports/AuditLog.ts"
-import { page, pageQuery } from "../rest/api/Paging.ts"
 import { problems } from "../rest/Problem.ts"
 
 const AuditEntry = Schema.Struct({

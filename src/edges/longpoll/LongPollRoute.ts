@@ -13,13 +13,8 @@ import * as ConnectParams from "../../domain/protocol/ConnectParams.ts"
 import type { Frame } from "../../domain/protocol/Frame.ts"
 import { newId } from "../../domain/TimeOrderedId.ts"
 import * as ClientAddress from "../ClientAddress.ts"
-import {
-  type Accepted,
-  type ConnectOptions,
-  isAccepted,
-  make as makeConnect,
-  refuseOrigin
-} from "../websocket/Connect.ts"
+import { type Accepted, isAccepted, make as makeConnect } from "../websocket/Connect.ts"
+import { type ConnectOptions, refuseOrigin } from "../websocket/Entrance.ts"
 import { type HttpRefusal, noteRefused } from "../websocket/Refuse.ts"
 import { answer, answerEmpty, answerPreflight } from "./Answer.ts"
 import { decodeBody, readBody } from "./PollBody.ts"

@@ -1,9 +1,9 @@
 /** The cursor of a page of history: which way the client was going, and from which `seq`. */
 import { Result } from "effect"
 import type { MessagePage } from "../../actors/Conversations.ts"
+import type { HistoryQuery } from "../../domain/Answers.ts"
 import type { History } from "../../domain/Commands.ts"
 import { InvalidInput } from "../../domain/Errors.ts"
-import type { HistoryQuery } from "./api/MessagesApi.ts"
 
 const pattern = /^(after|before)-(\d{1,15})$/
 

@@ -4,10 +4,10 @@
  */
 import { Effect, Schema } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
+import type { Notice } from "../../domain/ConversationEvent.ts"
 import {
   type ChannelEvents,
   conversationEvents,
-  type Notice,
   type Request,
   userEvents
 } from "../../domain/protocol/ChannelEvents.ts"

@@ -5,16 +5,13 @@ import type { Snapshot } from "../../../src/actors/Conversations.ts"
 import { expiringPayload } from "../../../src/actors/TokenRefresh.ts"
 import { decodeChange } from "../../../src/domain/ChangeRequests.ts"
 import type { ConversationView, Member } from "../../../src/domain/Conversation.ts"
+import type { ConversationJoined } from "../../../src/domain/ConversationEvent.ts"
 import { defaultMemberSettings, defaultSettings } from "../../../src/domain/ConversationSettings.ts"
 import { MediaId } from "../../../src/domain/Ids.ts"
 import type { Message } from "../../../src/domain/Message.ts"
 import { defaultPreferences } from "../../../src/domain/Preferences.ts"
 import type { ChangeOutcome, NewChange } from "../../../src/domain/ports/MessageWriter.ts"
-import {
-  type ConversationJoined,
-  conversationEvents,
-  userEvents
-} from "../../../src/domain/protocol/ChannelEvents.ts"
+import { conversationEvents, userEvents } from "../../../src/domain/protocol/ChannelEvents.ts"
 import { make } from "../../../src/edges/websocket/AsyncApi.ts"
 import { conversation, topic } from "./FakeConversations.ts"
 import { open } from "./RawSocket.ts"

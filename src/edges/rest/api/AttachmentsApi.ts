@@ -1,29 +1,19 @@
 /** The media that messages show. */
-import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
+import { AttachmentItem, page, pageQuery } from "../../../domain/Answers.ts"
 import { NewAttachment } from "../../../domain/Commands.ts"
-import { ConversationId, MessageId, UserId } from "../../../domain/Ids.ts"
-import { Attachment, Message, Seq, Timestamp } from "../../../domain/Message.ts"
+import { ConversationId } from "../../../domain/Ids.ts"
+import { Attachment, Message } from "../../../domain/Message.ts"
 import { RunsAgain } from "../Idempotency.ts"
 import { problems } from "../Problem.ts"
 import { oneMessage } from "./MessagesApi.ts"
-import { page, pageQuery } from "./Paging.ts"
-
-/** An attachment, and the message that shows it. */
-const PlacedAttachment = Schema.Struct({
-  ...Attachment.fields,
-  message_id: MessageId,
-  seq: Seq,
-  sender_id: UserId,
-  sent_at: Timestamp
-}).annotate({ identifier: "PlacedAttachment" })
 
 export class AttachmentsApi extends HttpApiGroup.make("attachments")
   .add(
     HttpApiEndpoint.get("all", "/conversations/:conversation_id/attachments", {
       params: { conversation_id: ConversationId },
       query: pageQuery,
-      success: page(PlacedAttachment),
+      success: page(AttachmentItem),
       error: problems(403, 503)
     }).annotateMerge(
       OpenApi.annotations({ summary: "The attachments of all messages of a conversation, the latest first" })

@@ -1,34 +1,17 @@
 /** The `conversations` resource: what it takes and what it answers. */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
+import { ConversationItem, page, pageQuery, SearchConversations } from "../../../domain/Answers.ts"
 import { DeleteScope } from "../../../domain/ChangeRequests.ts"
-import { CreateConversation, Searched, UpToHere } from "../../../domain/Commands.ts"
-import { ConversationView, ReadPosition, Role } from "../../../domain/Conversation.ts"
-import { MemberSettings } from "../../../domain/ConversationSettings.ts"
-import { ConversationId, UserId } from "../../../domain/Ids.ts"
-import { Metadata, Position } from "../../../domain/Message.ts"
+import { CreateConversation, UpToHere } from "../../../domain/Commands.ts"
+import { ConversationView, ReadPosition } from "../../../domain/Conversation.ts"
+import { ConversationId } from "../../../domain/Ids.ts"
+import { Metadata } from "../../../domain/Message.ts"
 import { problems } from "../Problem.ts"
-import { page, pageQuery } from "./Paging.ts"
-
-/** A conversation in one's own list, with one's own position in it. */
-export const ConversationItem = Schema.Struct({
-  ...ConversationView.fields,
-  role: Role,
-  my_settings: MemberSettings,
-  last_read_seq: Position,
-  unread_count: Schema.Int,
-  unread_mentions: Schema.Int
-}).annotate({ identifier: "ConversationItem" })
-export type ConversationItem = typeof ConversationItem.Type
 
 export const UpdateConversation = Schema.Struct({ metadata: Metadata }).annotate({
   identifier: "UpdateConversation"
 })
-
-const searched = Schema.makeFilter(
-  (query: { readonly q?: string; readonly member_id?: string }) =>
-    query.q !== undefined || query.member_id !== undefined || "Expected q, member_id, or both"
-)
 
 const params = { conversation_id: ConversationId }
 
@@ -75,11 +58,7 @@ export class ConversationsApi extends HttpApiGroup.make("conversations")
       })
     ),
     HttpApiEndpoint.get("search", "/conversations/search", {
-      query: Schema.Struct({
-        ...pageQuery,
-        q: Schema.optionalKey(Searched(100)),
-        member_id: Schema.optionalKey(UserId)
-      }).pipe(Schema.check(searched)),
+      query: SearchConversations,
       success: page(ConversationItem),
       error: problems(503)
     }).annotateMerge(

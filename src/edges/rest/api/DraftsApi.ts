@@ -1,9 +1,9 @@
 /** What one has begun to write, the same on all of one's devices. */
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
+import { page, pageQuery } from "../../../domain/Answers.ts"
 import { Draft, SaveDraft } from "../../../domain/Draft.ts"
 import { ConversationId } from "../../../domain/Ids.ts"
 import { problems } from "../Problem.ts"
-import { page, pageQuery } from "./Paging.ts"
 
 const params = { conversation_id: ConversationId }
 

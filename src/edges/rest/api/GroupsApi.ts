@@ -1,12 +1,12 @@
 /** Groups under paths of their own: the same conversations, by the same rules, and no direct ones. */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
+import { page } from "../../../domain/Answers.ts"
 import { AddMembers, CreateGroup } from "../../../domain/Commands.ts"
 import { ConversationView, MemberView } from "../../../domain/Conversation.ts"
 import { ConversationId, UserId } from "../../../domain/Ids.ts"
 import { problems } from "../Problem.ts"
 import { ConversationTag, UpdateConversation } from "./ConversationsApi.ts"
-import { page } from "./Paging.ts"
 
 const params = { group_id: ConversationId }
 

@@ -1,23 +1,10 @@
 /** The caller, across their conversations. */
-import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
+import { MyStatus, Positions } from "../../../domain/Answers.ts"
 import { MarkAllRead } from "../../../domain/Commands.ts"
-import { ReadPosition } from "../../../domain/Conversation.ts"
-import { UserId } from "../../../domain/Ids.ts"
 import { Preferences, UpdatePreferences } from "../../../domain/Preferences.ts"
 import { Unread } from "../../../domain/ports/SyncStore.ts"
 import { problems } from "../Problem.ts"
-
-const MyStatus = Schema.Struct({
-  user_id: UserId,
-  conversations: Schema.Int,
-  unread: Schema.Struct({ total: Schema.Int, conversations: Schema.Int }),
-  preferences: Preferences
-}).annotate({ identifier: "MyStatus" })
-
-const Positions = Schema.Struct({ positions: Schema.Record(Schema.String, ReadPosition) }).annotate({
-  identifier: "Positions"
-})
 
 export class MeApi extends HttpApiGroup.make("me")
   .add(

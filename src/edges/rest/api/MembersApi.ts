@@ -1,10 +1,10 @@
 /** The members of a conversation. */
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
+import { page, pageQuery } from "../../../domain/Answers.ts"
 import { AddMembers, ChangeRole } from "../../../domain/Commands.ts"
 import { MemberView } from "../../../domain/Conversation.ts"
 import { ConversationId, UserId } from "../../../domain/Ids.ts"
 import { problems } from "../Problem.ts"
-import { page, pageQuery } from "./Paging.ts"
 
 const params = { conversation_id: ConversationId }
 

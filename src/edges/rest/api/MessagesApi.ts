@@ -1,14 +1,14 @@
 /** The messages of a conversation. */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
+import { HistoryQuery, page, SearchMessages } from "../../../domain/Answers.ts"
 import { DeleteScope } from "../../../domain/ChangeRequests.ts"
-import { MAX_SEARCH, PageSize, Searched, SendMessage } from "../../../domain/Commands.ts"
+import { SendMessage } from "../../../domain/Commands.ts"
 import { ReadPosition } from "../../../domain/Conversation.ts"
 import { ConversationId, MessageId } from "../../../domain/Ids.ts"
-import { ClientRandom, Message, MessageMetadata, Position } from "../../../domain/Message.ts"
+import { ClientRandom, Message, MessageMetadata } from "../../../domain/Message.ts"
 import { RunsAgain } from "../Idempotency.ts"
 import { problems } from "../Problem.ts"
-import { Cursor, page, pageQuery } from "./Paging.ts"
 
 const params = { conversation_id: ConversationId }
 export const oneMessage = { ...params, message_id: MessageId }
@@ -32,24 +32,6 @@ const EntityTag = Schema.String.pipe(
 const IdempotencyKey = Schema.String.pipe(Schema.check(Schema.isMinLength(1), Schema.isMaxLength(255)))
 
 export const idempotencyHeaders = { "idempotency-key": Schema.optionalKey(IdempotencyKey) }
-
-const exclusive = Schema.makeFilter(
-  (query: { readonly cursor?: string; readonly after_seq?: number; readonly before_seq?: number }) =>
-    [query.cursor, query.after_seq, query.before_seq].filter((position) => position !== undefined).length <=
-      1 || "Expected at most one of cursor, after_seq and before_seq"
-)
-
-export const HistoryQuery = Schema.Struct({
-  cursor: Schema.optionalKey(Cursor),
-  after_seq: Schema.optionalKey(Position),
-  before_seq: Schema.optionalKey(Position),
-  limit: Schema.optionalKey(PageSize)
-}).pipe(Schema.check(exclusive))
-
-const searchQuery = {
-  q: Searched(MAX_SEARCH),
-  ...pageQuery
-}
 
 const searchDescription = `The messages with all these words, the latest first. "Quoted words" stand side by side, \`or\` is either,
 \`-word\` is without. Encrypted and encoded content is not searched; nor is what one has deleted for oneself.`
@@ -85,14 +67,14 @@ export class MessagesApi extends HttpApiGroup.make("messages")
     ),
     HttpApiEndpoint.get("search", "/conversations/:conversation_id/messages/search", {
       params,
-      query: searchQuery,
+      query: SearchMessages,
       success: page(Message),
       error: problems(403, 429, 503)
     }).annotateMerge(
       OpenApi.annotations({ summary: "Search a conversation", description: searchDescription })
     ),
     HttpApiEndpoint.get("searchAll", "/messages/search", {
-      query: searchQuery,
+      query: SearchMessages,
       success: page(Message),
       error: problems(429, 503)
     }).annotateMerge(

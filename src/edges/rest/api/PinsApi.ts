@@ -1,18 +1,11 @@
 /** What is pinned in a conversation. */
-import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
-import { ConversationId, UserId } from "../../../domain/Ids.ts"
-import { Message, Timestamp } from "../../../domain/Message.ts"
+import { PinnedMessage, page } from "../../../domain/Answers.ts"
+import { ConversationId } from "../../../domain/Ids.ts"
+import { Message } from "../../../domain/Message.ts"
 import { RunsAgain } from "../Idempotency.ts"
 import { problems } from "../Problem.ts"
 import { oneMessage } from "./MessagesApi.ts"
-import { page } from "./Paging.ts"
-
-const PinnedMessage = Schema.Struct({
-  message: Message,
-  pinned_by: UserId,
-  pinned_at: Timestamp
-}).annotate({ identifier: "PinnedMessage" })
 
 export class PinsApi extends HttpApiGroup.make("pins")
   .add(

@@ -1,9 +1,10 @@
 /** Who is there, of those whom one shares a conversation with. */
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
+import { page } from "../../../domain/Answers.ts"
 import { UserId } from "../../../domain/Ids.ts"
 import { UserPresence } from "../../../domain/UserPresence.ts"
 import { problems } from "../Problem.ts"
-import { commaSeparated, page } from "./Paging.ts"
+import { commaSeparated } from "./Paging.ts"
 
 /** As many as fit into a URL. */
 const MAX_USERS = 100

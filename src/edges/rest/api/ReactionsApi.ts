@@ -1,12 +1,12 @@
 /** The reactions to a message. */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
+import { page } from "../../../domain/Answers.ts"
 import { ReactionKey } from "../../../domain/Changes.ts"
 import { Message, Reaction } from "../../../domain/Message.ts"
 import { RunsAgain } from "../Idempotency.ts"
 import { problems } from "../Problem.ts"
 import { oneMessage } from "./MessagesApi.ts"
-import { page } from "./Paging.ts"
 
 const NewReaction = Schema.Struct({ reaction: ReactionKey }).annotate({ identifier: "NewReaction" })
 

@@ -1,13 +1,13 @@
 /** Messages that are sent later. Only their sender sees them. */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
+import { page, pageQuery } from "../../../domain/Answers.ts"
 import { ConversationId, MessageId } from "../../../domain/Ids.ts"
 import { ClientRandom } from "../../../domain/Message.ts"
 import { Reschedule, ScheduledMessage, ScheduleMessage } from "../../../domain/Scheduled.ts"
 import { RunsAgain } from "../Idempotency.ts"
 import { problems } from "../Problem.ts"
 import { idempotencyHeaders } from "./MessagesApi.ts"
-import { page, pageQuery } from "./Paging.ts"
 
 /** `client_random` may come from the `Idempotency-Key` header instead. */
 const ScheduleMessageBody = Schema.Struct({

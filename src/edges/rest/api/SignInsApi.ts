@@ -1,28 +1,8 @@
 /** Where one is connected, and signing out. */
-import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
+import { ConnectedDevice, ConnectedSession, listOf } from "../../../domain/Answers.ts"
 import { DeviceId, SessionId } from "../../../domain/Ids.ts"
-import { Timestamp } from "../../../domain/Message.ts"
 import { problems } from "../Problem.ts"
-
-const isCurrent = Schema.Boolean.annotate({ description: "Whether it is the device that asks" })
-
-const ConnectedSession = Schema.Struct({
-  session_id: SessionId,
-  device_id: DeviceId,
-  connected_at: Timestamp,
-  is_current: isCurrent
-}).annotate({ identifier: "ConnectedSession" })
-
-const ConnectedDevice = Schema.Struct({
-  device_id: DeviceId,
-  connected_at: Timestamp,
-  session_count: Schema.Int,
-  is_current: isCurrent
-}).annotate({ identifier: "ConnectedDevice" })
-
-const listOf = <S extends Schema.Top>(item: S) =>
-  Schema.Struct({ items: Schema.Array(item), next_cursor: Schema.Null })
 
 export class SignInsApi extends HttpApiGroup.make("signIns")
   .add(

@@ -1,13 +1,8 @@
 /** Tickets to connect a socket with, instead of a token in its URL. */
-import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
-import { Timestamp } from "../../../domain/Message.ts"
+import { SocketTicket } from "../../../domain/Answers.ts"
 import { RunsAgain } from "../Idempotency.ts"
 import { problems } from "../Problem.ts"
-
-const SocketTicket = Schema.Struct({ ticket: Schema.String, expires_at: Timestamp }).annotate({
-  identifier: "SocketTicket"
-})
 
 export class SocketTicketsApi extends HttpApiGroup.make("socketTickets")
   .add(

@@ -4,24 +4,15 @@ import { HttpApiBuilder } from "effect/http-api"
 import { Conversations } from "../../../actors/Conversations.ts"
 import { DEFAULT_PAGE } from "../../../domain/Commands.ts"
 import type { ConversationId } from "../../../domain/Ids.ts"
-import type { ConversationSummary, ListFilter } from "../../../domain/ports/ConversationStore.ts"
+import type { ListFilter } from "../../../domain/ports/ConversationStore.ts"
+import { conversationItem } from "../../Views.ts"
 import { Api } from "../Api.ts"
 import { CurrentIdentity, currentCaller } from "../Authorization.ts"
-import type { ConversationItem } from "../api/ConversationsApi.ts"
 import * as ConversationAnswer from "../ConversationAnswer.ts"
 import { newId } from "../Idempotency.ts"
 import { expectedTag } from "../MessageChange.ts"
 import { answerRefusals } from "../Problem.ts"
 import * as RateLimitHeaders from "../RateLimitHeaders.ts"
-
-const toItem = (summary: ConversationSummary): ConversationItem => ({
-  ...summary.conversation,
-  role: summary.role,
-  my_settings: summary.settings,
-  last_read_seq: summary.lastReadSeq,
-  unread_count: summary.unreadCount,
-  unread_mentions: summary.unreadMentions
-})
 
 export const layer = HttpApiBuilder.group(
   Api,
@@ -55,7 +46,7 @@ export const layer = HttpApiBuilder.group(
         cursor: query.cursor,
         limit: query.limit ?? DEFAULT_PAGE
       })
-      return { items: items.map(toItem), next_cursor: nextCursor }
+      return { items: items.map(conversationItem), next_cursor: nextCursor }
     }, answerRefusals)
 
     return handlers.handleAll({

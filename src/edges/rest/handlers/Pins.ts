@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { Conversations } from "../../../actors/Conversations.ts"
+import { pinnedMessage } from "../../Views.ts"
 import { Api } from "../Api.ts"
 import { CurrentIdentity } from "../Authorization.ts"
 import * as MessageChange from "../MessageChange.ts"
@@ -17,12 +18,7 @@ export const layer = HttpApiBuilder.group(
     return handlers.handleAll({
       list: Effect.fn("Rest.pins.list")(function* ({ params }) {
         const pins = yield* conversations.pins(yield* CurrentIdentity, params.conversation_id)
-        const items = pins.map(({ message, pinnedAt, pinnedBy }) => ({
-          message,
-          pinned_by: pinnedBy,
-          pinned_at: new Date(pinnedAt).toISOString()
-        }))
-        return { items, next_cursor: null }
+        return { items: pins.map(pinnedMessage), next_cursor: null }
       }, answerRefusals),
 
       pin: Effect.fn("Rest.pins.pin")(function* ({ params }) {

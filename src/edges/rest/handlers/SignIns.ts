@@ -2,11 +2,10 @@
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { SignIns } from "../../../actors/SignIns.ts"
+import { connectedDevice, connectedSession } from "../../Views.ts"
 import { Api } from "../Api.ts"
 import { CurrentIdentity } from "../Authorization.ts"
 import { answerRefusals } from "../Problem.ts"
-
-const at = (ms: number): string => new Date(ms).toISOString()
 
 export const layer = HttpApiBuilder.group(
   Api,
@@ -16,12 +15,7 @@ export const layer = HttpApiBuilder.group(
     return handlers.handleAll({
       sessions: Effect.fn("Rest.signIns.sessions")(function* () {
         const me = yield* CurrentIdentity
-        const items = (yield* signIns.sessions(me)).map(({ connectedAt, deviceId, sessionId }) => ({
-          session_id: sessionId,
-          device_id: deviceId,
-          connected_at: at(connectedAt),
-          is_current: deviceId === me.deviceId
-        }))
+        const items = (yield* signIns.sessions(me)).map(connectedSession(me))
         return { items, next_cursor: null }
       }, answerRefusals),
 
@@ -35,12 +29,7 @@ export const layer = HttpApiBuilder.group(
 
       devices: Effect.fn("Rest.signIns.devices")(function* () {
         const me = yield* CurrentIdentity
-        const items = (yield* signIns.devices(me)).map(({ connectedAt, deviceId, sessions }) => ({
-          device_id: deviceId,
-          connected_at: at(connectedAt),
-          session_count: sessions,
-          is_current: deviceId === me.deviceId
-        }))
+        const items = (yield* signIns.devices(me)).map(connectedDevice(me))
         return { items, next_cursor: null }
       }, answerRefusals),
 
