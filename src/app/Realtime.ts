@@ -61,6 +61,7 @@ const conversationRegistry = configured((config) => {
   const placement = ClusterPlacement.layer({
     databaseUrl: config.databaseUrl,
     host: config.nodeHost,
+    listen: config.nodeListen ?? config.nodeHost,
     port: config.nodePort,
     patience: config.ownerPatience,
     maxActive: config.maxConversations,

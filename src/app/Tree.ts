@@ -118,7 +118,12 @@ export const tree = Effect.gen(function* () {
     const listening = yield* Endpoint.listen({ ...options, port })
     // Nobody can choose among the processes of a shared port: there each has one of its own besides.
     const own = config.sharedPort
-      ? yield* Endpoint.listen({ ...options, host: config.nodeHost, port: 0, sharedPort: false })
+      ? yield* Endpoint.listen({
+          ...options,
+          host: config.nodeListen ?? config.nodeHost,
+          port: 0,
+          sharedPort: false
+        })
       : listening
     yield* longPoll.announce({ host: config.nodeHost, port: own.port })
     // Acquired after the server, hence released before it: sockets leave while it still listens.

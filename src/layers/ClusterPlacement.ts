@@ -8,7 +8,19 @@
 import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
 import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
 import { PgClient } from "@effect/sql-pg"
-import { Clock, Context, Data, Duration, Effect, Exit, Layer, Option, type Redacted, Schema } from "effect"
+import {
+  Cause,
+  Clock,
+  Context,
+  Data,
+  Duration,
+  Effect,
+  Exit,
+  Layer,
+  Option,
+  type Redacted,
+  Schema
+} from "effect"
 import * as ClusterSchema from "effect/cluster/ClusterSchema"
 import * as Entity from "effect/cluster/Entity"
 import { make as entityId } from "effect/cluster/EntityId"
@@ -38,6 +50,8 @@ export interface ClusterOptions {
   readonly databaseUrl: Redacted.Redacted
   /** Where the other nodes reach this one. */
   readonly host: string
+  /** Where it listens for them. */
+  readonly listen: string
   /** 0 for a free one. */
   readonly port: number
   /** How long an owner may take to answer before somebody else does. */
@@ -158,7 +172,7 @@ const sharding = (options: ClusterOptions) =>
     Layer.provide(MessageStorage.layerNoop),
     Layer.provide(lockStorage(options)),
     Layer.provideMerge(shardingConfig(options)),
-    Layer.provide(NodeSocketServer.layer({ host: options.host, port: options.port })),
+    Layer.provide(NodeSocketServer.layer({ host: options.listen, port: options.port })),
     Layer.provide(RpcSerialization.layerSchemaBinary({ maxFrameSize: options.maxFrameBytes }))
   )
 
@@ -193,6 +207,8 @@ const joined = Effect.fnUntraced(function* (options: ClusterOptions) {
           defect instanceof OwnerGone ? Effect.fail(defect) : Effect.die(defect)
         ),
         Effect.timeout(options.patience),
+        // The owner, or the way to it, was ended while it worked; whoever is interrupted himself does not get here.
+        Effect.catchCauseIf(Cause.hasInterruptsOnly, () => Effect.fail(new OwnerGone())),
         Effect.tap(() => Effect.sync(() => silent.delete(shard))),
         Effect.catchTag(
           [
@@ -215,12 +231,12 @@ const joined = Effect.fnUntraced(function* (options: ClusterOptions) {
 
 const shardOf = (sharding: Joined["sharding"], id: ConversationId) => sharding.getShardId(entityId(id), GROUP)
 
-const explain = (error: SqlError | SocketServerError, { host, port }: ClusterOptions): ClusterUnusable =>
+const explain = (error: SqlError | SocketServerError, { listen, port }: ClusterOptions): ClusterUnusable =>
   new ClusterUnusable({
     message:
       error._tag === "SqlError"
         ? `DATABASE_URL cannot hold the cluster's locks: ${messageOf(error)}`
-        : `Cannot listen on ${host}:${port} (NODE_HOST, NODE_PORT): ${String(error.reason.cause)}`
+        : `Cannot listen on ${listen}:${port} (NODE_HOST or NODE_LISTEN, NODE_PORT): ${String(error.reason.cause)}`
   })
 
 export const layer = (options: ClusterOptions) =>

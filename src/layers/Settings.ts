@@ -278,6 +278,12 @@ export const settings = {
     "127.0.0.1",
     "Address at which the other nodes reach this one: on `NODE_PORT` those of its cluster, and on `PORT` any that has met a request of its long-poll sessions. Nobody else may reach `NODE_PORT`: what arrives there is trusted."
   ),
+  nodeListen: optional(
+    "text",
+    Config.String,
+    "NODE_LISTEN",
+    "Address to listen on for the other nodes where it is not `NODE_HOST`: `0.0.0.0`, or what lies behind a translated address."
+  ),
   nodePort: port("NODE_PORT", 0, "Port at which the other nodes of the cluster reach this one."),
   ownerPatience: duration(
     "OWNER_TIMEOUT",

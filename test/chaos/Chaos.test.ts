@@ -12,8 +12,9 @@ describe("Under kills, freezes and cuts of everything", () => {
       Effect.gen(function* () {
         const lines: Array<string> = []
         const log = (line: string) => void lines.push(line)
-        const { wrong } = yield* run({ seed, conversations: 24, faults: 11, log })
+        const { figures, wrong } = yield* run({ seed, conversations: 24, faults: 13, log })
         assert.deepStrictEqual(wrong.slice(0, 10), [], `CHAOS_SEED=${seed} repeats it:\n${lines.join("\n")}`)
+        assert.isAbove(figures.refused, 10)
       }),
     { timeout: 300_000 }
   )

@@ -4,18 +4,21 @@
  * checker says whether the promises held.
  */
 import { Effect, Fiber } from "effect"
-import type { IssuedToken } from "../support/AppProcess.ts"
 import * as Poll from "../support/Poll.ts"
 import { Reader } from "../support/Reader.ts"
 import * as Checker from "./Checker.ts"
 import * as Crowd from "./Crowd.ts"
-import { faults } from "./Faults.ts"
+import { faults, kindsOf } from "./Faults.ts"
 import * as Rig from "./Rig.ts"
+import * as Strangers from "./Strangers.ts"
+import type { Member } from "./Tokens.ts"
 
 export interface ChaosOptions {
   readonly seed: number
   readonly conversations: number
   readonly faults: number
+  /** One kind of fault alone, one at a time. */
+  readonly only?: string | undefined
   readonly log: (line: string) => void
 }
 
@@ -27,14 +30,31 @@ const PAUSE_MS = 200
 /** Milliseconds in which everybody must have everything, once nothing is hurt any more. */
 const CONVERGENCE_MS = 60_000
 
-interface Talk {
-  readonly id: string
-  readonly members: readonly [IssuedToken, IssuedToken]
+/** How long sends took, in milliseconds, while one fault alone hurt and until everybody could send again. */
+export interface Measured {
+  readonly kind: string
+  readonly p50: number
+  readonly p99: number
+  readonly slowest: number
 }
 
-const talkOf = Effect.fnUntraced(function* (rig: Rig.Rig) {
-  const { app } = rig.nodes[0]!
-  const members = [yield* app.token(), yield* app.token()] as const
+const measure = (kind: string, took: ReadonlyArray<number>): Measured => {
+  const sorted = took.toSorted((a, b) => a - b)
+  const at = (share: number) => Math.round(sorted[Math.floor(share * (sorted.length - 1))] ?? Number.NaN)
+  return { kind, p50: at(0.5), p99: at(0.99), slowest: at(1) }
+}
+
+interface Talk {
+  readonly id: string
+  readonly members: readonly [Member, Member]
+}
+
+/** Seconds by which the issuer's clock is ahead of the right one: with a node's own error, less than `JWT_CLOCK_SKEW`. */
+const DRIFTS = [0, 50, -50] as const
+
+const talkOf = Effect.fnUntraced(function* (rig: Rig.Rig, index: number) {
+  const ahead = DRIFTS[index % DRIFTS.length]!
+  const members = [yield* rig.token({ ahead }), yield* rig.token({ ahead })] as const
   const id = yield* Effect.promise(async () => {
     const response = await fetch(`${rig.url}/api/v1/conversations`, {
       method: "POST",
@@ -49,20 +69,23 @@ const talkOf = Effect.fnUntraced(function* (rig: Rig.Rig) {
 
 export const run = Effect.fnUntraced(function* (options: ChaosOptions) {
   const rig = yield* Rig.make(NODES)
-  const figures: Crowd.Figures = { acknowledged: 0, attempts: 0, slowest: 0, violations: [] }
-  const talks = yield* Effect.forEach(Array.from({ length: options.conversations }), () => talkOf(rig), {
-    concurrency: 8
-  })
+  const figures: Crowd.Figures = { acknowledged: 0, attempts: 0, took: [], refused: 0, violations: [] }
+  const talks = yield* Effect.forEach(
+    Array.from({ length: options.conversations }, (_, i) => i),
+    (i) => talkOf(rig, i),
+    { concurrency: 8 }
+  )
+  yield* Effect.forkScoped(Strangers.run(rig, figures))
 
   const readers: Array<Reader> = []
   const senders: Array<Crowd.Sender> = []
   for (const [i, { id, members }] of talks.entries()) {
     const [alice, bob] = members
     // One in four is on long-poll. One in two sends over its channel, the other over REST.
-    const client = yield* Crowd.connect(rig, alice, i % 4 === 0 ? "longpoll" : "websocket", i)
+    const client = yield* Crowd.connect(rig, alice, i % 4 === 0 ? "longpoll" : "websocket")
     const reader = new Reader(client, id, { fromStart: true })
     readers.push(reader)
-    const other = new Reader(yield* Crowd.connect(rig, bob, "websocket", i), id, { fromStart: true })
+    const other = new Reader(yield* Crowd.connect(rig, bob, "websocket"), id, { fromStart: true })
     readers.push(other)
     const attempt = i % 2 === 0 ? Crowd.rest(rig, alice, figures) : Crowd.push(reader.channel, figures)
     senders.push(new Crowd.Sender(id, alice.user_id, attempt, figures, PAUSE_MS))
@@ -80,19 +103,28 @@ export const run = Effect.fnUntraced(function* (options: ChaosOptions) {
     })
   })
   yield* progress
-  const planned = faults(rig, options.seed, options.faults)
+  const planned = faults(rig, kindsOf(options.only), options.seed, options.faults)
+  const measured: Array<Measured> = []
   for (const [i, fault] of planned.entries()) {
     const before = figures.acknowledged
     const started = performance.now()
+    const isAlone = options.only !== undefined
     // Every third comes together with the next one.
     const together =
-      i % 3 === 2 && i + 1 < planned.length ? [fault, planned[i + 1]!] : i % 3 === 0 && i > 0 ? [] : [fault]
+      !isAlone && i % 3 === 2 && i + 1 < planned.length
+        ? [fault, planned[i + 1]!]
+        : !isAlone && i % 3 === 0 && i > 0
+          ? []
+          : [fault]
     if (together.length === 0) continue
     yield* Effect.forEach(together, ({ hurt }) => hurt, { concurrency: "unbounded" })
     yield* progress
     const seconds = ((performance.now() - started) / 1000).toFixed(1)
+    const figure = measure(fault.kind, figures.took.slice(before))
+    if (together.length === 1) measured.push(figure)
     options.log(
-      `${together.map(({ name }) => name).join(" + ")}: ${figures.acknowledged - before} sends in ${seconds} s`
+      `${together.map(({ name }) => name).join(" + ")}: ${figures.acknowledged - before} sends in ${seconds} s, ` +
+        `p50 ${figure.p50} ms, p99 ${figure.p99} ms, slowest ${figure.slowest} ms`
     )
   }
 
@@ -117,7 +149,8 @@ export const run = Effect.fnUntraced(function* (options: ChaosOptions) {
   )
   options.log(
     `seed ${options.seed}: ${figures.acknowledged} acknowledged of ${figures.attempts} attempts, ${stored} stored, ` +
-      `slowest ${Math.round(figures.slowest)} ms, converged ${Math.round(converged)} ms after the end`
+      `slowest ${measure("all", figures.took).slowest} ms, converged ${Math.round(converged)} ms after the end, ` +
+      `${figures.refused} strangers refused`
   )
-  return { figures, wrong: [...wrong, ...figures.violations] }
+  return { figures, measured, wrong: [...wrong, ...figures.violations] }
 })

@@ -4,9 +4,9 @@
  */
 import { Effect } from "effect"
 import { LongPoll } from "phoenix"
-import type { IssuedToken } from "../support/AppProcess.ts"
 import * as PhoenixClient from "../support/PhoenixClient.ts"
 import type { Rig } from "./Rig.ts"
+import type { Member } from "./Tokens.ts"
 
 /** A message that the service has said is stored. */
 export interface Acknowledged {
@@ -20,8 +20,10 @@ export interface Acknowledged {
 export interface Figures {
   acknowledged: number
   attempts: number
-  /** Milliseconds from the first attempt to the acknowledgement. */
-  slowest: number
+  /** Milliseconds from the first attempt to the acknowledgement, of each message. */
+  readonly took: Array<number>
+  /** Connections and requests with a token of a clock that is too wrong. */
+  refused: number
   /** Answers that a client under an outage may not get. */
   readonly violations: Array<string>
 }
@@ -32,7 +34,7 @@ interface Sent {
 }
 
 /** What a client is told to try again after. */
-const passing = new Set([408, 429, 502, 503, 504])
+export const passing = new Set([408, 429, 502, 503, 504])
 
 const RETRY_MS = 100
 
@@ -42,7 +44,7 @@ export type Attempt = (conversation: string, clientRandom: number) => Promise<Se
 
 /** Over REST, each request through the door. */
 export const rest =
-  (rig: Rig, { token }: IssuedToken, figures: Figures): Attempt =>
+  (rig: Rig, { token }: Member, figures: Figures): Attempt =>
   async (conversation, clientRandom) => {
     try {
       const response = await fetch(`${rig.url}/api/v1/conversations/${conversation}/messages`, {
@@ -70,7 +72,7 @@ interface SendReply {
 }
 
 /** The last one crosses a `phx_error` on its way, after which the client joins again. */
-const passingReasons = new Set(["unavailable", "overloaded", "rate_limited", "unmatched topic"])
+export const passingReasons = new Set(["unavailable", "overloaded", "rate_limited", "unmatched topic"])
 
 /** Over a channel that is joined. */
 export const push =
@@ -131,7 +133,7 @@ export class Sender {
       const sent = await this.#attempt(this.#conversation, clientRandom)
       if (sent !== undefined) {
         this.#figures.acknowledged++
-        this.#figures.slowest = Math.max(this.#figures.slowest, performance.now() - started)
+        this.#figures.took.push(performance.now() - started)
         const { id, seq } = sent
         this.acknowledged.push({
           conversation: this.#conversation,
@@ -149,18 +151,12 @@ export class Sender {
 
 const impatient = { heartbeatIntervalMs: 1_500, timeout: 3_000 }
 
-/** A WebSocket through the door; or a long-poll session, which belongs to a node and goes to that one directly. */
-export const connect = (
-  rig: Rig,
-  { token }: IssuedToken,
-  transport: "websocket" | "longpoll",
-  node: number
-) =>
+/** Through the door: of a long-poll client each request, to whichever node. */
+export const connect = (rig: Rig, { token }: Member, transport: "websocket" | "longpoll") =>
   PhoenixClient.connect({
+    url: rig.wsUrl,
     params: { token },
     waitForOpen: false,
     ...impatient,
-    ...(transport === "websocket"
-      ? { url: rig.wsUrl }
-      : { url: `ws://127.0.0.1:${rig.nodes[node % rig.nodes.length]!.port}/socket`, transport: LongPoll })
+    ...(transport === "longpoll" ? { transport: LongPoll } : {})
   })

@@ -19,7 +19,7 @@ export const randomFrom = (seed: number): (() => number) => {
 
 type Hurt = Effect.Effect<void, unknown, Scope.Scope>
 
-interface Kind {
+export interface Kind {
   readonly name: string
   readonly of: (rig: Rig, node: Node, millis: number) => Hurt
 }
@@ -63,16 +63,49 @@ const kinds: ReadonlyArray<Kind> = [
   {
     name: "no route to Redis",
     of: (_, node, millis) => lasting(node.toRedis.freeze, millis, node.toRedis.heal)
+  },
+  {
+    name: "cut from the other nodes",
+    of: (_, node, millis) => lasting(node.fromNodes.cut, 2 * millis, node.fromNodes.heal)
+  },
+  {
+    name: "no route between any nodes",
+    of: ({ nodes }, _, millis) => {
+      const all = (what: keyof Node["fromNodes"]) =>
+        Effect.forEach(nodes, ({ fromNodes }) => fromNodes[what], { discard: true })
+      return lasting(all("freeze"), 2 * millis, all("heal"))
+    }
   }
 ]
 
+/** Every node once, as an upgrade does; longer than others, and only on request. */
+const rollingRestart: Kind = {
+  name: "rolling restart",
+  of: ({ nodes }) =>
+    Effect.forEach(
+      nodes,
+      (node) => lasting(Effect.andThen(node.app.kill("SIGTERM"), node.app.exited), 0, node.restart),
+      { discard: true }
+    )
+}
+
+/** The kinds of this name; all that come by themselves for none. */
+export const kindsOf = (name: string | undefined): ReadonlyArray<Kind> =>
+  name === undefined ? kinds : [...kinds, rollingRestart].filter((kind) => kind.name === name)
+
 export interface Fault {
+  readonly kind: string
   readonly name: string
   readonly hurt: Hurt
 }
 
 /** `count` faults in the order of the seed; every kind comes before any comes again. */
-export const faults = (rig: Rig, seed: number, count: number): ReadonlyArray<Fault> => {
+export const faults = (
+  rig: Rig,
+  kinds: ReadonlyArray<Kind>,
+  seed: number,
+  count: number
+): ReadonlyArray<Fault> => {
   const random = randomFrom(seed)
   const pick = <A>(items: ReadonlyArray<A>): A => items[Math.floor(random() * items.length)]!
   let left: Array<Kind> = []
@@ -83,6 +116,7 @@ export const faults = (rig: Rig, seed: number, count: number): ReadonlyArray<Fau
     const node = pick(rig.nodes)
     const millis = Math.round(1_000 + random() * 2_000)
     return {
+      kind: kind.name,
       name: `${kind.name} (${node.name}, ${millis} ms)`,
       hurt: Effect.suspend(() => kind.of(rig, node, millis))
     }

@@ -2,6 +2,7 @@
 import { existsSync, globSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
+import { Duration } from "effect"
 import { settings } from "../../src/layers/Settings.ts"
 
 const root = join(import.meta.dirname, "../..")
@@ -57,5 +58,71 @@ describe("The deployment files", () => {
       shown.filter((name) => !known.has(name)),
       []
     )
+  })
+
+  describe("for Kubernetes", () => {
+    const deployment = read("deploy/kubernetes/deployment.yaml")
+    const number = (pattern: RegExp) => Number(pattern.exec(deployment)?.[1])
+
+    it("are all applied together", () => {
+      const listed = [...read("deploy/kubernetes/kustomization.yaml").matchAll(/^ {2}- ([\w-]+\.yaml)$/gm)]
+      const there = globSync("*.yaml", { cwd: join(root, "deploy/kubernetes") })
+      assert.sameMembers([...listed.map(([, file]) => file!), "kustomization.yaml"], there)
+    })
+
+    it("probe what the service answers, on ports that it listens on", () => {
+      const paths = [...deployment.matchAll(/httpGet: \{ path: (\S+), port: http \}/g)].map(
+        ([, path]) => path!
+      )
+      assert.strictEqual(paths.length, 3)
+      const served = read("src/edges/rest/api/HealthApi.ts")
+      for (const path of paths) assert.include(served, `"${path}"`)
+      assert.strictEqual(number(/name: http, containerPort: (\d+)/), Number(settings.port.shown("kube")))
+      assert.strictEqual(number(/name: grpc, containerPort: (\d+)/), Number(settings.grpcPort.shown("kube")))
+      assert.strictEqual(number(/name: node, containerPort: (\d+)/), number(/NODE_PORT, value: "(\d+)"/))
+    })
+
+    it("leave a pod the time that it takes to drain", () => {
+      const drain = Duration.toSeconds(
+        Duration.fromInputUnsafe(settings.drainTimeout.shown("kube") as "1 second")
+      )
+      // The hook, the drain, and the ten seconds that the tree waits for what is in flight.
+      const needed = number(/preStop: \{ sleep: \{ seconds: (\d+) \} \}/) + drain + 10
+      assert.isAtLeast(number(/terminationGracePeriodSeconds: (\d+)/), needed)
+      assert.isAtLeast(Number(/stop_grace_period: (\d+)s/.exec(read("deploy/compose.yaml"))?.[1]), drain + 10)
+    })
+
+    it("ask for resources, by which the autoscaler counts, and keep most pods through disruptions", () => {
+      assert.match(deployment, /requests: \{ cpu: "\d+", memory: \d+Gi \}/)
+      assert.match(read("deploy/kubernetes/autoscaler.yaml"), /kind: Deployment, name: messaging-service/)
+      assert.match(read("deploy/kubernetes/disruption-budget.yaml"), /maxUnavailable: 1$/m)
+    })
+
+    it("let the nodes ask which pods are ready, under the label they ask by", () => {
+      const account = /serviceAccountName: (\S+)/.exec(deployment)?.[1]
+      const rights = read("deploy/kubernetes/service-account.yaml")
+      assert.include(rights, `kind: ServiceAccount, name: ${account}`)
+      assert.match(rights, /resources: \[pods\]\n {4}verbs: \[list\]/)
+      const [label, value] = settings.kubernetesSelector.shown("kube").split("=")
+      assert.include(read("deploy/kubernetes/kustomization.yaml"), `${label}: ${value}`)
+    })
+  })
+
+  it("watch all nodes, and show them from a source that there is", () => {
+    const nodes = [...read("deploy/compose.yaml").matchAll(/^ {2}(node-\d+):$/gm)].map(([, node]) => node!)
+    assert.strictEqual(nodes.length, 3)
+    const [port, grpcPort] = [settings.port.shown("prod"), settings.grpcPort.shown("prod")]
+    for (const node of nodes) {
+      assert.include(read("deploy/prometheus.yml"), `"${node}:${port}"`)
+      assert.include(read("deploy/nginx.conf"), `server ${node}:${port};`)
+      assert.include(read("deploy/nginx.conf"), `server ${node}:${grpcPort};`)
+    }
+    const sources = [
+      ...read("deploy/grafana/dashboards/messaging-service.json").matchAll(/"uid": "(\w+)"/g)
+    ].map(([, uid]) => uid!)
+    const source = /^ +uid: (\S+)$/m.exec(
+      read("deploy/grafana/provisioning/datasources/prometheus.yaml")
+    )?.[1]
+    assert.include(sources, source)
   })
 })

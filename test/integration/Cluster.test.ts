@@ -198,7 +198,7 @@ describe("A node that cannot take part in a cluster says why", () => {
       assert.strictEqual((yield* app.exited).code, 1)
       assert.match(
         app.output(),
-        /^messaging-service: Cannot listen on 127\.0\.0\.1:\d+ \(NODE_HOST, NODE_PORT\)/m
+        /^messaging-service: Cannot listen on 127\.0\.0\.1:\d+ \(NODE_HOST or NODE_LISTEN, NODE_PORT\)/m
       )
     })
   )

@@ -27,6 +27,8 @@ export class Reader {
       return last === 0 && !fromStart ? {} : { last_seq: last }
     })
     this.channel.raw.on("new_message", (message) => {
+      // A join whose answer came too late is live at the server: what follows it is not all that there is.
+      if (this.channel.raw.state !== "joined") return
       this.#takeJoins()
       this.#take(message as Message)
     })

@@ -29,10 +29,19 @@ const reach = (ports: ReadonlyArray<number>, done: (server: Socket | undefined) 
   })
 }
 
+/** Where a proxy listens. Default: on 127.0.0.1, on a free port. */
+export interface Listen {
+  readonly host: string
+  readonly port: number
+}
+
 /** `targets` is asked for every connection: the ports to try, in this order. */
-export const make = (targets: () => ReadonlyArray<number>): Effect.Effect<TcpProxy, never, Scope.Scope> =>
+export const make = (
+  targets: () => ReadonlyArray<number>,
+  listen?: Listen
+): Effect.Effect<TcpProxy, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const port = yield* Ports.free()
+    const { host, port } = listen ?? { host: "127.0.0.1", port: yield* Ports.free() }
     const sockets = new Set<Socket>()
     let state: "open" | "cut" | "frozen" = "open"
     const keep = (socket: Socket, other: Socket) => {
@@ -57,7 +66,7 @@ export const make = (targets: () => ReadonlyArray<number>): Effect.Effect<TcpPro
     })
     yield* Effect.acquireRelease(
       Effect.callback<void>((resume) => {
-        server.listen(port, "127.0.0.1", () => resume(Effect.void))
+        server.listen(port, host, () => resume(Effect.void))
       }),
       () =>
         Effect.sync(() => {
