@@ -1,6 +1,7 @@
 /** Every resource of the service, built once. Nothing runs yet. */
 import { Effect, Layer, Option } from "effect"
 import * as Drafts from "../actors/Drafts.ts"
+import * as Reports from "../actors/Reports.ts"
 import * as ScheduledMessages from "../actors/ScheduledMessages.ts"
 import * as Sessions from "../actors/Sessions.ts"
 import { type Finding, Health } from "../domain/ports/Health.ts"
@@ -100,6 +101,7 @@ export const services = health.pipe(
   Layer.merge(workers),
   Layer.merge(scheduled),
   Layer.merge(drafts),
+  Layer.merge(Reports.layer),
   Layer.merge(housekeeping),
   Layer.merge(ProcessMetrics.layer),
   Layer.merge(Tree.layer),

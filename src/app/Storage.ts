@@ -9,6 +9,7 @@ import * as PgIdempotencyStore from "../layers/PgIdempotencyStore.ts"
 import * as PgLastSeenStore from "../layers/PgLastSeenStore.ts"
 import * as PgMessageStore from "../layers/PgMessageStore.ts"
 import * as PgMessageWriter from "../layers/PgMessageWriter.ts"
+import * as PgReportStore from "../layers/PgReportStore.ts"
 import * as PgRetentionStore from "../layers/PgRetentionStore.ts"
 import * as PgScheduleStore from "../layers/PgScheduleStore.ts"
 import * as PgStatusStore from "../layers/PgStatusStore.ts"
@@ -36,6 +37,7 @@ export const storage = configured((config) => {
     PgDraftStore.layer,
     PgLastSeenStore.layer,
     PgIdempotencyStore.layer({ lifetime: config.idempotencyLifetime, lease: config.idempotencyLease }),
+    PgReportStore.layer,
     PgRetentionStore.layer,
     PgScheduleStore.layer,
     PgStatusStore.layer,

@@ -34,6 +34,7 @@ import ownGroups from "../../migrations/0024_own_groups.ts"
 import deliveryTimes from "../../migrations/0025_delivery_times.ts"
 import lastSeen from "../../migrations/0026_last_seen.ts"
 import idempotencyKeys from "../../migrations/0027_idempotency_keys.ts"
+import reports from "../../migrations/0028_reports.ts"
 import { messageOf } from "./SqlFailure.ts"
 
 /** In code rather than read from a folder, so that it works wherever the package is installed. */
@@ -64,7 +65,8 @@ const steps = {
   "0024_own_groups": ownGroups,
   "0025_delivery_times": deliveryTimes,
   "0026_last_seen": lastSeen,
-  "0027_idempotency_keys": idempotencyKeys
+  "0027_idempotency_keys": idempotencyKeys,
+  "0028_reports": reports
 }
 
 /** A step may take as long as it takes, unlike a query of the service. */

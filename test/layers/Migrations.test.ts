@@ -48,6 +48,7 @@ const expected = [
   "message_reactions",
   "messages",
   "pinned_messages",
+  "reports",
   "scheduled_messages",
   "user_preferences",
   "worker_leases"

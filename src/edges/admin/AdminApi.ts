@@ -7,6 +7,7 @@ import { InvalidRequests } from "../rest/InvalidRequests.ts"
 import { problems } from "../rest/Problem.ts"
 import { AuditApi } from "./AuditApi.ts"
 import { BlocksApi } from "./BlocksApi.ts"
+import { ReportsApi } from "./ReportsApi.ts"
 import { RevocationsApi } from "./RevocationsApi.ts"
 
 const TreeNode = Schema.Struct({
@@ -30,7 +31,7 @@ class ProcessesApi extends HttpApiGroup.make("processes").add(
 ) {}
 
 export class AdminApi extends HttpApi.make("admin")
-  .add(ProcessesApi, AuditApi, RevocationsApi, BlocksApi)
+  .add(ProcessesApi, AuditApi, RevocationsApi, BlocksApi, ReportsApi)
   .middleware(InvalidRequests)
   .middleware(Idempotency)
   .middleware(Authorization) {}

@@ -12,6 +12,7 @@ import { AdminApi, type TreeNode } from "./AdminApi.ts"
 import { makeAdminOnly } from "./AdminOnly.ts"
 import * as AuditRoutes from "./AuditRoutes.ts"
 import * as BlockRoutes from "./BlockRoutes.ts"
+import * as ReportRoutes from "./ReportRoutes.ts"
 import * as RevocationRoutes from "./RevocationRoutes.ts"
 
 const shown = (node: Node): TreeNode => ({
@@ -43,8 +44,8 @@ const handlers = HttpApiBuilder.group(
   })
 )
 
-/** Needs Tree, AuditLog, Revocations, Blocks, Admission, IdempotencyStore and TokenVerifier. */
+/** Needs Tree, AuditLog, Revocations, Blocks, Admission, ReportStore, IdempotencyStore and TokenVerifier. */
 export const layer = HttpApiBuilder.layer(AdminApi).pipe(
-  Layer.provide([handlers, AuditRoutes.layer, RevocationRoutes.layer, BlockRoutes.layer]),
+  Layer.provide([handlers, AuditRoutes.layer, RevocationRoutes.layer, BlockRoutes.layer, ReportRoutes.layer]),
   Layer.provide([Authorization.layer, Idempotency.layer, InvalidRequests.layer])
 )

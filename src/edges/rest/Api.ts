@@ -12,6 +12,7 @@ import { MessagesApi } from "./api/MessagesApi.ts"
 import { PinsApi } from "./api/PinsApi.ts"
 import { PresenceApi } from "./api/PresenceApi.ts"
 import { ReactionsApi } from "./api/ReactionsApi.ts"
+import { ReportsApi } from "./api/ReportsApi.ts"
 import { ScheduledMessagesApi } from "./api/ScheduledMessagesApi.ts"
 import { SettingsApi } from "./api/SettingsApi.ts"
 import { SignInsApi } from "./api/SignInsApi.ts"
@@ -45,6 +46,7 @@ export class Api extends HttpApi.make("messaging")
     AttachmentsApi,
     ScheduledMessagesApi,
     DraftsApi,
+    ReportsApi,
     StatusesApi,
     PresenceApi,
     SocketTicketsApi,

@@ -16,6 +16,7 @@ import * as Messages from "./handlers/Messages.ts"
 import * as Pins from "./handlers/Pins.ts"
 import * as Presence from "./handlers/Presence.ts"
 import * as Reactions from "./handlers/Reactions.ts"
+import * as Reports from "./handlers/Reports.ts"
 import * as ScheduledMessages from "./handlers/ScheduledMessages.ts"
 import * as Settings from "./handlers/Settings.ts"
 import * as SignIns from "./handlers/SignIns.ts"
@@ -45,6 +46,7 @@ const api = HttpApiBuilder.layer(Api, { openapiPath: "/api/openapi.json" }).pipe
     ScheduledMessages.layer,
     Me.layer,
     Drafts.layer,
+    Reports.layer,
     Statuses.layer,
     Presence.layer,
     Health.layer

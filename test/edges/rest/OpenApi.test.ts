@@ -75,6 +75,7 @@ describe("The OpenAPI document", () => {
         `${one}/pinned-messages`,
         "/api/v1/presence",
         "/api/v1/socket-tickets",
+        "/api/v1/reports",
         "/api/v1/me/status",
         "/api/v1/me/unread",
         "/api/v1/me/mark-as-read",

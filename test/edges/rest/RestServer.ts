@@ -14,6 +14,7 @@ import { Effect, Exit, Layer, Redacted, References, Scope } from "effect"
 import { Conversations } from "../../../src/actors/Conversations.ts"
 import { Drafts } from "../../../src/actors/Drafts.ts"
 import { Me } from "../../../src/actors/Me.ts"
+import { Reports } from "../../../src/actors/Reports.ts"
 import { ScheduledMessages } from "../../../src/actors/ScheduledMessages.ts"
 import { SignIns } from "../../../src/actors/SignIns.ts"
 import { Statuses } from "../../../src/actors/Statuses.ts"
@@ -177,6 +178,7 @@ export const start = Effect.fnUntraced(function* (services: Services = {}) {
       services.verifier ?? namedTokens,
       MemoryConnectTickets.layer,
       Layer.mock(SignIns, {}),
+      Layer.mock(Reports, {}),
       Layer.mock(IdempotencyStore, services.idempotency ?? {}),
       services.admission ?? NoLimits.layer,
       audit,
