@@ -9,19 +9,13 @@ import {
   type UpToHere
 } from "../domain/Commands.ts"
 import { memberView } from "../domain/Conversation.ts"
-import {
-  Conflict,
-  type Forbidden,
-  InvalidInput,
-  NotFound,
-  NotMember,
-  type UserBlocked
-} from "../domain/Errors.ts"
+import { Conflict, Forbidden, InvalidInput, NotFound, NotMember, type UserBlocked } from "../domain/Errors.ts"
 import { asOf, isOver } from "../domain/Expiry.ts"
 import type { Caller, Identity } from "../domain/Identity.ts"
 import type { ConversationId, MessageId, UserId } from "../domain/Ids.ts"
 import type { Rule } from "../domain/Limits.ts"
 import type { Message, MessageType, Metadata } from "../domain/Message.ts"
+import { forbids } from "../domain/Policy.ts"
 import { Admission } from "../domain/ports/Admission.ts"
 import { Broker } from "../domain/ports/Broker.ts"
 import { ContentPolicy } from "../domain/ports/ContentPolicy.ts"
@@ -329,7 +323,15 @@ export const layer = Layer.effect(
         registry.ask(id, "ChangeRole", { by: caller.userId, userId, role }),
 
       addMembers: Effect.fn("Conversations.addMembers")(function* (caller, id, input) {
-        yield* snapshotOf(caller, id)
+        const { conversation, role } = yield* snapshotOf(caller, id)
+        const as = input.role ?? "member"
+        // Who may add nobody is not told whom the user service would let them add either.
+        const rule =
+          forbids(role, "add_member", conversation.type, conversation.settings) ??
+          (as === "member"
+            ? undefined
+            : forbids(role, "grant_role", conversation.type, conversation.settings))
+        if (rule !== undefined) return yield* new Forbidden({ rule })
         yield* wait(admission.act(caller, "contact_add"))
         const userIds = Array.from(new Set(input.user_ids))
         yield* directory.mayInvite(caller.userId, userIds)
@@ -338,7 +340,7 @@ export const layer = Layer.effect(
           by: caller.userId,
           authority: "member",
           userIds,
-          role: input.role ?? "member",
+          role: as,
           at
         })
       }),

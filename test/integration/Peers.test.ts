@@ -80,8 +80,8 @@ describe("With a user service", () => {
   it.live("who may not join, or invite, does not", () =>
     Effect.gen(function* () {
       const { app, users } = yield* withUsers()
-      const [alice, bob] = [yield* Chat.person(app), yield* Chat.person(app)]
-      const id = yield* Chat.group(alice)
+      const [alice, bob, carol] = [yield* Chat.person(app), yield* Chat.person(app), yield* Chat.person(app)]
+      const id = yield* Chat.group(alice, carol)
       users.behave(({ method }) =>
         method === "CheckUserBlocks" ? { is_blocked: { [bob.user_id]: true } } : { access_granted: false }
       )
@@ -95,7 +95,15 @@ describe("With a user service", () => {
       const added = yield* alice.rest.request("POST", `/api/v1/conversations/${id}/members`, {
         user_ids: [bob.user_id]
       })
-      assert.strictEqual(added.status, 403)
+      assert.deepInclude(added.body, { rule: "permission:invite" })
+
+      // Who may add nobody does not learn whom the user service would let them add.
+      const before = users.asked.length
+      const tried = yield* carol.rest.request("POST", `/api/v1/conversations/${id}/members`, {
+        user_ids: [bob.user_id]
+      })
+      assert.deepInclude(tried.body, { rule: "setting:who_may_add_members" })
+      assert.lengthOf(users.asked, before)
     })
   )
 
