@@ -30,7 +30,7 @@ describe("Reports", () => {
     "reach operators alone, with where and whose it was; what one cannot see is not there",
     () =>
       Effect.gen(function* () {
-        const app = yield* AppProcess.start({ env: { RATE_LIMIT_REPORT: "8 per 1 day" } })
+        const app = yield* AppProcess.start({ env: { RATE_LIMITS: "on", RATE_LIMIT_REPORT: "8 per 1 day" } })
         const [alice, bob, mallory] = [
           yield* Chat.person(app),
           yield* Chat.person(app),
@@ -63,7 +63,7 @@ describe("Reports", () => {
           ["conversation", alice.user_id]
         ] as const) {
           const answer = yield* report(mallory, type, target)
-          assert.deepInclude(answer.body, { status: 404, reason: "not_found" }, type)
+          assert.deepInclude(answer.body as object, { status: 404, reason: "not_found" }, type)
         }
         const hidden = `/api/v1/conversations/${id}/messages/${said.id}`
         yield* alice.rest.request("DELETE", hidden)
@@ -126,7 +126,7 @@ describe("Reports", () => {
     "are so many a day, whatever came of them, and one under one Idempotency-Key",
     () =>
       Effect.gen(function* () {
-        const app = yield* AppProcess.start()
+        const app = yield* AppProcess.start({ env: { RATE_LIMITS: "on" } })
         const [alice, bob] = [yield* Chat.person(app), yield* Chat.person(app)]
         const id = yield* Chat.direct(alice, bob)
         const body = { target: { type: "conversation", id }, reason: "other" }
@@ -135,7 +135,12 @@ describe("Reports", () => {
         assert.deepStrictEqual([again.status, again.body], [201, first.body])
         for (let n = 1; n < 20; n++) yield* report(alice, "user", n % 2 === 0 ? bob.user_id : id)
         const past = yield* report(alice, "user", bob.user_id)
-        assert.deepInclude(past.body, { status: 429, reason: "rate_limited", scope: "report", limit: 20 })
+        assert.deepInclude(past.body as object, {
+          status: 429,
+          reason: "rate_limited",
+          scope: "report",
+          limit: 20
+        })
         assert.strictEqual((yield* report(bob, "user", alice.user_id)).status, 201)
       }),
     60_000
