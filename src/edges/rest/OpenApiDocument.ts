@@ -4,6 +4,7 @@
  */
 import { Predicate, Record } from "effect"
 import { HEADER as IDEMPOTENCY_KEY, MAX_KEY } from "./Idempotency.ts"
+import { withExamples } from "./OpenApiExamples.ts"
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -72,5 +73,6 @@ const withKeys = (paths: Readonly<Record<string, Readonly<Record<string, Operati
 
 export const asClientsSeeIt = (document: Record<string, unknown>): Record<string, unknown> => {
   const corrected = correct(document) as Record<string, unknown>
-  return { ...corrected, paths: withKeys(corrected.paths as Parameters<typeof withKeys>[0]) }
+  const paths = withKeys(corrected.paths as Parameters<typeof withKeys>[0])
+  return { ...corrected, paths: withExamples(paths as unknown as Parameters<typeof withExamples>[0]) }
 }
