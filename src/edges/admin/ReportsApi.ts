@@ -1,9 +1,9 @@
 /** What users have reported, for those who look into it. */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
+import { page, pageQuery } from "../../domain/Answers.ts"
 import { UserId } from "../../domain/Ids.ts"
 import { FiledReport } from "../../domain/Report.ts"
-import { page, pageQuery } from "../rest/api/Paging.ts"
 import { problems } from "../rest/Problem.ts"
 
 export class ReportsApi extends HttpApiGroup.make("reports")
