@@ -106,16 +106,20 @@ export abstract class Connected<F = never> {
     for (const resume of this.#onSettled.splice(0)) resume()
   }
 
+  protected get isSettled(): boolean {
+    return this.#inFlight === 0
+  }
+
   /** Waits until what was forked is done, replies included. */
   get settled(): Effect.Effect<void> {
     return Effect.callback((resume) => {
-      if (this.#inFlight === 0) resume(Effect.void)
+      if (this.isSettled) resume(Effect.void)
       else this.#onSettled.push(() => resume(Effect.void))
     })
   }
 
   protected whenSettled(then: () => void): Effect.Effect<void> | undefined {
-    if (this.#inFlight > 0) return Effect.map(this.settled, then)
+    if (!this.isSettled) return Effect.map(this.settled, then)
     then()
     return undefined
   }

@@ -49,6 +49,8 @@ export class Session extends Connected<Frame> implements ChannelHost {
   readonly #maxChannels: number
   readonly #channels = new Map<string, Channel>()
   #status: Status = "online"
+  /** The join under way, and whether its topic was ended from our side meanwhile. */
+  #joining: { readonly topic: string; wasKicked: boolean } | undefined
 
   constructor(options: SessionOptions) {
     super(options)
@@ -98,7 +100,9 @@ export class Session extends Connected<Frame> implements ChannelHost {
     const channel = this.#channels.get(topic)
     switch (event) {
       case "phx_join":
-        return this.#join(frame, channel)
+        if (channel === undefined || this.isSettled) return this.#join(frame)
+        // The old channel answers what it was asked before it goes.
+        return Effect.flatMap(this.settled, () => this.#join(frame) ?? Effect.void)
       case "phx_leave":
         return this.whenSettled(() => this.#leave(frame))
       default:
@@ -114,7 +118,10 @@ export class Session extends Connected<Frame> implements ChannelHost {
   /** Ends a channel from our side; the client does not rejoin by itself. */
   kick(topic: string): void {
     const channel = this.#channels.get(topic)
-    if (channel === undefined) return
+    if (channel === undefined) {
+      if (this.#joining?.topic === topic) this.#joining.wasKicked = true
+      return
+    }
     this.#remove(channel)
     this.#closed(channel)
   }
@@ -158,8 +165,9 @@ export class Session extends Connected<Frame> implements ChannelHost {
     )
   }
 
-  #join(frame: Frame, previous: Channel | undefined): Effect.Effect<void> | undefined {
-    const { joinRef, payload, ref, topic } = frame
+  #join(frame: Frame): Effect.Effect<void> | undefined {
+    const { joinRef, ref, topic } = frame
+    const previous = this.#channels.get(topic)
     const parsed = Topic.parse(topic)
     if (parsed === undefined) {
       this.#reply(null, ref, topic, "error", UNMATCHED)
@@ -179,7 +187,7 @@ export class Session extends Connected<Frame> implements ChannelHost {
       answer("error", NOT_JSON)
       return undefined
     }
-    return Effect.exit(Effect.suspend(() => this.#joinTopic(this, parsed, topic, joinRef, payload))).pipe(
+    return this.#asked(frame, parsed).pipe(
       Effect.flatMap((exit) => {
         if (Exit.isSuccess(exit)) {
           const { channel, response } = exit.value
@@ -201,6 +209,27 @@ export class Session extends Connected<Frame> implements ChannelHost {
         return Effect.logError("A join crashed", exit.cause).pipe(Effect.annotateLogs({ topic }))
       })
     )
+  }
+
+  /**
+   * How the topic answers the join. An answer is worth nothing when the channel was ended on its way here (its user was
+   * removed, say): the topic is asked again.
+   */
+  #asked(frame: Frame, parsed: Topic.Topic): Effect.Effect<Exit.Exit<Joined, Refusal>> {
+    const { joinRef, payload, topic } = frame
+    return Effect.suspend(() => {
+      const joining = { topic, wasKicked: false }
+      this.#joining = joining
+      return Effect.flatMap(
+        Effect.exit(Effect.suspend(() => this.#joinTopic(this, parsed, topic, joinRef, payload))),
+        (exit) => {
+          this.#joining = undefined
+          if (!joining.wasKicked || Exit.isFailure(exit)) return Effect.succeed(exit)
+          exit.value.channel.close()
+          return this.#asked(frame, parsed)
+        }
+      )
+    })
   }
 
   #leave({ joinRef, ref, topic }: Frame): void {

@@ -92,6 +92,8 @@ export class FakeTopics {
   openedDies = false
   response = "{}"
   gate: Deferred.Deferred<void> | undefined
+  /** Called when a join has been answered with a channel. */
+  onJoined = () => {}
 
   readonly join: JoinTopic = (host, _topic, name, joinRef) =>
     Effect.gen({ self: this }, function* () {
@@ -101,6 +103,7 @@ export class FakeTopics {
       if (this.dies) return yield* Effect.die(new Error("join died"))
       if (this.refusal !== undefined) return yield* Effect.fail(this.refusal)
       this.channels.push(channel)
+      this.onJoined()
       return { channel, response: this.response } satisfies Joined
     })
 }

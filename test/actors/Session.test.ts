@@ -267,6 +267,27 @@ describe("Session", () => {
       })
     )
 
+    it.effect("answers the pushes before it first", () =>
+      Effect.gen(function* () {
+        const { channel, frames, join, send } = yield* open()
+        yield* join("1")
+        frames()
+        const gate = yield* Deferred.make<void>()
+        channel().gates.set("later", gate)
+        yield* send("1", "2", A, "later")
+        const joining = yield* Effect.forkChild(join("3"), { startImmediately: true })
+        assert.deepStrictEqual(frames(), [])
+        yield* Deferred.succeed(gate, undefined)
+        yield* Fiber.join(joining)
+        assert.deepStrictEqual(frames(), [
+          replied("1", "2", A, "ok", { later: true }),
+          replied("3", "3", A, "ok", {}),
+          closed("1"),
+          welcome("3")
+        ])
+      })
+    )
+
     it.effect("leaves the old channel before the new one is asked for", () =>
       Effect.gen(function* () {
         const { channel, join, topics } = yield* open()
@@ -458,6 +479,24 @@ describe("Session", () => {
       session.kick(room(2))
       assert.deepStrictEqual(frames(), [closed("3")])
       assert.deepStrictEqual(channel().log, ["opened", "closed"])
+    })
+  )
+
+  it.effect("asks a topic again that was ended from our side while it answered the join", () =>
+    Effect.gen(function* () {
+      const { channel, frames, join, session, topics } = yield* open()
+      const gate = (topics.gate = yield* Deferred.make<void>())
+      const joining = yield* Effect.forkChild(join("1"), { startImmediately: true })
+      session.kick(room(2))
+      session.kick(A)
+      topics.onJoined = () => {
+        topics.refusal = new NotMember()
+      }
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(joining)
+      assert.deepStrictEqual(frames(), [replied("1", "1", A, "error", { reason: "not_member" })])
+      assert.deepStrictEqual(channel().log, ["closed"])
+      assert.isFalse(session.hasJoined(A))
     })
   )
 

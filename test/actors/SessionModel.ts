@@ -1,6 +1,7 @@
 /**
  * What a session must answer, written down a second time and as simply as possible: a map of joined topics, and the
- * rules of the wire one after another. Knows nothing of actors, Effects or serializers; frames are V2 values.
+ * rules of the wire one after another. Knows nothing of actors, Effects or serializers; frames are V2 values. Pushes may
+ * be answered later, and then hold back what must not overtake them.
  */
 import type { Frame, Ref } from "../../src/domain/protocol/Frame.ts"
 
@@ -11,6 +12,8 @@ export type Instruction =
   | { readonly do: "ok" }
   | { readonly do: "refuse" }
   | { readonly do: "die" }
+  /** Answered by `settle`; until then the frames behind it go on. */
+  | { readonly do: "later" }
   | { readonly do: "die_when_open" }
 
 export const REFUSED = { reason: "forbidden", rule: "fuzz" }
@@ -21,6 +24,10 @@ const NOT_JSON = {
 
 export class SessionModel {
   readonly joined = new Map<string, Ref>()
+  /** Answers of pushes that are being worked on. */
+  #later: Array<Reply> = []
+  /** Frames that wait for those, and all behind them. */
+  readonly #held: Array<Frame> = []
   readonly #isServed: (topic: string) => boolean
   readonly #maxChannels: number
 
@@ -29,7 +36,28 @@ export class SessionModel {
     this.#maxChannels = maxChannels
   }
 
-  handle({ event, joinRef, payload, ref, topic }: Frame): ReadonlyArray<Reply> {
+  handle(frame: Frame): ReadonlyArray<Reply> {
+    if (this.#held.length === 0 && !this.#mustWait(frame)) return this.#answer(frame)
+    this.#held.push(frame)
+    return []
+  }
+
+  /** All that is being worked on is done, and what waited for it follows. */
+  settle(): ReadonlyArray<Reply> {
+    const replies = this.#later
+    this.#later = []
+    while (this.#held.length > 0 && !this.#mustWait(this.#held[0]!)) {
+      replies.push(...this.#answer(this.#held.shift()!))
+    }
+    return this.#later.length === 0 ? replies : [...replies, ...this.settle()]
+  }
+
+  #mustWait({ event, topic }: Frame): boolean {
+    if (this.#later.length === 0 || topic === "phoenix") return false
+    return event === "phx_leave" || (event === "phx_join" && this.joined.has(topic))
+  }
+
+  #answer({ event, joinRef, payload, ref, topic }: Frame): ReadonlyArray<Reply> {
     const reply = (own: Ref, status: string, response: unknown): Reply => [
       own,
       ref,
@@ -76,6 +104,10 @@ export class SessionModel {
     if (instruction === "die") {
       this.joined.delete(topic)
       return [this.#crash(current, topic)]
+    }
+    if (instruction === "later") {
+      this.#later.push(reply(current, "ok", payload))
+      return []
     }
     return [reply(current, "ok", payload)]
   }
