@@ -43,6 +43,8 @@ export interface SessionsOptions {
 export interface Flow {
   readonly pause: () => void
   readonly resume: () => void
+  /** Bytes that have come so far, those of a frame that is still under way included. */
+  readonly arrived?: () => number
 }
 
 /** A connection that speaks whatever protocol. */
@@ -96,6 +98,8 @@ interface Live {
   readonly close: (order: Closing) => void
   readonly flow: Flow
   lastSeen: number
+  /** What had arrived when that was last looked at. */
+  arrived: number
   /** Frames received and not yet taken up. */
   waiting: number
   isPaused: boolean
@@ -285,6 +289,7 @@ export const layer = (options: SessionsOptions) =>
           close: tell,
           flow,
           lastSeen: clock.currentTimeMillisUnsafe(),
+          arrived: flow.arrived?.() ?? 0,
           waiting: 0,
           isPaused: false,
           told: undefined
@@ -355,6 +360,12 @@ export const layer = (options: SessionsOptions) =>
         const { session } = live
         const { identity } = session.caller
         const left = identity.expiresAt - now
+        // The frames of a slow line take their time; it is not silent while they come.
+        const arrived = live.flow.arrived?.() ?? 0
+        if (arrived !== live.arrived) {
+          live.arrived = arrived
+          live.lastSeen = now
+        }
         // A paused connection is silent because we do not read it.
         if (now - live.lastSeen >= idleMs && !live.isPaused) session.outbox.close(GOING_AWAY, "idle")
         else if (left + graceMs <= 0) session.expired()

@@ -39,11 +39,12 @@ export const fromSubprotocols = (header: string | undefined): Redacted.Redacted 
   return token === undefined || token === "" ? undefined : Redacted.make(token)
 }
 
+/** Whether the client offers the subprotocol that we speak. */
+export const offersOurs = (header: string | undefined): boolean => entries(header).includes(SUBPROTOCOL)
+
 /** Whether we speak one of the offered subprotocols. None offered, but for the token's entry, is well too. */
-export const acceptsSubprotocols = (header: string | undefined): boolean => {
-  const offered = entries(header).filter((protocol) => !protocol.startsWith(PREFIX))
-  return offered.length === 0 || offered.includes(SUBPROTOCOL)
-}
+export const acceptsSubprotocols = (header: string | undefined): boolean =>
+  offersOurs(header) || entries(header).every((protocol) => protocol.startsWith(PREFIX))
 
 export const fromParams = (params: URLSearchParams): Redacted.Redacted | undefined => {
   const token = ConnectParams.last(params, "token")

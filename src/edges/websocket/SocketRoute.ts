@@ -7,7 +7,7 @@ import type { Duplex } from "node:stream"
 import { Effect } from "effect"
 import { WebSocketServer } from "ws"
 import { UNDECODABLE } from "../../actors/Session.ts"
-import { type SessionHandle, Sessions } from "../../actors/Sessions.ts"
+import { type Flow, type SessionHandle, Sessions } from "../../actors/Sessions.ts"
 import * as AuthToken from "../../domain/protocol/AuthToken.ts"
 import * as ConnectParams from "../../domain/protocol/ConnectParams.ts"
 import { type Accepted, make as makeConnect } from "./Connect.ts"
@@ -41,8 +41,7 @@ export const make = Effect.fnUntraced(function* (options: SocketRouteOptions) {
     clientTracking: false,
     perMessageDeflate: options.compress ?? false,
     ...closing,
-    maxPayload: options.maxFrameBytes,
-    handleProtocols: (offered) => (offered.has(AuthToken.SUBPROTOCOL) ? AuthToken.SUBPROTOCOL : false)
+    maxPayload: options.maxFrameBytes
   })
 
   const accept = (request: IncomingMessage, address: string): Effect.Effect<Accepted | HttpRefusal> => {
@@ -54,11 +53,24 @@ export const make = Effect.fnUntraced(function* (options: SocketRouteOptions) {
   }
 
   const serve = (request: IncomingMessage, socket: Duplex, head: Buffer, accepted: Accepted): void => {
+    const { headers } = request
+    // The entry with the token goes no further. It need not be what HTTP calls a token, on which `ws` would insist.
+    if (AuthToken.offersOurs(headers["sec-websocket-protocol"])) {
+      headers["sec-websocket-protocol"] = AuthToken.SUBPROTOCOL
+    } else {
+      delete headers["sec-websocket-protocol"]
+    }
+    let isOpen = false
     wss.handleUpgrade(request, socket, head, (ws) => {
+      isOpen = true
       // An error (a frame too big, bad UTF-8, a reset) is always followed by "close"; `ws` has chosen the code.
       ws.on("error", ignore)
       const transport = webSocketTransport(ws, socket)
-      const flow = { pause: () => ws.pause(), resume: () => ws.resume() }
+      const flow: Flow = {
+        pause: () => ws.pause(),
+        resume: () => ws.resume(),
+        arrived: () => request.socket.bytesRead
+      }
       const session: SessionHandle | undefined = sessions.open({ ...accepted, transport, flow })
       if (session === undefined) return ws.close(TRY_AGAIN_LATER, "overloaded")
       const { serializer } = accepted
@@ -74,6 +86,8 @@ export const make = Effect.fnUntraced(function* (options: SocketRouteOptions) {
       ws.on("pong", session.touch)
       ws.on("close", session.closed)
     })
+    // The peer has gone, or what it says of extensions cannot be read, which `ws` has answered with 400.
+    if (!isOpen) sessions.abandon(accepted.place)
   }
 
   return yield* makeUpgrades({ ...options, transport: "websocket", accept, serve })

@@ -11,8 +11,21 @@ import * as ClientAddress from "../ClientAddress.ts"
 import type { ConnectOptions, Entered } from "./Entrance.ts"
 import { type HttpRefusal, noteRefused, refuse } from "./Refuse.ts"
 
-/** The answer to any other request for a socket's path. */
-export const NOT_AN_UPGRADE: HttpRefusal = { status: 400, reason: "not_a_websocket_request" }
+/** The answer to any other request for a socket's path, with the versions of WebSocket that we speak (RFC 6455, 4.4). */
+export const NOT_AN_UPGRADE: HttpRefusal = {
+  status: 400,
+  reason: "not_a_websocket_request",
+  headers: { "Sec-WebSocket-Version": "13, 8" }
+}
+
+/** Sixteen bytes in base64. */
+const handshakeKey = /^[+/0-9A-Za-z]{22}==$/
+
+const isHandshake = ({ headers, method }: IncomingMessage): boolean =>
+  method === "GET" &&
+  headers.upgrade?.toLowerCase() === "websocket" &&
+  /^(?:13|8)$/.test(headers["sec-websocket-version"] ?? "") &&
+  handshakeKey.test(headers["sec-websocket-key"] ?? "")
 
 const OVERLOADED: HttpRefusal = { status: 503, reason: "overloaded", retryAfterSeconds: 1 }
 
@@ -39,9 +52,7 @@ export const make = Effect.fnUntraced(function* <A extends Entered>({
     const requestId = newId()
     const onError = () => socket.destroy()
     socket.on("error", onError)
-    if (request.method !== "GET" || request.headers.upgrade?.toLowerCase() !== "websocket") {
-      return refuse(socket, requestId, NOT_AN_UPGRADE)
-    }
+    if (!isHandshake(request)) return refuse(socket, requestId, NOT_AN_UPGRADE)
     const address = addressOf(request)
     const refused = (refusal: HttpRefusal): Effect.Effect<void> => {
       refuse(socket, requestId, refusal)

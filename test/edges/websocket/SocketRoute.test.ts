@@ -142,14 +142,36 @@ describe("SocketRoute", () => {
       })
     )
 
-    it.effect("an upgrade that is no GET", () =>
+    it.effect.each([
+      ["is no GET", "GET", "POST"],
+      ["is none to WebSocket", "Upgrade: websocket", "Upgrade: h2c"],
+      ["has no key", /Sec-WebSocket-Key: .*\r\n/, ""],
+      ["has a key that is none", "dGhl", ""],
+      ["asks for a version that nobody speaks", "Version: 13", "Version: 12"]
+    ] as const)("an upgrade that %s", ([, part, instead]) =>
       Effect.gen(function* () {
-        const { port } = yield* start()
+        const { port } = yield* start({ verifying: Effect.die(new Error("was asked for the token")) })
         const { received, socket } = yield* tcp(port)
-        socket.write(upgrade("token=alice&vsn=2.0.0").replace("GET", "POST"))
+        socket.write(upgrade("token=alice&vsn=2.0.0").replace(part, instead))
         const answer = yield* received.next()
         assert.match(answer, /^HTTP\/1.1 400 Bad Request\r\n/)
-        assert.include(answer, "not_a_websocket_request")
+        assert.include(answer, "\r\nSec-WebSocket-Version: 13, 8\r\n")
+        assert.include(answer, '{"reason":"not_a_websocket_request",')
+      })
+    )
+
+    it.effect("an upgrade whose extensions cannot be read, and keeps no place for it", () =>
+      Effect.gen(function* () {
+        const server = yield* start({
+          compress: true,
+          limits: { devices: 1, connections: 1, perAddress: 100 }
+        })
+        const { received, socket } = yield* tcp(server.port)
+        socket.write(
+          upgrade("token=alice:tablet&vsn=2.0.0", "Sec-WebSocket-Extensions: permessage-deflate; x=1")
+        )
+        assert.match(yield* received.next(), /^HTTP\/1.1 400 Bad Request\r\n/)
+        yield* open(server)
       })
     )
   })
@@ -178,6 +200,22 @@ describe("SocketRoute", () => {
         })
         assert.strictEqual(ws.protocol, "phoenix")
         yield* open(server, { query: "token=expired&a%5Bb%5D=1&token=alice&vsn=9.0.0&vsn=2.0.0" })
+      })
+    )
+
+    it.effect("the token of the subprotocol in any base64, though HTTP calls not all of it a token", () =>
+      Effect.gen(function* () {
+        const { port } = yield* start()
+        const standard = Buffer.from("~~~???a").toString("base64")
+        assert.match(standard, /\+.*\/.*=/)
+        for (const text of [standard, standard.replaceAll("+", "-").replaceAll("/", "_")]) {
+          const { received, socket } = yield* tcp(port)
+          const offered = `phoenix, base64url.bearer.phx.${text}`
+          socket.write(upgrade("vsn=2.0.0", `Sec-WebSocket-Protocol: ${offered}`))
+          const answer = yield* received.next()
+          assert.match(answer, /^HTTP\/1.1 101 [\s\S]*\r\nSec-WebSocket-Protocol: phoenix\r\n/)
+          assert.notInclude(answer, text)
+        }
       })
     )
 
@@ -373,6 +411,26 @@ describe("SocketRoute", () => {
         yield* talking.settle("2")
         yield* pinging.settle("3")
         assert.strictEqual(server.sessions.count(), 2)
+      })
+    )
+
+    it.effect("with 1001 not a socket whose frame is still on its way", () =>
+      Effect.gen(function* () {
+        const server = yield* start()
+        const { received, socket } = yield* tcp(server.port)
+        socket.write(upgrade("token=alice&vsn=2.0.0"))
+        assert.match(yield* received.next(), /^HTTP\/1.1 101 /)
+        const frame = maskedText('[null,"1","phoenix","heartbeat",{}]')
+        for (const byte of frame.subarray(0, 5)) {
+          const before = server.received()
+          socket.write(Buffer.from([byte]))
+          yield* Poll.until(() => server.received() === before + 1)
+          yield* TestClock.adjust("50 seconds")
+        }
+        socket.write(frame.subarray(5))
+        assert.include(yield* received.next(), '[null,"1","phoenix","phx_reply"')
+        yield* TestClock.adjust("70 seconds")
+        assert.strictEqual(yield* received.next(), "\x88\x06\x03\xe9idle")
       })
     )
 

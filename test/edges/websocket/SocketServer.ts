@@ -109,6 +109,8 @@ export interface SocketServer {
   readonly audit: AuditLog["Service"]
   /** The method of each plain request, once its handler has returned. */
   readonly requests: Inbox<string>
+  /** Bytes that its open connections have brought. */
+  readonly received: () => number
   /** Accepts no more connections and closes all there are, as a shutdown does. */
   readonly drain: Effect.Effect<void>
   /** Listens no more and cuts its connections, as the end of a process does. */
@@ -187,6 +189,7 @@ export const start = Effect.fnUntraced(function* (options: ServerOptions = {}) {
       control,
       sessions,
       requests,
+      received: () => connections.values().reduce((sum, { bytesRead }) => sum + bytesRead, 0),
       hub,
       audit: yield* AuditLog,
       stop,
