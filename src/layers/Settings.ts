@@ -4,6 +4,7 @@
  */
 import { isIP } from "node:net"
 import { Config, Duration, Option, Redacted, Schema, SchemaTransformation } from "effect"
+import * as Origin from "../domain/protocol/Origin.ts"
 import { makeRules, RuleMode } from "./content/ContentRules.ts"
 import { limitSettings } from "./LimitSettings.ts"
 
@@ -141,6 +142,32 @@ const networks = (name: string, doc: string): Setting<typeof Networks.Type> => (
   doc,
   type: "comma-separated networks or addresses",
   config: () => Config.schema(Networks, name).pipe(Config.withDefault([])),
+  shown: () => "empty"
+})
+
+const Origins = Schema.String.pipe(
+  Schema.decodeTo(
+    Schema.Array(
+      Schema.String.pipe(
+        Schema.check(
+          Schema.makeFilter(Origin.isEntry, {
+            expected: "an origin such as https://chat.example.com, //*.example.com, :conn or *"
+          })
+        )
+      )
+    ),
+    SchemaTransformation.transform({
+      decode: (text: string): ReadonlyArray<string> => split(text),
+      encode: (origins: ReadonlyArray<string>) => origins.join(",")
+    })
+  )
+)
+
+const origins = (name: string, doc: string): Setting<ReadonlyArray<string>> => ({
+  name,
+  doc,
+  type: "comma-separated",
+  config: () => Config.schema(Origins, name).pipe(Config.withDefault([])),
   shown: () => "empty"
 })
 
@@ -429,9 +456,9 @@ export const settings = {
     "Whether what the user service has not answered lately is granted (`open`) or answered `unavailable` (`closed`) while it is down."
   ),
 
-  allowedOrigins: list(
+  allowedOrigins: origins(
     "ALLOWED_ORIGINS",
-    "Origins a browser may connect from, and whose pages may read answers (CORS), such as `https://chat.example.com` or `//*.example.com`. Empty: the service's own."
+    "Origins a browser may connect from, and whose pages may read answers (CORS), such as `https://chat.example.com` or `//*.example.com` (any scheme, the domain itself and all below it). `:conn` is the service's own host and port, `*` every page. Empty: the service's own."
   ),
 
   trustedProxies: networks(

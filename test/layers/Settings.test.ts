@@ -73,6 +73,8 @@ describe("AppConfig", () => {
     Effect.gen(function* () {
       const { allowedOrigins } = yield* load({ ALLOWED_ORIGINS: " https://a.example , ,//*.b.example" })
       assert.deepStrictEqual(allowedOrigins, ["https://a.example", "//*.b.example"])
+      const error = yield* Effect.flip(load({ ALLOWED_ORIGINS: ":conn, b.example" }))
+      assert.match(error.message, /^ALLOWED_ORIGINS\.1: .*https:\/\/chat\.example\.com/)
     })
   )
 })

@@ -1,12 +1,20 @@
 /**
  * Which pages may open a socket here (Phoenix's `check_origin`). Browsers always send `Origin`; a request without
  * it is no browser's and passes. Entries are `https://host`, `//host:888` or `//*.host`: scheme and port are
- * compared only when given, and `*.host` matches `host` itself too.
+ * compared only when given, and `*.host` matches `host` itself too. `:conn` stands for pages of the host and port that
+ * the request was sent to, `*` for all pages.
  */
+
+const SAME_HOST = ":conn"
+const EVERYWHERE = "*"
 
 const defaultPort = (scheme: string): string => (scheme === "https:" || scheme === "wss:" ? "443" : "80")
 
 const entryPattern = /^([a-z][a-z0-9+.-]*:)?\/\/([^/:]+|\[[^\]]+\])(?::(\d+))?\/?$/i
+
+/** Whether the text is an entry at all. */
+export const isEntry = (text: string): boolean =>
+  text === SAME_HOST || text === EVERYWHERE || entryPattern.test(text)
 
 const matches = (entry: string, origin: URL): boolean => {
   const parts = entryPattern.exec(entry)
@@ -25,15 +33,15 @@ const isSameHost = (origin: URL, host: string | undefined): boolean => {
   return host !== undefined && URL.canParse(own) && new URL(own).host === origin.host
 }
 
-/** `allowed` empty means: the same host and port as the request's own `Host` header. */
+/** `host` is the request's own `Host` header. `allowed` empty means: its pages alone. */
 export const isAllowed = (
   origin: string | undefined,
   host: string | undefined,
   allowed: ReadonlyArray<string>
 ): boolean => {
-  if (origin === undefined) return true
+  if (origin === undefined || allowed.includes(EVERYWHERE)) return true
   if (!URL.canParse(origin)) return false
   const url = new URL(origin)
   if (allowed.length === 0) return isSameHost(url, host)
-  return allowed.some((entry) => matches(entry, url))
+  return allowed.some((entry) => (entry === SAME_HOST ? isSameHost(url, host) : matches(entry, url)))
 }

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { isAllowed } from "../../../src/domain/protocol/Origin.ts"
+import { isAllowed, isEntry } from "../../../src/domain/protocol/Origin.ts"
 
 describe("Origin", () => {
   it("lets requests without an origin pass: no browser sent them", () => {
@@ -45,5 +45,39 @@ describe("Origin", () => {
     const list = ["https://a.example.com", "//b.example.com"]
     assert.isTrue(isAllowed("http://b.example.com", "here", list))
     assert.isFalse(isAllowed("http://here", "here", list))
+    assert.isTrue(isAllowed("http://here", "here", [...list, ":conn"]))
+    assert.isFalse(isAllowed("http://there", "here", [...list, ":conn"]))
+    assert.isTrue(isAllowed("https://b.example.com", "here", [":conn", ...list]))
+  })
+
+  it("lets in every page where the list says so, sandboxed ones too", () => {
+    assert.isTrue(isAllowed("https://evil.example.com", "here", ["*"]))
+    assert.isTrue(isAllowed("null", "here", ["//a.example.com", "*"]))
+  })
+
+  it("knows an entry from what would let nobody in", () => {
+    for (const entry of [
+      "https://a.example.com",
+      "//a:888",
+      "//*.a.b",
+      "//[::1]:80",
+      "app://a/",
+      ":conn",
+      "*"
+    ]) {
+      assert.isTrue(isEntry(entry), entry)
+    }
+    for (const text of [
+      "a.example.com",
+      "*.a.b",
+      "https:a",
+      "https://a/path",
+      "//a:b",
+      "https://",
+      ":host",
+      ""
+    ]) {
+      assert.isFalse(isEntry(text), text)
+    }
   })
 })
