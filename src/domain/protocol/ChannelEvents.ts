@@ -1,6 +1,6 @@
 /**
  * The events of our channels as data: what clients may send, with the schemas that decode it; what they are answered;
- * and what the server tells them. The AsyncAPI document is made of it.
+ * and what the server tells them, the protocol's own events included. The AsyncAPI document is made of it.
  */
 import { Schema } from "effect"
 import { AddAttachment, DeleteMessage, EditMessage, OneMessage, ReactToMessage } from "../ChangeRequests.ts"
@@ -43,7 +43,7 @@ export interface Request {
 }
 
 export interface ChannelEvents {
-  /** The topic, with one parameter in braces. */
+  /** The topic, perhaps with a parameter in braces. */
   readonly address: string
   readonly summary: string
   readonly requests: Readonly<Record<string, Request>>
@@ -76,6 +76,18 @@ const presence: Readonly<Record<string, Notice>> = {
   presence_diff: {
     summary: "Who came and who went since the last one.",
     payload: Schema.Struct({ joins: Presences, leaves: Presences })
+  }
+}
+
+/** How a channel ends from the server's side. */
+const ends: Readonly<Record<string, Notice>> = {
+  phx_close: {
+    summary: "The channel is closed for good: after a leave, or by the server.",
+    payload: Nothing
+  },
+  phx_error: {
+    summary: "The channel has ended and may be joined again, with `last_seq`.",
+    payload: Schema.Struct({ reason: Schema.Literal("channel_crash") })
   }
 }
 
@@ -132,7 +144,7 @@ export const conversationEvents: ChannelEvents = {
     },
     phx_leave: { summary: "Leaves.", payload: Nothing, reply: Nothing }
   },
-  notices: { ...conversationNotices, ...presence }
+  notices: { ...conversationNotices, ...presence, ...ends }
 }
 
 export const userEvents: ChannelEvents = {
@@ -242,6 +254,21 @@ export const userEvents: ChannelEvents = {
       payload: Schema.Struct({ conversation_id: ConversationId, message_id: MessageId })
     },
     ...membershipNotices,
-    ...presence
+    ...presence,
+    ...ends
   }
+}
+
+/** What belongs to the connection and to no topic that could be joined. */
+export const connectionEvents: ChannelEvents = {
+  address: "phoenix",
+  summary: "The connection itself.",
+  requests: {
+    heartbeat: {
+      summary: "Keeps the connection open; due every 30 seconds.",
+      payload: Nothing,
+      reply: Nothing
+    }
+  },
+  notices: {}
 }

@@ -7,6 +7,7 @@ import { HttpRouter, HttpServerResponse } from "effect/http"
 import type { Notice } from "../../domain/ConversationEvent.ts"
 import {
   type ChannelEvents,
+  connectionEvents,
   conversationEvents,
   type Request,
   userEvents
@@ -54,7 +55,7 @@ const refused: Json = {
 const entries = <A>(record: Readonly<Record<string, A>>) => Object.entries(record)
 
 const channelOf = (name: string, events: ChannelEvents, components: Components): Json => {
-  const parameter = /\{(\w+)\}/.exec(events.address)?.[1] ?? ""
+  const parameter = /\{(\w+)\}/.exec(events.address)?.[1]
   const request = ([event, { payload, reply: response, summary }]: [string, Request]) => [
     [`${event}`, { name: event, summary, payload: components.of(payload) }],
     [`${event}.reply`, { name: "phx_reply", payload: reply(components.of(response)) }]
@@ -66,7 +67,9 @@ const channelOf = (name: string, events: ChannelEvents, components: Components):
     address: events.address,
     title: name,
     summary: events.summary,
-    parameters: { [parameter]: { description: "A UUID in lower case" } },
+    ...(parameter === undefined
+      ? {}
+      : { parameters: { [parameter]: { description: "A UUID in lower case" } } }),
     messages: Object.fromEntries([
       ...entries(events.requests).flatMap(request),
       ...entries(events.notices).flatMap(notice)
@@ -99,7 +102,7 @@ const operationsOf = (
   ]
 }
 
-const channels = { conversation: conversationEvents, user: userEvents }
+const channels = { conversation: conversationEvents, user: userEvents, connection: connectionEvents }
 
 const server = (pathname: string, protocol: string, description: string): Json => ({
   host: "{host}",

@@ -11,10 +11,10 @@ import { MediaId } from "../../../src/domain/Ids.ts"
 import type { Message } from "../../../src/domain/Message.ts"
 import { defaultPreferences } from "../../../src/domain/Preferences.ts"
 import type { ChangeOutcome, NewChange } from "../../../src/domain/ports/MessageWriter.ts"
-import { conversationEvents, userEvents } from "../../../src/domain/protocol/ChannelEvents.ts"
+import { connectionEvents, conversationEvents, userEvents } from "../../../src/domain/protocol/ChannelEvents.ts"
 import { make } from "../../../src/edges/websocket/AsyncApi.ts"
 import { conversation, topic } from "./FakeConversations.ts"
-import { open } from "./RawSocket.ts"
+import { isEvent, open } from "./RawSocket.ts"
 import { start, userId } from "./SocketServer.ts"
 
 const document = make()
@@ -140,6 +140,10 @@ const told = [
   own("token_expiring", JSON.parse(expiringPayload(120)))
 ]
 
+/** Throws unless the value is as described, without further fields. */
+const strictly = (schema: Schema.Constraint) =>
+  Schema.decodeUnknownSync(schema as Schema.Codec<unknown>, { onExcessProperty: "error" })
+
 describe("AsyncApi", () => {
   it("refers to nothing that it does not have", () => {
     const text = JSON.stringify(document)
@@ -160,7 +164,8 @@ describe("AsyncApi", () => {
     const { operations } = document as {
       readonly operations: Readonly<Record<string, { readonly action: string }>>
     }
-    for (const [name, events] of Object.entries({ conversation: conversationEvents, user: userEvents })) {
+    const described = { conversation: conversationEvents, user: userEvents, connection: connectionEvents }
+    for (const [name, events] of Object.entries(described)) {
       for (const event of Object.keys(events.requests)) {
         assert.strictEqual(operations[`${name}.${event}`]?.action, "receive")
       }
@@ -187,18 +192,41 @@ describe("AsyncApi", () => {
   })
 
   it("describes what the service tells as it is", () => {
-    const shown = new Set(["presence_state", "presence_diff"])
+    const shown = new Set(["presence_state", "presence_diff", "phx_close", "phx_error"])
     for (const { event, payload, topic } of told) {
       const { notices } = topic.startsWith("user:") ? userEvents : conversationEvents
       const schema = notices[event]?.payload
       assert.isDefined(schema, event)
-      const decode = Schema.decodeUnknownSync(schema as Schema.Codec<unknown>, { onExcessProperty: "error" })
-      assert.doesNotThrow(() => decode(JSON.parse(payload)), event)
+      assert.doesNotThrow(() => strictly(schema!)(JSON.parse(payload)), event)
       shown.add(event)
     }
     const described = Object.keys({ ...conversationEvents.notices, ...userEvents.notices })
     assert.deepStrictEqual([...shown].sort(), described.sort())
   })
+
+  it.effect("describes heartbeats, and how a channel ends, as they are", () =>
+    Effect.gen(function* () {
+      const socket = yield* open(yield* start())
+      const ends = Effect.fnUntraced(function* (event: "phx_close" | "phx_error") {
+        const frame = yield* socket.frames.next({ where: isEvent(event) })
+        const { payload } = conversationEvents.notices[event]!
+        assert.deepStrictEqual(userEvents.notices[event]?.payload, payload)
+        strictly(payload)((frame as ReadonlyArray<unknown>)[4])
+      })
+      yield* socket.join(topic(1), "1")
+      socket.send("1", "2", topic(1), "send_message", { content: "crash!", client_random: 1 })
+      yield* ends("phx_error")
+      yield* socket.join(topic(1), "3")
+      socket.send("3", "4", topic(1), "phx_leave")
+      yield* ends("phx_close")
+      const [event = "", { reply }] = Object.entries(connectionEvents.requests)[0]!
+      socket.send(null, "5", connectionEvents.address, event)
+      const answer = (yield* socket.next()) as ReadonlyArray<unknown>
+      const { response, status } = answer[4] as { readonly status: string; readonly response: unknown }
+      assert.strictEqual(status, "ok")
+      strictly(reply)(response)
+    })
+  )
 
   it("describes a join's reply as it is", () => {
     // The compiler has the last word here.
