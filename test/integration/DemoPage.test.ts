@@ -169,6 +169,26 @@ describe.skipIf(tools.chromium === undefined)("the demo page", () => {
       })
     )
 
+    it.effect("keeps a reply to a long message within its conversation", () =>
+      Effect.gen(function* () {
+        const { app } = yield* Demo
+        const { ada, ben, benName } = yield* twoPeople(app.url)
+        yield* act(() => ada.converse(benName))
+        yield* act(() => ada.say("We walked along the coast for days. ".repeat(12)))
+        yield* act(() => ben.does("We walked along", "Reply"))
+        yield* act(() => ben.say("How far?"))
+        for (const pane of [ada, ben]) {
+          const bubble = pane.message("How far?").locator(".bubble")
+          yield* act(() => bubble.waitFor())
+          const [inner, outer] = yield* act(() =>
+            Promise.all([bubble.boundingBox(), pane.root.getByRole("log").boundingBox()])
+          )
+          assert.isAtLeast(inner!.x, outer!.x)
+          assert.isAtMost(inner!.x + inner!.width, outer!.x + outer!.width)
+        }
+      })
+    )
+
     it.effect("gives a pane a tab of its own, where the same person is a second device", () =>
       Effect.gen(function* () {
         const { app } = yield* Demo

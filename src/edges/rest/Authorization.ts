@@ -23,9 +23,12 @@ export const currentCaller: Effect.Effect<Caller, never, CurrentIdentity> = Effe
   (identity) => ({ identity, sessionId: null })
 )
 
+/** In lower case, as OpenAPI's tools look for it; clients may write it as they like. */
+const bearer = HttpApiSecurity.http({ scheme: "bearer" })
+
 export class Authorization extends HttpApiMiddleware.Service<Authorization, { provides: CurrentIdentity }>()(
   "messaging-service/edges/rest/Authorization",
-  { security: { bearer: HttpApiSecurity.bearer }, error: problems(401, 403, 429, 503) }
+  { security: { bearer }, error: problems(401, 403, 429, 503) }
 ) {}
 
 export const layer = Layer.effect(

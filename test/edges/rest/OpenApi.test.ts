@@ -126,7 +126,7 @@ describe("The OpenAPI document", () => {
         assert.deepStrictEqual(operation.security, path.startsWith("/api/v1/") ? [{ bearer: [] }] : [], path)
       }
       assert.deepStrictEqual(document.components.securitySchemes, {
-        bearer: { type: "http", scheme: "Bearer" }
+        bearer: { type: "http", scheme: "bearer" }
       })
     })
   )
