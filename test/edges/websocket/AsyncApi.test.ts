@@ -11,7 +11,11 @@ import { MediaId } from "../../../src/domain/Ids.ts"
 import type { Message } from "../../../src/domain/Message.ts"
 import { defaultPreferences } from "../../../src/domain/Preferences.ts"
 import type { ChangeOutcome, NewChange } from "../../../src/domain/ports/MessageWriter.ts"
-import { connectionEvents, conversationEvents, userEvents } from "../../../src/domain/protocol/ChannelEvents.ts"
+import {
+  connectionEvents,
+  conversationEvents,
+  userEvents
+} from "../../../src/domain/protocol/ChannelEvents.ts"
 import { make } from "../../../src/edges/websocket/AsyncApi.ts"
 import { conversation, topic } from "./FakeConversations.ts"
 import { isEvent, open } from "./RawSocket.ts"
