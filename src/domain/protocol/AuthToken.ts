@@ -39,12 +39,12 @@ export const fromSubprotocols = (header: string | undefined): Redacted.Redacted 
   return token === undefined || token === "" ? undefined : Redacted.make(token)
 }
 
-/** Whether the client offers the subprotocol that we speak. */
-export const offersOurs = (header: string | undefined): boolean => entries(header).includes(SUBPROTOCOL)
+export const offers = (header: string | undefined, subprotocol: string): boolean =>
+  entries(header).includes(subprotocol)
 
 /** Whether we speak one of the offered subprotocols. None offered, but for the token's entry, is well too. */
 export const acceptsSubprotocols = (header: string | undefined): boolean =>
-  offersOurs(header) || entries(header).every((protocol) => protocol.startsWith(PREFIX))
+  offers(header, SUBPROTOCOL) || entries(header).every((protocol) => protocol.startsWith(PREFIX))
 
 export const fromParams = (params: URLSearchParams): Redacted.Redacted | undefined => {
   const token = ConnectParams.last(params, "token")

@@ -3,10 +3,8 @@
  * places, pass the same limits, end with their token and are drained with the rest.
  */
 import type { IncomingMessage } from "node:http"
-import type { Duplex } from "node:stream"
 import { Effect, Redacted } from "effect"
 import type { FromClientEncoded } from "effect/rpc/RpcMessage"
-import { WebSocketServer } from "ws"
 import { Closing } from "../../actors/Connected.ts"
 import { RpcSession } from "../../actors/RpcSession.ts"
 import { Sessions } from "../../actors/Sessions.ts"
@@ -20,8 +18,7 @@ import {
   refuseOrigin
 } from "../websocket/Entrance.ts"
 import type { HttpRefusal } from "../websocket/Refuse.ts"
-import { make as makeUpgrades } from "../websocket/Upgrades.ts"
-import { webSocketTransport } from "../websocket/WebSocketTransport.ts"
+import { make as makeUpgrades, type Upgraded } from "../websocket/Upgrades.ts"
 import type { Connection } from "./Connection.ts"
 import { decode, type Peer, type SocketProtocol } from "./SocketProtocol.ts"
 
@@ -32,14 +29,9 @@ export interface SocketRouteOptions extends ConnectOptions {
   readonly maxChannels: number
 }
 
-/** Milliseconds a peer has to answer our close frame; then its connection is cut. Newer than the types of `ws`. */
-const closing: object = { closeTimeout: 5_000 }
-
 /** RFC 6455's registry. */
 const TRY_AGAIN_LATER = 1013
 const UNDECODABLE = new Closing(1007, "undecodable message")
-
-const ignore = () => {}
 
 const bearer = /^Bearer +(\S+)$/i
 
@@ -55,16 +47,6 @@ const tokenOf = ({ headers, url }: IncomingMessage): Redacted.Redacted | undefin
 export const make = Effect.fnUntraced(function* (options: SocketRouteOptions, { add }: SocketProtocol) {
   const enter = yield* makeEntrance
   const sessions = yield* Sessions
-  const wss = new WebSocketServer({
-    noServer: true,
-    clientTracking: false,
-    perMessageDeflate: false,
-    ...closing,
-    maxPayload: options.maxFrameBytes,
-    // A client that offers any wants one answered. Never the entry that carries the token.
-    handleProtocols: (offered) => (offered.has(AuthToken.RPC_SUBPROTOCOL) ? AuthToken.RPC_SUBPROTOCOL : false)
-  })
-
   const accept = (request: IncomingMessage, address: string): Effect.Effect<Entered | HttpRefusal> => {
     const refusal = refuseOrigin(request.headers, options)
     if (refusal !== undefined) return Effect.succeed(refusal)
@@ -87,42 +69,43 @@ export const make = Effect.fnUntraced(function* (options: SocketRouteOptions, { 
     return peer
   }
 
-  const serve = (request: IncomingMessage, socket: Duplex, head: Buffer, entered: Entered): void => {
-    wss.handleUpgrade(request, socket, head, (ws) => {
-      // An error (a message too big, bad UTF-8, a reset) is always followed by "close"; `ws` has chosen the code.
-      ws.on("error", ignore)
-      const transport = webSocketTransport(ws, socket)
-      const flow = { pause: () => ws.pause(), resume: () => ws.resume() }
-      const peer = peerOf()
-      const { gone, perform } = add(peer)
-      const handle = sessions.openWith<FromClientEncoded>({ ...entered, transport, flow }, (ground) => {
-        peer.session = new RpcSession({
-          ...ground,
-          turn: sessions.turn,
-          perform,
-          maxStreams: options.maxChannels
-        })
-        return peer.session
+  const serve = ({ ws, transport, flow }: Upgraded, entered: Entered): void => {
+    const peer = peerOf()
+    const { gone, perform } = add(peer)
+    const handle = sessions.openWith<FromClientEncoded>({ ...entered, transport, flow }, (ground) => {
+      peer.session = new RpcSession({
+        ...ground,
+        turn: sessions.turn,
+        perform,
+        maxStreams: options.maxChannels
       })
-      if (handle === undefined) {
-        gone()
-        return ws.close(TRY_AGAIN_LATER, "overloaded")
-      }
-      ws.on("message", (data, isBinary) => {
-        // Once we have sent our close frame, nothing is taken any more.
-        if (ws.readyState !== ws.OPEN) return
-        // With the default `binaryType` a message is one Buffer.
-        const message = isBinary ? undefined : decode((data as Buffer).toString())
-        handle.receive(message ?? UNDECODABLE)
-      })
-      ws.on("ping", handle.touch)
-      ws.on("pong", handle.touch)
-      ws.on("close", () => {
-        gone()
-        handle.closed()
-      })
+      return peer.session
+    })
+    if (handle === undefined) {
+      gone()
+      return ws.close(TRY_AGAIN_LATER, "overloaded")
+    }
+    ws.on("message", (data, isBinary) => {
+      // Once we have sent our close frame, nothing is taken any more.
+      if (ws.readyState !== ws.OPEN) return
+      // With the default `binaryType` a message is one Buffer.
+      const message = isBinary ? undefined : decode((data as Buffer).toString())
+      handle.receive(message ?? UNDECODABLE)
+    })
+    ws.on("ping", handle.touch)
+    ws.on("pong", handle.touch)
+    ws.on("close", () => {
+      gone()
+      handle.closed()
     })
   }
 
-  return yield* makeUpgrades({ ...options, transport: "rpc", accept, serve })
+  return yield* makeUpgrades({
+    ...options,
+    transport: "rpc",
+    compress: false,
+    subprotocol: AuthToken.RPC_SUBPROTOCOL,
+    accept,
+    serve
+  })
 })
