@@ -3,7 +3,8 @@
  * message that names its variable.
  */
 import { Config, Context, Effect, Layer, Schema, SchemaIssue } from "effect"
-import { AppEnv, type Setting, settings } from "./Settings.ts"
+import { AppEnv, type Setting } from "./SettingKinds.ts"
+import { settings } from "./Settings.ts"
 
 type Values = {
   readonly [K in keyof typeof settings]: (typeof settings)[K] extends Setting<infer A> ? A : never

@@ -21,7 +21,7 @@ import {
   unlimited,
   userDefaults
 } from "../domain/Limits.ts"
-import type { Setting } from "./Settings.ts"
+import type { Setting } from "./SettingKinds.ts"
 
 /** Text that `parse` understands. */
 const parsed = <A>(
