@@ -13,7 +13,7 @@ import type { Transport } from "../../actors/Outbox.ts"
 import { RpcSession } from "../../actors/RpcSession.ts"
 import { Sessions } from "../../actors/Sessions.ts"
 import { StreamEnded } from "../../domain/ConversationEvent.ts"
-import { Overloaded, TokenRejected } from "../../domain/Errors.ts"
+import { InvalidInput, Overloaded, TokenRejected } from "../../domain/Errors.ts"
 import { Admission } from "../../domain/ports/Admission.ts"
 import { AuditLog } from "../../domain/ports/AuditLog.ts"
 import { wait } from "../../domain/ports/RateLimiter.ts"
@@ -21,6 +21,7 @@ import { TokenVerifier } from "../../domain/ports/TokenVerifier.ts"
 import { PATH } from "../../rpc/MessagingRpcs.ts"
 import { ClientAddress, limitKey } from "../ClientAddress.ts"
 import { noteRefusedToken } from "../RefusedTokens.ts"
+import { respond } from "../rest/Problem.ts"
 import { Connection, type Rejection } from "./Connection.ts"
 import { sealed } from "./Sealed.ts"
 
@@ -33,6 +34,15 @@ type Sign = () => void
 
 const bearer = /^Bearer +(\S+)$/i
 const overloaded = new Overloaded({ what: "connections" })
+
+/** Every request is answered: where there is no answer there was none. */
+const noRequest = new InvalidInput({
+  issues: [{ path: "", message: "The body holds no request; each is one line of JSON, with its end" }]
+})
+
+const isEmpty = ({ body }: HttpServerResponse.HttpServerResponse): boolean =>
+  body._tag === "Empty" || (body._tag === "Uint8Array" && body.body.length === 0)
+
 const EMPTY_LINE = new TextEncoder().encode("\n")
 
 /** Nothing goes through its outbox; when it is closed from our side, its streams end. */
@@ -122,7 +132,7 @@ export const make = Effect.fnUntraced(function* ({ socketIdleTimeout }: HttpRout
       underWay: 0
     }
     const response = yield* Effect.provideService(http.httpEffect, Connection, connection)
-    return kept(response, signs)
+    return isEmpty(response) ? yield* respond(noRequest) : kept(response, signs)
   })
 
   return { protocol, routes: HttpRouter.use((router) => router.add("POST", PATH, serve)) }

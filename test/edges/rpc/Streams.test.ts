@@ -272,6 +272,11 @@ layer(app, { excludeTestServices: true, timeout: "60 seconds" })("A socket of ty
       }
       const { exit } = yield* RawRpc.post(here.url, `Bearer ${alice.token}`, "toString")
       assert.deepStrictEqual(exit?.cause, [{ _tag: "Die", defect: "Unknown request tag: toString" }])
+      for (const body of ["", "{}", '{"_tag":"Request","id":"1","tag":"unread","payload":{}}']) {
+        const response = yield* Effect.promise(() => fetch(`${here.url}/rpc`, { method: "POST", body }))
+        const problem = yield* Effect.promise(() => response.json() as Promise<{ readonly reason: string }>)
+        assert.deepStrictEqual([response.status, problem.reason], [400, "invalid"])
+      }
       const metrics = yield* Effect.promise(async () => (await fetch(`${here.url}/metrics`)).text())
       assert.match(metrics, /rpc_calls_total\{[^}]*operation="sendMessage"[^}]*\} \d/)
     }).pipe(Effect.scoped)
