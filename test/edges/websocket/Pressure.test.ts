@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect } from "effect"
+import { outboxTotals } from "../../../src/actors/Outbox.ts"
 import * as Poll from "../../support/Poll.ts"
 import { topic } from "./FakeConversations.ts"
 import { isEvent, open, type RawSocket } from "./RawSocket.ts"
@@ -24,10 +25,10 @@ const typing = ({ hub }: SocketServer, bytes: number) =>
     except: null
   })
 
-/** Publishes in turns of the event loop of their own, until that much is on its way. */
-const flood = (publish: () => void, bytes: number) =>
+/** Publishes in turns of the event loop of their own, until that much is on its way, or it is enough. */
+const flood = (publish: () => void, bytes: number, isEnough = () => false) =>
   Effect.gen(function* () {
-    for (let sent = 0; sent < MORE_THAN_THE_SYSTEM_TAKES; sent += bytes) {
+    for (let sent = 0; sent < MORE_THAN_THE_SYSTEM_TAKES && !isEnough(); sent += bytes) {
       publish()
       yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
     }
@@ -80,8 +81,11 @@ describe("Sockets under pressure", () => {
       slow.ws.pause()
       let refs = 10
       const content = "x".repeat(64 * KB)
-      yield* flood(() => send(writer, String(refs++), content), 64 * KB)
-      yield* writer.settle()
+      const { closedSlow } = outboxTotals
+      const isClosed = () => outboxTotals.closedSlow > closedSlow
+      yield* flood(() => send(writer, String(refs++), content), 64 * KB, isClosed)
+      yield* Poll.until(isClosed)
+      // At once: whoever does not answer a close frame in time is cut off.
       slow.ws.resume()
       assert.deepStrictEqual(yield* slow.closes.next(), { code: 1013, reason: "slow reader" })
       const seqs = slow.frames.all
@@ -92,6 +96,7 @@ describe("Sockets under pressure", () => {
         seqs.map((_, n) => n + 1)
       )
       const lastSeq = seqs.length
+      yield* writer.settle()
       const back = yield* open(server)
       const reply = yield* back.join(A, "1", { last_seq: lastSeq })
       const { messages } = payloadOf<{ response: { messages: ReadonlyArray<{ seq: number }> } }>(

@@ -1,12 +1,12 @@
 /**
  * Both transports of sockets on a server of their own in this process, over real sessions and channels; the
  * conversations behind them are fakes. Tokens are names: `token=alice` is Alice on her phone, `token=alice:laptop` on
- * another device, and `token=alice:phone:60` expires in a minute. Its timers follow the test's clock.
+ * another device, and `token=alice:phone:60` expires a minute after the server's start. Its timers follow the test's clock.
  */
 import { createHash } from "node:crypto"
 import { createServer } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
-import { Duration, Effect, Exit, Layer, Redacted, References, Scope } from "effect"
+import { Clock, Duration, Effect, Exit, Layer, Redacted, References, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as LastSeen from "../../../src/actors/LastSeen.ts"
 import { Me } from "../../../src/actors/Me.ts"
@@ -46,24 +46,24 @@ export const userId = (name: string): UserId => {
   )
 }
 
-const identityOf = (token: string): Identity => ({
+const identityOf = (token: string, startedAt: number): Identity => ({
   userId: userId(token.split(":")[0] ?? ""),
   deviceId: DeviceId.make(token.split(":")[1] ?? "phone"),
   tokenId: "token",
   trust: "normal",
   scopes: [],
-  issuedAt: 0,
-  expiresAt: 1000 * Number(token.split(":")[2] ?? 3600)
+  issuedAt: startedAt,
+  expiresAt: startedAt + 1000 * Number(token.split(":")[2] ?? 3600)
 })
 
-const namedTokens = (verifying: Effect.Effect<void>) =>
+const namedTokens = (verifying: Effect.Effect<void>, startedAt: number) =>
   Layer.succeed(TokenVerifier, {
     verify: (token) => {
       const name = Redacted.value(token)
       const decided =
         name === "expired"
           ? Effect.fail(new TokenRejected({ reason: "expired" }))
-          : Effect.succeed(identityOf(name))
+          : Effect.succeed(identityOf(name, startedAt))
       return Effect.andThen(verifying, decided)
     }
   })
@@ -142,7 +142,7 @@ export const start = Effect.fnUntraced(function* (options: ServerOptions = {}) {
     Layer.provide(fakeConversations(control)),
     Layer.provideMerge(TopicHub.layer),
     Layer.provide(MemoryBroker.layer),
-    Layer.provideMerge(namedTokens(options.verifying ?? Effect.void)),
+    Layer.provideMerge(namedTokens(options.verifying ?? Effect.void, yield* Clock.currentTimeMillis)),
     Layer.provideMerge(MemoryTokenRevocations.layer({ lifetime: Duration.hours(1) })),
     Layer.provide(MemorySessionCache.layer({ lease: Duration.minutes(2) })),
     Layer.merge(MemoryConnectTickets.layer),
