@@ -62,6 +62,19 @@ const rpcFrom = (app: AppProcess.RunningApp, token: string, address: string) =>
     )
   )
 
+/** How a stream of typed RPC over HTTP, of a conversation that there is not, is refused. */
+const streamFrom = (app: AppProcess.RunningApp, token: string, address: string) =>
+  Effect.map(
+    RawRpc.post(
+      app.url,
+      `Bearer ${token}`,
+      "conversationEvents",
+      { conversation_id: crypto.randomUUID() },
+      { "x-forwarded-for": address }
+    ),
+    ({ exit }) => exit?.cause?.[0]?.error?._tag
+  )
+
 const pollFrom = (app: AppProcess.RunningApp, token: string, address: string) =>
   Effect.promise(async () => {
     const response = await fetch(`${app.url}/socket/longpoll?vsn=2.0.0&token=${token}`, {
@@ -138,7 +151,7 @@ describe("Limits on two nodes", () => {
     "count open sockets by network, over both nodes and transports, and take another when one has gone",
     () =>
       Effect.gen(function* () {
-        const { one, two } = yield* twoNodes({ ...calm, MAX_SOCKETS_PER_ADDRESS: "3" })
+        const { one, two } = yield* twoNodes({ ...calm, MAX_SOCKETS_PER_ADDRESS: "4" })
         const of = (host: number) => `2001:db8:1:1::${host}`
         const someone = (app: AppProcess.RunningApp) => Effect.map(app.token({}), ({ token }) => token)
         const first = yield* PhoenixClient.connect({
@@ -148,6 +161,10 @@ describe("Limits on two nodes", () => {
         })
         assert.strictEqual((yield* connectFrom(two, yield* someone(one), of(2))).status, 101)
         assert.strictEqual((yield* pollFrom(two, yield* someone(one), of(3))).status, 410)
+        yield* RawRpc.connect(two.url, {
+          params: { token: yield* someone(one) },
+          headers: { "x-forwarded-for": of(8) }
+        })
 
         const polled = yield* pollFrom(one, yield* someone(one), of(4))
         assert.deepInclude(polled, { status: 403, reason: "rate_limited", retryAfter: "30" })
@@ -156,11 +173,14 @@ describe("Limits on two nodes", () => {
           for (const app of [one, two]) {
             const refused = yield* connectFrom(app, token, address)
             assert.deepStrictEqual(refused, { status: 429, reason: "rate_limited" })
+            assert.strictEqual(yield* rpcFrom(app, token, address), "429 rate_limited")
+            assert.strictEqual(yield* streamFrom(app, token, address), "RateLimited")
           }
         }
         assert.strictEqual((yield* connectFrom(one, token, "2001:db8:1:2::1")).status, 101, "another network")
+        assert.strictEqual(yield* streamFrom(one, token, "2001:db8:1:2::2"), "NotMember", "another network")
         const metrics = yield* Effect.promise(async () => (await fetch(`${one.url}/metrics`)).text())
-        assert.match(metrics, /^sockets_refused_total\{reason="rate_limited"\} 3$/m)
+        assert.match(metrics, /^sockets_refused_total\{reason="rate_limited"\} 5$/m)
 
         yield* first.disconnect
         yield* Poll.until(Effect.map(connectFrom(two, token, of(7)), ({ status }) => status === 101))

@@ -29,6 +29,7 @@ import {
   type World
 } from "./authorization/Places.ts"
 import * as RestEdge from "./authorization/RestEdge.ts"
+import * as RpcEdge from "./authorization/RpcEdge.ts"
 
 const world = Effect.gen(function* () {
   const app = yield* TestApp.TestApp
@@ -54,9 +55,9 @@ const world = Effect.gen(function* () {
 
 /** The edges, as they stand before clients. */
 const edges = Effect.fnUntraced(function* ({ unblocked }: World) {
-  const { grpcAddress, wsUrl } = yield* TestApp.TestApp
+  const { grpcAddress, url, wsUrl } = yield* TestApp.TestApp
   const grpc = yield* GrpcClient.connect({ port: Number(grpcAddress.split(":")[1]) })
-  return [RestEdge.edge, ChannelEdge.make(wsUrl, unblocked), GrpcEdge.make(grpc)]
+  return [RestEdge.edge, ChannelEdge.make(wsUrl, unblocked), GrpcEdge.make(grpc), RpcEdge.make(url)]
 })
 
 const directWithSomebodyNew = Effect.fnUntraced(function* (world: World) {

@@ -5,14 +5,21 @@ import type { ConversationEvent } from "../../src/domain/ConversationEvent.ts"
 
 export type Protocol = NonNullable<Client.ClientOptions["protocol"]>
 
-/** A client for as long as the scope is open. */
+/** A client for as long as the scope is open, with one token, or with that of the moment. */
 export const client = (
   { url }: { readonly url: string },
-  { token }: { readonly token: string },
+  { token }: { readonly token: string | Effect.Effect<string> },
   protocol: Protocol = "websocket"
 ) =>
   Effect.map(
-    Layer.build(Client.layer({ url, token: Redacted.make(token), protocol })),
+    Layer.build(
+      Client.layer({
+        url,
+        token:
+          typeof token === "string" ? Redacted.make(token) : Effect.map(token, (it) => Redacted.make(it)),
+        protocol
+      })
+    ),
     (built) => built.mapUnsafe.get(Client.MessagingClient.key) as Client.MessagingClient["Service"]
   )
 

@@ -75,16 +75,42 @@ export const connect = Effect.fnUntraced(function* (
   } satisfies RawRpc
 })
 
-/** What a request of one message over HTTP is answered with. */
-export const post = (url: string, authorization: string | undefined, tag: string, payload: unknown = {}) =>
-  Effect.promise(async () => {
+interface Asked {
+  readonly authorization: string | undefined
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** What requests over HTTP are answered with that are asked all at once, under the ids from 0 on. */
+export const postAll = (
+  url: string,
+  { authorization, headers = {} }: Asked,
+  requests: ReadonlyArray<{ readonly tag: string; readonly payload: unknown }>
+) =>
+  Effect.promise(async (): Promise<ReadonlyArray<RawMessage>> => {
+    const lines = requests.map((request, id) =>
+      JSON.stringify({ _tag: "Request", id: String(id), ...request, headers: [] })
+    )
     const response = await fetch(`${url}/rpc`, {
       method: "POST",
       headers: {
+        ...headers,
         "content-type": "application/x-ndjson",
         ...(authorization === undefined ? {} : { authorization })
       },
-      body: `${JSON.stringify({ _tag: "Request", id: "1", tag, payload, headers: [] })}\n`
+      body: `${lines.join("\n")}\n`
     })
-    return JSON.parse((await response.text()).split("\n")[0] ?? "") as RawMessage
+    const text = await response.text()
+    return text
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line))
   })
+
+/** The same of one. */
+export const post = (
+  url: string,
+  authorization: string | undefined,
+  tag: string,
+  payload: unknown = {},
+  headers: Readonly<Record<string, string>> = {}
+) => Effect.map(postAll(url, { authorization, headers }, [{ tag, payload }]), ([answer]) => answer!)

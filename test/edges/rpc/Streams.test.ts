@@ -18,7 +18,8 @@ const app = TestApp.layer({
     MAX_OUTBOX: String(HARD),
     MAX_OUTBOX_SOFT: "10000",
     MAX_CHANNELS_PER_SOCKET: "2",
-    MAX_RPC_CALLS: "3"
+    MAX_RPC_CALLS: "3",
+    JWT_CLOCK_SKEW: "0 seconds"
   }
 })
 
@@ -117,6 +118,33 @@ layer(app, { excludeTestServices: true, timeout: "60 seconds" })("A stream of ev
       }).pipe(Effect.scoped)
     )
   }
+
+  it.effect("ends when its token expires, and goes on with the next one of a client that has one", () =>
+    Effect.gen(function* () {
+      const { alice, here, id } = yield* people()
+      const brief = yield* here.token({ user_id: alice.user_id, expires_in: 2 })
+      const raw = yield* RawRpc.connect(here.url, { params: { token: brief.token } })
+      raw.request("1", "conversationEvents", { conversation_id: id })
+      const ending = Effect.gen(function* () {
+        assert.strictEqual((yield* raw.messages.next())._tag, "Chunk")
+        raw.acknowledge("1")
+        const { exit } = yield* raw.messages.next()
+        assert.deepStrictEqual(exit?.cause?.[0]?.error, { _tag: "TokenRejected", reason: "expired" })
+        assert.deepStrictEqual(yield* raw.closes.next(), [1008, "token_expired"])
+      })
+      const goingOn = Effect.fnUntraced(function* (protocol: RpcPeople.Protocol) {
+        const tokens = [brief.token]
+        const token = Effect.sync(() => tokens.shift() ?? alice.token)
+        const client = yield* RpcPeople.client(here, { token }, protocol)
+        const snapshots = yield* client.follow(id).pipe(Stream.take(2), Stream.runCollect)
+        assert.deepStrictEqual(
+          snapshots.map(({ event }) => event),
+          ["snapshot", "snapshot"]
+        )
+      })
+      yield* Effect.all([ending, goingOn("websocket"), goingOn("http")], { concurrency: "unbounded" })
+    }).pipe(Effect.scoped)
+  )
 
   it.effect("is told in pages to who has missed more than one holds, with nothing between", () =>
     Effect.gen(function* () {
@@ -231,6 +259,31 @@ layer(app, { excludeTestServices: true, timeout: "60 seconds" })("A socket of ty
       }
       raw.request("again", "listConversations", {})
       assert.strictEqual((yield* raw.messages.next()).exit?._tag, "Success")
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is no way around that bound over HTTP, which says no more of it", () =>
+    Effect.gen(function* () {
+      const { alice, here } = yield* people()
+      const asked = Array.from({ length: 30 }, () => ({ tag: "listConversations", payload: {} }))
+      const answers = yield* RawRpc.postAll(here.url, { authorization: `Bearer ${alice.token}` }, asked)
+      assert.lengthOf(answers, asked.length)
+      const refused = answers.filter(({ exit }) => exit?._tag === "Failure")
+      assert.isAbove(refused.length, 0)
+      assert.isAtLeast(asked.length - refused.length, 3)
+      for (const { exit } of refused) {
+        assert.deepStrictEqual(exit?.cause?.[0]?.error, { _tag: "Overloaded", what: "service" })
+      }
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("is not opened for a page of another origin", () =>
+    Effect.gen(function* () {
+      const { alice, here } = yield* people()
+      const from = (origin: string) =>
+        RawRpc.connect(here.url, { params: { token: alice.token }, headers: { origin } })
+      assert.strictEqual(yield* Effect.flip(from("https://elsewhere.example")), "403 origin")
+      yield* from(here.url)
     }).pipe(Effect.scoped)
   )
 

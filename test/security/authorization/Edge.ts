@@ -16,8 +16,8 @@ export interface Call {
   readonly action: Action | "own"
   /** What must be allowed as well, and is asked first. */
   readonly after?: Action
-  /** Who is blocked may not do it: judged before all else, or once they are known to be a member. */
-  readonly limited?: "at once" | "as a member"
+  /** Who is blocked may not do it: judged before all else, once they are known to be a member, or where it is allowed. */
+  readonly limited?: "at once" | "as a member" | "if allowed"
   /** In a direct conversation it is so already. */
   readonly isSoInDirect?: true
   /** There is no such thing in a direct conversation: its members are answered so. */
@@ -54,11 +54,11 @@ export const expected = (edge: Edge, call: Call, actor: Actor, place: Place): Ou
   if (call.groupsOnly && place.type === "direct") return "not_found"
   // What a service may do depends on no role, but what nobody may, it may not either.
   const settings = isPeer ? { ...place.settings, ...everyone } : place.settings
-  if (isBlocked && call.limited !== undefined) return "blocked"
+  if (isBlocked && call.limited === "as a member") return "blocked"
   if (call.isSoInDirect && place.type === "direct") return "ok"
   const first = call.after && forbids(role, call.after, place.type, settings)
   const rule = first ?? forbids(role, call.action, place.type, settings)
-  if (rule === undefined) return "ok"
+  if (rule === undefined) return isBlocked && call.limited === "if allowed" ? "blocked" : "ok"
   return call.refusal ?? (edge.tellsRules ? `forbidden ${rule}` : "forbidden")
 }
 

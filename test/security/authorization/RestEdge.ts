@@ -79,6 +79,7 @@ const medium = () => ({ media_id: crypto.randomUUID(), media_type: "image" })
 
 const atOnce = { limited: "at once" } as const
 const asMember = { limited: "as a member" } as const
+const ifAllowed = { limited: "if allowed" } as const
 const spending = { isSpending: true } as const
 
 export const calls: ReadonlyArray<RestCall> = [
@@ -128,8 +129,8 @@ export const calls: ReadonlyArray<RestCall> = [
   call("update", `PATCH ${C}`, { body: metadata }),
   call("update", `PUT ${C}`, { body: metadata }),
   call("configure", `PATCH ${C}/settings`, { body: () => ({ message_ttl_seconds: null }) }),
-  call("add_member", `POST ${C}/members`, { body: member }, asMember),
-  call("grant_role", `POST ${C}/members`, { body: admin }, { ...asMember, after: "add_member" }),
+  call("add_member", `POST ${C}/members`, { body: member }, ifAllowed),
+  call("grant_role", `POST ${C}/members`, { body: admin }, { ...ifAllowed, after: "add_member" }),
   call("remove_member", `DELETE ${C}/members/{user_id}`),
   call("change_role", `PATCH ${C}/members/{user_id}`, { body: () => ({ role: "admin" }) }),
   call(
@@ -145,12 +146,12 @@ export const calls: ReadonlyArray<RestCall> = [
   call("read", `GET ${G}`, {}, { groupsOnly: true }),
   call("update", `PATCH ${G}`, { body: metadata }, { groupsOnly: true }),
   call("update", `PUT ${G}`, { body: metadata }, { groupsOnly: true }),
-  call("add_member", `POST ${G}/members`, { body: member }, { ...asMember, groupsOnly: true }),
+  call("add_member", `POST ${G}/members`, { body: member }, { ...ifAllowed, groupsOnly: true }),
   call(
     "grant_role",
     `POST ${G}/members`,
     { body: admin },
-    { ...asMember, after: "add_member", groupsOnly: true }
+    { ...ifAllowed, after: "add_member", groupsOnly: true }
   ),
   call("remove_member", `DELETE ${G}/members/{user_id}`, {}, { groupsOnly: true }),
   call("leave", `POST ${G}/leave`, {}, { ...spending, groupsOnly: true }),
