@@ -129,7 +129,8 @@ const nobodySeen = LastSeen.layer({ interval: Duration.minutes(1), capacity: 1_0
 )
 
 const nothingMissed = Layer.succeed(UserSync, {
-  plan: () => Effect.succeed({ _tag: "CatchUp", token: 1, cursor: "1-0", news: [], truncated: [] }),
+  plan: () =>
+    Effect.succeed({ _tag: "CatchUp", token: 1, cursor: "1-0", news: [], truncated: [], conversations: [] }),
   page: () => Effect.succeed({ messages: [], next: undefined }),
   ack: () => Effect.void,
   liveCursor: Effect.succeed("0-0")

@@ -7,6 +7,7 @@ import { readSql as seenSql } from "../../src/layers/PgLastSeenStore.ts"
 import { afterSql, dueSql } from "../../src/layers/PgRetentionStore.ts"
 import { listSql as schedulesSql, takeSql } from "../../src/layers/PgScheduleStore.ts"
 import { recipientsSql } from "../../src/layers/PgStatusStore.ts"
+import { changedSql } from "../../src/layers/PgSyncStore.ts"
 import { uuids } from "../../src/layers/SqlArrays.ts"
 import { longConversation as id, messageIn, reader, userIn } from "./fill.ts"
 
@@ -79,6 +80,12 @@ export const reads = (size: number): ReadonlyArray<Read> => {
         PgTypes.uuid(null)
       ],
       indexes: ["conversation_members_user", "messages_seq_unique", "message_mentions_pkey"]
+    },
+    {
+      name: "which of one's conversations have changed",
+      text: changedSql,
+      parameters: [reader, PgTypes.float8(0), PAGE],
+      indexes: ["conversation_members_left", "conversation_members_user", "conversations_pkey"]
     },
     {
       name: "attachments",

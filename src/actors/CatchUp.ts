@@ -86,7 +86,8 @@ export class CatchUp {
         this.#tell("sync_complete", {
           pending_count: this.#pending,
           cursor: plan.cursor,
-          truncated: plan.truncated
+          truncated: plan.truncated,
+          conversations: plan.conversations
         })
       } else {
         this.#tell("sync_reset", { reason: plan.reason, cursor: plan.cursor, unread: plan.unread })

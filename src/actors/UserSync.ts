@@ -1,7 +1,8 @@
 /**
  * What a device is told when it comes back: which conversations have news for it, from which number on. The queue says
  * so precisely; what it may have missed (a node that fell before it queued, an outage of Redis) is found in Postgres,
- * by time. Messages are then read page by page, in their present state.
+ * by time. Messages are then read page by page, in their present state. Which conversations it has come into or out of,
+ * and which have changed otherwise, is found by time as well.
  *
  * Pure of sockets: `UserChannel` does the telling.
  */
@@ -19,7 +20,7 @@ import * as SyncCursor from "../domain/SyncCursor.ts"
 export interface UserSyncOptions {
   /** Messages of one conversation in one sync at the most: the newest. Older ones are in the history. */
   readonly maxPending: number
-  /** Conversations in one sync at the most: the most recently active ones. */
+  /** Conversations with messages in one sync at the most: the most recently active ones; and changed ones. */
   readonly maxConversations: number
 }
 
@@ -53,6 +54,11 @@ export type Plan =
       readonly news: ReadonlyArray<ConversationNews>
       /** Conversations of which older news were left out. */
       readonly truncated: ReadonlyArray<ConversationId>
+      /**
+       * Those that are in the user's list, and should not be, or the other way round, or are not what they were: as far
+       * as the device can know. By time alone, so that one may be named again; what it is now, the device has to ask.
+       */
+      readonly conversations: ReadonlyArray<ConversationId>
     }
   | {
       readonly _tag: "Reset"
@@ -144,27 +150,35 @@ export const layer = (options: UserSyncOptions) =>
         const asked = text === undefined ? undefined : (cursor?.id ?? SyncCursor.START)
         const opened = yield* open(identity, asked, cursor)
         const { after, end, entries, mark, status, token } = opened
-        if (status === "lost" || status === "trimmed" || (text !== undefined && cursor === undefined)) {
-          const unread = yield* store.unread(userId)
-          const reason = status === "trimmed" ? status : "lost"
-          return {
-            _tag: "Reset",
-            token,
-            reason,
-            unread,
-            cursor: SyncCursor.encode({ id: end, seen: new Map() })
-          }
-        }
+        const reset = (reason: ResetReason) =>
+          Effect.map(
+            store.unread(userId),
+            (unread): Plan => ({
+              _tag: "Reset",
+              token,
+              reason,
+              unread,
+              cursor: SyncCursor.encode({ id: end, seen: new Map() })
+            })
+          )
+        if (status === "trimmed") return yield* reset("trimmed")
+        if (status === "lost" || (text !== undefined && cursor === undefined)) return yield* reset("lost")
+        const isNew = status === "new"
+        // Of a new device nothing is news by time, but what is active just now must not be told to it later.
+        const since = SyncCursor.millisOf(after) - CLOCK_MARGIN
+        // A new device has no list yet.
+        const conversations = isNew
+          ? []
+          : yield* store.changed(userId, { since, limit: options.maxConversations + 1 })
+        if (conversations.length > options.maxConversations) return yield* reset("trimmed")
 
         const queued = new Map<ConversationId, number>()
         for (const { conversationId, fromSeq } of entries) {
           queued.set(conversationId, Math.min(fromSeq, queued.get(conversationId) ?? fromSeq))
         }
-        const isNew = status === "new"
         const known = (cursor ?? SyncCursor.decode(mark))?.seen
         const rows = yield* store.backlog(userId, {
-          // Of a new device nothing is news by time, but what is active just now must not be told to it later.
-          since: SyncCursor.millisOf(after) - CLOCK_MARGIN,
+          since,
           undelivered: isNew,
           named: Array.from(queued.keys()),
           limit: options.maxConversations,
@@ -196,7 +210,8 @@ export const layer = (options: UserSyncOptions) =>
           token,
           cursor: SyncCursor.encode({ id: end, seen, byTime }),
           news,
-          truncated
+          truncated,
+          conversations
         }
       })
 

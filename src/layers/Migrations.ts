@@ -35,6 +35,7 @@ import deliveryTimes from "../../migrations/0025_delivery_times.ts"
 import lastSeen from "../../migrations/0026_last_seen.ts"
 import idempotencyKeys from "../../migrations/0027_idempotency_keys.ts"
 import reports from "../../migrations/0028_reports.ts"
+import entriesChanged from "../../migrations/0029_entries_changed.ts"
 import { messageOf } from "./SqlFailure.ts"
 
 /** In code rather than read from a folder, so that it works wherever the package is installed. */
@@ -66,7 +67,8 @@ const steps = {
   "0025_delivery_times": deliveryTimes,
   "0026_last_seen": lastSeen,
   "0027_idempotency_keys": idempotencyKeys,
-  "0028_reports": reports
+  "0028_reports": reports,
+  "0029_entries_changed": entriesChanged
 }
 
 /** A step may take as long as it takes, unlike a query of the service. */

@@ -27,6 +27,20 @@ const backlogSql = `
   )
   ORDER BY c.changed_at DESC, c.id LIMIT $4`
 
+/**
+ * $1 user, $2 since (Unix ms), $3 rows. Of a conversation that the user has left only the leaving is their business; one
+ * that was deleted keeps its members.
+ */
+export const changedSql = `
+  SELECT m.conversation_id AS id FROM conversation_members m
+  WHERE m.user_id = $1 AND NOT m.is_active AND m.entry_changed_at >= to_timestamp($2::float8 / 1000)
+  UNION ALL
+  SELECT c.id FROM conversation_members m JOIN conversations c ON c.id = m.conversation_id
+  LEFT JOIN conversation_settings s ON s.conversation_id = c.id
+  WHERE m.user_id = $1 AND m.is_active
+    AND greatest(m.entry_changed_at, c.entry_changed_at, s.updated_at) >= to_timestamp($2 / 1000)
+  LIMIT $3`
+
 /** $1 user, $2 rows. */
 const unreadSql = `
   SELECT c.id, c.last_seq::float8, m.last_read_seq::float8, (
@@ -87,6 +101,15 @@ export const layer = Layer.effect(
               changedFrom: row.changed_from ?? undefined,
               retention: row.retention
             }))
+        ),
+
+      changed: (userId, { limit, since }) =>
+        Effect.map(
+          database.run(
+            "SyncStore.changed",
+            sql.unsafe<{ readonly id: ConversationId }>(changedSql, [userId, PgTypes.float8(since), limit])
+          ),
+          (rows) => rows.map((row) => row.id)
         ),
 
       unread: (userId) =>

@@ -4,7 +4,7 @@ import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as UserSync from "../../src/actors/UserSync.ts"
 import { Unavailable } from "../../src/domain/Errors.ts"
-import type { DeviceId } from "../../src/domain/Ids.ts"
+import type { ConversationId, DeviceId } from "../../src/domain/Ids.ts"
 import type { Message } from "../../src/domain/Message.ts"
 import { MessageQueueCache, type OpenQueue } from "../../src/domain/ports/MessageQueueCache.ts"
 import { MessageStore } from "../../src/domain/ports/MessageStore.ts"
@@ -51,9 +51,17 @@ interface Given {
   readonly rows?: ReadonlyArray<Backlog>
   readonly cursor?: string
   readonly maxPending?: number
+  readonly changed?: ReadonlyArray<ConversationId>
 }
 
-const planned = Effect.fnUntraced(function* ({ cursor, maxPending = 100, opened, rows = [] }: Given) {
+const planned = Effect.fnUntraced(function* ({
+  changed = [],
+  cursor,
+  maxPending = 100,
+  opened,
+  rows = []
+}: Given) {
+  const askedOfLists: Array<{ readonly since: number; readonly limit: number }> = []
   const asked: Array<{
     readonly since: number
     readonly undelivered: boolean
@@ -69,6 +77,10 @@ const planned = Effect.fnUntraced(function* ({ cursor, maxPending = 100, opened,
         asked.push(options)
         return Effect.succeed(rows)
       },
+      changed: (_userId, options) => {
+        askedOfLists.push(options)
+        return Effect.succeed(changed)
+      },
       unread: () => Effect.succeed({ total: 3, conversations: [], has_more: false })
     }),
     Layer.mock(MessageStore)({})
@@ -76,7 +88,7 @@ const planned = Effect.fnUntraced(function* ({ cursor, maxPending = 100, opened,
   const plan = yield* Effect.flatMap(UserSync.UserSync, (sync) => sync.plan(identity, cursor)).pipe(
     Effect.provide(UserSync.layer({ maxPending, maxConversations: 100 }).pipe(Layer.provide(ports)))
   )
-  return { plan, asked }
+  return { plan, asked, askedOfLists }
 })
 
 const newsOf = (plan: UserSync.Plan) =>
@@ -162,6 +174,32 @@ describe("What a device is told", () => {
         const { plan } = yield* planned({ opened: queue({ status }), cursor })
         assert.deepInclude(plan, { _tag: "Reset", reason, cursor: "60000-0" })
       }
+    })
+  )
+
+  it.effect("names the conversations that have changed since, with the margin of the clocks", () =>
+    Effect.gen(function* () {
+      const { askedOfLists, plan } = yield* planned({ opened: queue({}), changed: [b, a] })
+      assert.deepStrictEqual(plan._tag === "CatchUp" && plan.conversations, [b, a])
+      assert.deepStrictEqual(askedOfLists, [{ since: 40_000, limit: 101 }])
+    })
+  )
+
+  it.effect("names no conversations to a device never seen, which has no list", () =>
+    Effect.gen(function* () {
+      const { askedOfLists, plan } = yield* planned({ opened: queue({ status: "new" }), changed: [a] })
+      assert.deepStrictEqual(plan._tag === "CatchUp" && plan.conversations, [])
+      assert.deepStrictEqual(askedOfLists, [])
+    })
+  )
+
+  it.effect("is to reset when more conversations have changed than are told", () =>
+    Effect.gen(function* () {
+      const changed = Array.from({ length: 101 }, () => conversationId())
+      const { plan } = yield* planned({ opened: queue({}), changed, rows: [row({ changedFrom: 6 })] })
+      assert.deepInclude(plan, { _tag: "Reset", reason: "trimmed", cursor: "60000-0" })
+      const { plan: told } = yield* planned({ opened: queue({}), changed: changed.slice(1) })
+      assert.deepStrictEqual(told._tag === "CatchUp" && told.conversations, changed.slice(1))
     })
   )
 

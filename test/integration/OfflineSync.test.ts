@@ -15,6 +15,7 @@ interface Complete {
   readonly pending_count: number
   readonly cursor: string
   readonly truncated: ReadonlyArray<string>
+  readonly conversations: ReadonlyArray<string>
 }
 
 interface Reset {
@@ -107,7 +108,69 @@ const scenario = Effect.fnUntraced(function* (here: AppProcess.RunningApp, away:
   return { alice, bob, first }
 })
 
+/** A cursor after which nothing has changed: what was made just now is told until it is out of the clocks' margin. */
+const quiet = (app: AppProcess.RunningApp, person: Chat.Person) =>
+  Poll.until(
+    Effect.map(visit(app, person), ({ complete }) =>
+      complete.conversations.length === 0 ? complete.cursor : undefined
+    ),
+    { every: 500, what: "nothing to tell" }
+  )
+
+/** What became of a person's list of conversations, after `quiet`; `meanwhile` is done when they have left. */
+const lists = Effect.fnUntraced(function* (
+  here: AppProcess.RunningApp,
+  away: AppProcess.RunningApp,
+  meanwhile: Effect.Effect<unknown, unknown> = Effect.void
+) {
+  const alice = yield* Chat.person(here)
+  const bob = Chat.at(away, yield* Chat.person(here, { device_id: "phone" }))
+  const [untouched, renamed, configured, left, deleted] = [
+    yield* Chat.group(alice, bob),
+    yield* Chat.group(alice, bob),
+    yield* Chat.group(alice, bob),
+    yield* Chat.group(alice, bob),
+    yield* Chat.group(alice, bob)
+  ]
+  const before = yield* Chat.group(alice)
+  const path = (id: string) => `/api/v1/conversations/${id}`
+  // To a device never seen nothing is told: it loads its list.
+  const { complete } = yield* visit(away, bob)
+  assert.deepStrictEqual(complete.conversations, [])
+  const cursor = yield* quiet(away, bob)
+
+  yield* meanwhile
+  yield* alice.rest.ok("PATCH", path(renamed), { metadata: { name: "Tea" } })
+  yield* alice.rest.ok("PATCH", `${path(configured)}/settings`, { slow_mode_seconds: 7 })
+  yield* alice.rest.ok("DELETE", `${path(left)}/members/${bob.user_id}`)
+  yield* alice.rest.ok("DELETE", path(deleted))
+  yield* alice.rest.ok("POST", `${path(before)}/members`, { user_ids: [bob.user_id] })
+  const made = yield* Chat.group(alice, bob)
+  yield* say(alice, untouched, "a message changes no list")
+
+  const all = [renamed, configured, left, deleted, before, made].sort()
+  const { complete: back, pending } = yield* Effect.scoped(sync(away, bob, cursor))
+  assert.deepStrictEqual([...back.conversations].sort(), all)
+  assert.deepStrictEqual(pending, ["a message changes no list"])
+  const statuses = yield* Effect.forEach(all, (id) =>
+    Effect.map(bob.rest.request("GET", path(id)), ({ status }) => [id, status] as const)
+  )
+  const isGone = new Set([left, deleted])
+  assert.deepStrictEqual(
+    statuses,
+    all.map((id) => [id, isGone.has(id) ? 403 : 200])
+  )
+  // What was not acknowledged comes again.
+  assert.deepStrictEqual(
+    [...(yield* Effect.scoped(sync(away, bob, cursor))).complete.conversations].sort(),
+    all
+  )
+  return bob
+})
+
 const minute = { timeout: 60_000 }
+/** For tests that wait until the margin of the clocks is over. */
+const minutes = { timeout: 120_000 }
 
 describe("A device that was away", () => {
   it.live(
@@ -146,6 +209,51 @@ describe("A device that was away", () => {
         assert.isAbove(reset.unread.total, 0)
         assert.strictEqual(reset.unread.conversations.length, 2)
         yield* channel.push("ack", { cursor: reset.cursor })
+      }),
+    minute
+  )
+
+  it.live(
+    "is told which conversations came, went and changed, until it has acknowledged it",
+    () =>
+      Effect.gen(function* () {
+        const app = yield* AppProcess.start({ env: { RATE_LIMITS: "off" } })
+        // And after that no more.
+        yield* quiet(app, yield* lists(app, app))
+      }),
+    minutes
+  )
+
+  it.live(
+    "is told which conversations came, went and changed by any node, and while Redis is away",
+    () =>
+      Effect.gen(function* () {
+        const { one, redis, two } = yield* Nodes.two({
+          REDIS_TIMEOUT: "500 millis",
+          RATE_LIMITS: "off",
+          REVOCATIONS_WHEN_REDIS_IS_DOWN: "open"
+        })
+        const fallen = Effect.andThen(redis.kill9, two.outputMatching(/Redis cannot be used/))
+        yield* lists(one, two)
+        yield* lists(one, two, fallen)
+      }),
+    minutes
+  )
+
+  it.live(
+    "is told to reset when more conversations have changed than are told",
+    () =>
+      Effect.gen(function* () {
+        const app = yield* AppProcess.start({ env: { RATE_LIMITS: "off", MAX_WATCHED_CONVERSATIONS: "3" } })
+        const [alice, bob] = [yield* Chat.person(app), yield* Chat.person(app)]
+        const { complete } = yield* visit(app, bob)
+        for (let i = 0; i < 3; i++) yield* Chat.group(alice, bob)
+        const back = yield* visit(app, bob, complete.cursor)
+        assert.lengthOf(back.complete.conversations, 3)
+        yield* Chat.group(alice, bob)
+        const client = yield* Chat.connect(app, bob)
+        const channel = yield* client.join(`user:${bob.user_id}`, { cursor: back.complete.cursor })
+        assert.strictEqual((yield* channel.next<Reset>("sync_reset")).reason, "trimmed")
       }),
     minute
   )

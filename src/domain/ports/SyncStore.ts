@@ -1,4 +1,4 @@
-/** What of a user's conversations a device may have missed, and what is unread: from Postgres, in one query each. */
+/** What of a user's conversations a device may have missed, which have changed, and what is unread: from Postgres, in one query each. */
 import type { Effect } from "effect"
 import { Context, Schema } from "effect"
 import type { Unavailable } from "../Errors.ts"
@@ -59,6 +59,14 @@ export class SyncStore extends Context.Service<
         readonly lookBack: number
       }
     ) => Effect.Effect<ReadonlyArray<Backlog>, Unavailable>
+    /**
+     * Conversations of which the user's list may say something else than at `since` (Unix ms): those that the user came
+     * into or left, that were renamed, set otherwise, gained or lost members, or were deleted. At most `limit` of them.
+     */
+    readonly changed: (
+      userId: UserId,
+      options: { readonly since: number; readonly limit: number }
+    ) => Effect.Effect<ReadonlyArray<ConversationId>, Unavailable>
     readonly unread: (userId: UserId) => Effect.Effect<Unread, Unavailable>
   }
 >()("messaging-service/domain/ports/SyncStore") {}

@@ -193,7 +193,11 @@ export const userEvents: ChannelEvents = {
       payload: Schema.Struct({
         pending_count: Schema.Int,
         cursor: Schema.String,
-        truncated: Schema.Array(ConversationId)
+        truncated: Schema.Array(ConversationId),
+        conversations: Schema.Array(ConversationId).annotate({
+          description:
+            "Came or went, or changed otherwise than by messages: load the list, and drop those that are not in it"
+        })
       })
     },
     sync_reset: {

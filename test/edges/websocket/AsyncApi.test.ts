@@ -130,7 +130,7 @@ const told = [
   Events.mentioned(alice, message),
   own("user_presence_changed", { user_id: alice, status: "offline", last_seen: now, stale: true }),
   own("pending_message", message),
-  own("sync_complete", { pending_count: 1, cursor: "1-0", truncated: [id] }),
+  own("sync_complete", { pending_count: 1, cursor: "1-0", truncated: [id], conversations: [id] }),
   own("sync_reset", {
     reason: "lost",
     cursor: "1-0",
