@@ -90,6 +90,22 @@ for (const [name, database] of Object.entries(databases)) {
       })
     )
 
+    it.effect(
+      "leaves a request to whoever runs it for the lease, and the key to the request for its lifetime",
+      () =>
+        Effect.gen(function* () {
+          const sql = yield* SqlClient
+          const asked = request()
+          yield* claimed(asked)
+          const [left] = yield* sql<{ readonly lease: number; readonly lifetime: number }>`
+          SELECT extract(epoch FROM leased_until - now())::float8 AS lease,
+            extract(epoch FROM expires_at - now())::float8 AS lifetime
+          FROM idempotency_keys WHERE user_id = ${asked.userId}::uuid`
+          assert.isTrue(left!.lease > 0 && left!.lease <= 60, `${left!.lease} s of a minute's lease`)
+          assert.isTrue(left!.lifetime > 3_600 && left!.lifetime <= 86_400, `${left!.lifetime} s of a day`)
+        })
+    )
+
     it.effect("forgets a key when its time is over, before it is swept and after", () =>
       Effect.gen(function* () {
         const store = yield* IdempotencyStore
