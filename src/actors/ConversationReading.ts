@@ -5,7 +5,7 @@
 import { Clock, Effect } from "effect"
 import { DEFAULT_PAGE } from "../domain/Commands.ts"
 import { memberView } from "../domain/Conversation.ts"
-import { type Forbidden, InvalidInput, NotFound, type UserBlocked } from "../domain/Errors.ts"
+import { type Forbidden, foreignCursor, NotFound, type UserBlocked } from "../domain/Errors.ts"
 import { asOf, isOver } from "../domain/Expiry.ts"
 import type { Identity } from "../domain/Identity.ts"
 import type { ConversationId } from "../domain/Ids.ts"
@@ -23,10 +23,6 @@ import type { AskError, Conversations, Snapshot } from "./Conversations.ts"
 const MAX_CATCH_UP = 1_000
 
 const nothing: Page<Message> = { items: [], hasMore: false }
-
-const foreignCursor = new InvalidInput({
-  issues: [{ path: "cursor", message: "This cursor is not one of ours" }]
-})
 
 type Reading = Pick<
   Conversations["Service"],

@@ -4,7 +4,13 @@
  */
 import { Clock, Context, Effect, Layer } from "effect"
 import type { Draft, SaveDraft } from "../domain/Draft.ts"
-import { type Conflict, InvalidInput, NotFound, type Unavailable } from "../domain/Errors.ts"
+import {
+  type Conflict,
+  foreignCursor,
+  type InvalidInput,
+  NotFound,
+  type Unavailable
+} from "../domain/Errors.ts"
 import type { Identity } from "../domain/Identity.ts"
 import type { ConversationId } from "../domain/Ids.ts"
 import { Broker } from "../domain/ports/Broker.ts"
@@ -29,10 +35,6 @@ export class Drafts extends Context.Service<
     ) => Effect.Effect<DraftPage, InvalidInput | Unavailable>
   }
 >()("messaging-service/actors/Drafts") {}
-
-const foreignCursor = new InvalidInput({
-  issues: [{ path: "cursor", message: "This cursor is not one of ours" }]
-})
 
 /** `maxDrafts`: of one user. */
 export const layer = ({ maxDrafts }: { readonly maxDrafts: number }) =>

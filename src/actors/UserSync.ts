@@ -7,7 +7,7 @@
  * Pure of sockets: `UserChannel` does the telling.
  */
 import { Clock, Context, Effect, Layer } from "effect"
-import { InvalidInput, Unavailable } from "../domain/Errors.ts"
+import { foreignCursor, type InvalidInput, Unavailable } from "../domain/Errors.ts"
 import { asOf } from "../domain/Expiry.ts"
 import type { Identity } from "../domain/Identity.ts"
 import type { ConversationId } from "../domain/Ids.ts"
@@ -94,10 +94,6 @@ export class UserSync extends Context.Service<
     readonly liveCursor: Effect.Effect<string>
   }
 >()("messaging-service/actors/UserSync") {}
-
-const badCursor = new InvalidInput({
-  issues: [{ path: "cursor", message: "This cursor is not one of ours" }]
-})
 
 export const layer = (options: UserSyncOptions) =>
   Layer.effect(
@@ -235,12 +231,12 @@ export const layer = (options: UserSyncOptions) =>
 
         ack: Effect.fn("UserSync.ack")(function* ({ deviceId, userId }, token, text) {
           const cursor = SyncCursor.decode(text)
-          if (cursor === undefined) return yield* badCursor
+          if (cursor === undefined) return yield* foreignCursor
           // The client keeps its cursor, and names it when it comes back.
           if (token === undefined) return yield* new Unavailable({ what: "queue" })
           const now = yield* Clock.currentTimeMillis
           const bound = SyncCursor.positionAt(now + CLOCK_MARGIN)
-          if (SyncCursor.isAfter(cursor.id, bound)) return yield* badCursor
+          if (SyncCursor.isAfter(cursor.id, bound)) return yield* foreignCursor
           yield* Effect.catchTag(
             queue.ack(userId, deviceId, token, cursor.id, text),
             "Conflict",

@@ -46,6 +46,11 @@ export class InvalidInput extends Schema.TaggedError<InvalidInput>()("InvalidInp
   issues: Schema.Array(Issue)
 }) {}
 
+/** Cursors are opaque: whoever has one that we did not give cannot do better than to leave it out. */
+export const foreignCursor = new InvalidInput({
+  issues: [{ path: "cursor", message: "This cursor is not one of ours" }]
+})
+
 /** Refused by a rule of the content policy; `rule` is the rule's name, never the matched text. */
 export class ContentRejected extends Schema.TaggedError<ContentRejected>()("ContentRejected", {
   rule: Schema.String

@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { DEFAULT_PAGE } from "../../domain/Commands.ts"
-import { InvalidInput } from "../../domain/Errors.ts"
+import { foreignCursor } from "../../domain/Errors.ts"
 import { AuditLog, type AuditEntry as Entry } from "../../domain/ports/AuditLog.ts"
 import { ClientAddress } from "../ClientAddress.ts"
 import { CurrentIdentity } from "../rest/Authorization.ts"
@@ -23,8 +23,6 @@ const shown = ({ action, actor, address, at, details, hash, outcome, seq, target
   hash
 })
 
-const foreign = new InvalidInput({ issues: [{ path: "cursor", message: "This cursor is not one of ours" }] })
-
 export const layer = HttpApiBuilder.group(
   AdminApi,
   "audit",
@@ -35,7 +33,7 @@ export const layer = HttpApiBuilder.group(
       list: Effect.fn("Admin.audit.list")(function* ({ query }) {
         yield* adminOnly
         const { action, actor, cursor, limit = DEFAULT_PAGE } = query
-        if (cursor !== undefined && !/^\d{1,15}$/.test(cursor)) return yield* foreign
+        if (cursor !== undefined && !/^\d{1,15}$/.test(cursor)) return yield* foreignCursor
         const found = yield* audit.read({
           action,
           actor,

@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { DEFAULT_PAGE } from "../../domain/Commands.ts"
-import { InvalidInput } from "../../domain/Errors.ts"
+import { foreignCursor } from "../../domain/Errors.ts"
 import { isCanonicalUuid } from "../../domain/Ids.ts"
 import { AuditLog } from "../../domain/ports/AuditLog.ts"
 import { ReportStore } from "../../domain/ports/ReportStore.ts"
@@ -11,8 +11,6 @@ import { CurrentIdentity } from "../rest/Authorization.ts"
 import { answerRefusals } from "../rest/Problem.ts"
 import { AdminApi } from "./AdminApi.ts"
 import { makeAdminOnly } from "./AdminOnly.ts"
-
-const foreign = new InvalidInput({ issues: [{ path: "cursor", message: "This cursor is not one of ours" }] })
 
 export const layer = HttpApiBuilder.group(
   AdminApi,
@@ -25,7 +23,7 @@ export const layer = HttpApiBuilder.group(
       list: Effect.fn("Admin.reports.list")(function* ({ query }) {
         yield* adminOnly
         const { cursor, limit = DEFAULT_PAGE, user_id: of } = query
-        if (cursor !== undefined && !isCanonicalUuid(cursor)) return yield* foreign
+        if (cursor !== undefined && !isCanonicalUuid(cursor)) return yield* foreignCursor
         const found = yield* reports.list({ before: cursor, of, limit: limit + 1 })
         const { userId } = yield* CurrentIdentity
         audit.note({

@@ -1,11 +1,9 @@
 /** The cursor of a page of attachments: the message that shows the last one, and its place there. */
 import { Result } from "effect"
-import { InvalidInput } from "../../domain/Errors.ts"
+import { foreignCursor, type InvalidInput } from "../../domain/Errors.ts"
 import type { AttachmentPlace, Page, PlacedAttachment } from "../../domain/ports/MessageStore.ts"
 
 const pattern = /^(\d{1,15})-(\d{1,4})$/
-
-const foreign = new InvalidInput({ issues: [{ path: "cursor", message: "This cursor is not one of ours" }] })
 
 export const decode = (
   cursor: string | undefined
@@ -13,7 +11,7 @@ export const decode = (
   if (cursor === undefined) return Result.succeed(undefined)
   const [, seq, position] = pattern.exec(cursor) ?? []
   return seq === undefined
-    ? Result.fail(foreign)
+    ? Result.fail(foreignCursor)
     : Result.succeed({ seq: Number(seq), position: Number(position) })
 }
 

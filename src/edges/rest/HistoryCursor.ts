@@ -3,11 +3,9 @@ import { Result } from "effect"
 import type { MessagePage } from "../../actors/Conversations.ts"
 import type { HistoryQuery } from "../../domain/Answers.ts"
 import type { History } from "../../domain/Commands.ts"
-import { InvalidInput } from "../../domain/Errors.ts"
+import { foreignCursor, type InvalidInput } from "../../domain/Errors.ts"
 
 const pattern = /^(after|before)-(\d{1,15})$/
-
-const foreign = new InvalidInput({ issues: [{ path: "cursor", message: "This cursor is not one of ours" }] })
 
 /** What a request asks of the history, its cursor resolved. */
 export const toHistory = ({
@@ -16,7 +14,7 @@ export const toHistory = ({
 }: typeof HistoryQuery.Type): Result.Result<History, InvalidInput> => {
   if (cursor === undefined) return Result.succeed(asked)
   const [, way, seq] = pattern.exec(cursor) ?? []
-  if (way === undefined) return Result.fail(foreign)
+  if (way === undefined) return Result.fail(foreignCursor)
   return Result.succeed({ ...asked, [`${way}_seq`]: Number(seq) })
 }
 
