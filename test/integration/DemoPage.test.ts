@@ -32,6 +32,23 @@ describe.skipIf(tools.chromium === undefined)("the demo page", () => {
       })
     )
 
+    it.effect("asks the service for nothing before it has a token, however soon people click", () =>
+      Effect.gen(function* () {
+        const { app, context } = yield* Demo
+        const visitor = yield* context
+        const tokens = Promise.withResolvers<void>()
+        yield* act(() => visitor.route("**/dev/token", (route) => tokens.promise.then(() => route.continue())))
+        const { page, complaints } = yield* open(visitor, app.url)
+        const alice = new Pane(page, "Alice")
+        yield* act(() => alice.button("Alice").click())
+        const lastSeen = alice.button("Last seen")
+        yield* act(() => lastSeen.waitFor())
+        tokens.resolve()
+        yield* act(() => lastSeen.and(page.locator('[aria-pressed="true"]')).waitFor())
+        assert.deepStrictEqual(complaints, [])
+      })
+    )
+
     it.effect(
       "marks a message sent while the other is away, delivered on their device, read once they look",
       () =>

@@ -101,10 +101,11 @@ export class Api {
   }
 
   async #request(method, path, body, retried = false) {
+    const token = await this.#session.credential()
     const response = await fetch(BASE + path, {
       method,
       headers: {
-        authorization: `Bearer ${this.#session.token}`,
+        authorization: `Bearer ${token}`,
         ...(body === undefined ? {} : { "content-type": "application/json" })
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),

@@ -40,6 +40,12 @@ export class Session {
     return this.#renewal
   }
 
+  /** Its token, asked for where there is none yet. Rejects with `{reason}`. */
+  async credential() {
+    if (this.token === "") await this.renew()
+    return this.token
+  }
+
   close() {
     clearTimeout(this.#timer)
   }
