@@ -1,10 +1,7 @@
 /**
  * The two databases that every storage suite runs on: a real Postgres server and the embedded one, each migrated and
- * empty. Making an embedded database takes seconds, so it is made once per test run and copied from then on.
+ * empty.
  */
-import { existsSync } from "node:fs"
-import { cp, rename } from "node:fs/promises"
-import { join } from "node:path"
 import { PgClient } from "@effect/sql-pg"
 import { Context, Effect, Layer, Logger, Redacted } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
@@ -18,9 +15,9 @@ import * as PgRetentionStore from "../../src/layers/PgRetentionStore.ts"
 import * as PgScheduleStore from "../../src/layers/PgScheduleStore.ts"
 import * as PgStatusStore from "../../src/layers/PgStatusStore.ts"
 import * as PgWorkLeases from "../../src/layers/PgWorkLeases.ts"
+import * as MadeDirectory from "../support/MadeDirectory.ts"
 import * as Poll from "../support/Poll.ts"
 import * as PostgresServer from "../support/PostgresServer.ts"
-import * as TempDir from "../support/TempDir.ts"
 
 /** Outages are logged; in these suites they are meant. */
 export const quiet = Logger.layer([])
@@ -39,25 +36,11 @@ export const server = Layer.unwrap(Effect.map(PostgresServer.PostgresServer, ({ 
   Layer.provideMerge(PostgresServer.layer({ fsync: false }))
 )
 
-/** A directory for DATA_DIR with a made database in it, which no process has open. */
-export const dataDir = Effect.gen(function* () {
-  const template = join(TempDir.runRoot(), "embedded-template")
-  if (!existsSync(template)) {
-    const fresh = yield* Effect.promise(() => TempDir.create("embedded-fresh"))
-    yield* Effect.scoped(Layer.build(over(fresh)))
-    // Of two workers that make one at once, one throws its own away.
-    yield* Effect.promise(() => rename(fresh, template).catch(() => TempDir.remove(fresh)))
-  }
-  const copy = yield* TempDir.make("embedded")
-  yield* Effect.promise(() => cp(template, copy, { recursive: true }))
-  return copy
-})
-
 /** The embedded database of a directory, migrated. */
 export const over = (directory: string) => migrated(Database.layer({ ...defaults, dataDir: directory }))
 
 /** A fresh, migrated embedded database. */
-export const embedded = Layer.unwrap(Effect.map(dataDir, over))
+export const embedded = Layer.unwrap(Effect.map(MadeDirectory.make(), over))
 
 /** A bare client of the embedded database that listens there. */
 export const clientOf = (socketPath: string) =>

@@ -1,12 +1,11 @@
 /**
  * The demo page as a person meets it: the real server, a real Chromium, two people in two panes.
  */
-import { join } from "node:path"
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import * as AppProcess from "../support/AppProcess.ts"
+import * as MadeDirectory from "../support/MadeDirectory.ts"
 import * as Ports from "../support/Ports.ts"
-import * as TempDir from "../support/TempDir.ts"
 import { tools } from "../support/Tools.ts"
 import { act, Demo, MAX_MESSAGE_BYTES, open, Pane, twoPeople } from "./DemoPane.ts"
 
@@ -37,7 +36,9 @@ describe.skipIf(tools.chromium === undefined)("the demo page", () => {
         const { app, context } = yield* Demo
         const visitor = yield* context
         const tokens = Promise.withResolvers<void>()
-        yield* act(() => visitor.route("**/dev/token", (route) => tokens.promise.then(() => route.continue())))
+        yield* act(() =>
+          visitor.route("**/dev/token", (route) => tokens.promise.then(() => route.continue()))
+        )
         const { page, complaints } = yield* open(visitor, app.url)
         const alice = new Pane(page, "Alice")
         yield* act(() => alice.button("Alice").click())
@@ -309,7 +310,7 @@ describe.skipIf(tools.chromium === undefined)("the demo page", () => {
           const env = {
             RATE_LIMITS: "off",
             PORT: String(yield* Ports.free()),
-            DATA_DIR: join(yield* TempDir.make("demo"), "data")
+            DATA_DIR: yield* MadeDirectory.make("demo")
           }
           const first = yield* AppProcess.start({ env })
           const { ada, ben, benName } = yield* twoPeople(first.url)

@@ -31,7 +31,7 @@ interface Complete {
   readonly conversations: ReadonlyArray<string>
 }
 
-const nameOf = ({ member_count, metadata }: ConversationView) => `${metadata["name"]} of ${member_count}`
+const nameOf = ({ member_count, metadata }: ConversationView) => `${metadata.name} of ${member_count}`
 
 /** The list of a person's conversations: ids with their names and sizes. */
 const listOf = Effect.fnUntraced(function* ({ rest }: Chat.Person) {

@@ -3,17 +3,16 @@
  * to do: they reconnect and rejoin by themselves, and resume where they were.
  */
 import "./PhoenixBrowser.ts"
-import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Snapshot } from "../../src/actors/Conversations.ts"
 import type { Message } from "../../src/domain/Message.ts"
 import * as AppProcess from "../support/AppProcess.ts"
 import * as Chat from "../support/Chat.ts"
+import * as MadeDirectory from "../support/MadeDirectory.ts"
 import * as PhoenixClient from "../support/PhoenixClient.ts"
 import * as Poll from "../support/Poll.ts"
 import * as Ports from "../support/Ports.ts"
-import * as TempDir from "../support/TempDir.ts"
 
 /** Starts under load take their time. */
 const PATIENCE = { deadline: 30_000 }
@@ -31,7 +30,7 @@ describe("Official clients", () => {
         const env = {
           RATE_LIMITS: "off",
           PORT: String(yield* Ports.free()),
-          DATA_DIR: join(yield* TempDir.make("phoenix"), "data")
+          DATA_DIR: yield* MadeDirectory.make("phoenix")
         }
         let app = yield* AppProcess.start({ env })
         const alice = yield* Chat.person(app)

@@ -8,6 +8,7 @@ import { Effect } from "effect"
 import type { MessageId } from "../../src/domain/Ids.ts"
 import * as AppProcess from "../support/AppProcess.ts"
 import * as Chat from "../support/Chat.ts"
+import * as MadeDirectory from "../support/MadeDirectory.ts"
 import * as Poll from "../support/Poll.ts"
 import * as PostgresServer from "../support/PostgresServer.ts"
 import * as TempDir from "../support/TempDir.ts"
@@ -93,7 +94,7 @@ describe("A SIGKILL in the middle of a burst", () => {
     "loses nothing that was acknowledged, on the embedded database",
     () =>
       Effect.gen(function* () {
-        yield* proof({ DATA_DIR: join(yield* TempDir.make("restart"), "data") })
+        yield* proof({ DATA_DIR: yield* MadeDirectory.make("restart") })
       }),
     minutes
   )

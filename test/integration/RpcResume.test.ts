@@ -2,14 +2,13 @@
  * A reader of a conversation's events by typed RPC, whose service is killed, restarted and drained under it while others
  * write. It is told every event, once and in order, and never looks after its connection itself.
  */
-import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schedule, Stream } from "effect"
 import * as AppProcess from "../support/AppProcess.ts"
 import * as Chat from "../support/Chat.ts"
+import * as MadeDirectory from "../support/MadeDirectory.ts"
 import * as Poll from "../support/Poll.ts"
 import * as RpcPeople from "../support/RpcPeople.ts"
-import * as TempDir from "../support/TempDir.ts"
 
 const MESSAGES = 120
 const KILL_AT = 40
@@ -23,7 +22,7 @@ describe("A stream of events", () => {
       `over ${protocol} survives a kill and a restart of the service: every event once, in order`,
       () =>
         Effect.gen(function* () {
-          const DATA_DIR = join(yield* TempDir.make("rpc-resume"), "data")
+          const DATA_DIR = yield* MadeDirectory.make("rpc-resume")
           let app = yield* AppProcess.start({ env: { DATA_DIR } })
           const env = { DATA_DIR, PORT: String(app.httpPort), GRPC_PORT: String(app.grpcPort) }
           const [alice, bob] = [yield* Chat.person(app), yield* Chat.person(app)]

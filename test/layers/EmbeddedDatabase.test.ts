@@ -9,6 +9,7 @@ import * as EmbeddedDatabase from "../../src/layers/EmbeddedDatabase.ts"
 import * as Databases from "../contract/Databases.ts"
 import { append, newConversation } from "../contract/Fixtures.ts"
 import * as Child from "../support/Child.ts"
+import * as MadeDirectory from "../support/MadeDirectory.ts"
 import * as Poll from "../support/Poll.ts"
 import * as TempDir from "../support/TempDir.ts"
 
@@ -34,7 +35,7 @@ const refusal = (dataDir: string) =>
 describe("The embedded database", () => {
   it.live("keeps what was stored when it is closed and opened again", () =>
     Effect.gen(function* () {
-      const dataDir = yield* Databases.dataDir
+      const dataDir = yield* MadeDirectory.make()
       const id = yield* Effect.gen(function* () {
         const id = yield* newConversation
         yield* append({ conversationId: id, content: "kept" })
@@ -55,7 +56,7 @@ describe("The embedded database", () => {
     "has every acknowledged message once and in order after SIGKILL in the middle of a burst",
     () =>
       Effect.gen(function* () {
-        const dataDir = yield* Databases.dataDir
+        const dataDir = yield* MadeDirectory.make()
         let acknowledged = 0
         let conversation = ""
         for (let round = 0; round < 3; round++) {
@@ -86,7 +87,7 @@ describe("The embedded database", () => {
 
   it.live("is not opened twice at once, by this process or another", () =>
     Effect.gen(function* () {
-      const dataDir = yield* Databases.dataDir
+      const dataDir = yield* MadeDirectory.make()
       yield* open(dataDir)
       assert.match(
         (yield* refusal(dataDir)) ?? "",
@@ -105,7 +106,7 @@ describe("The embedded database", () => {
     ["that was never written", ""]
   ] as const)("takes over a lock %s", ([, owner]) =>
     Effect.gen(function* () {
-      const dataDir = yield* Databases.dataDir
+      const dataDir = yield* MadeDirectory.make()
       writeFileSync(join(dataDir, "lock"), owner === "" ? "" : JSON.stringify(owner))
       assert.isUndefined(yield* refusal(dataDir))
     })
@@ -113,7 +114,7 @@ describe("The embedded database", () => {
 
   it.live("removes its lock and its socket when it closes", () =>
     Effect.gen(function* () {
-      const dataDir = yield* Databases.dataDir
+      const dataDir = yield* MadeDirectory.make()
       yield* Effect.scoped(open(dataDir))
       assert.deepStrictEqual(readdirSync(dataDir), ["postgres"])
     })
@@ -136,7 +137,7 @@ describe("The embedded database", () => {
     ["of another version", (dir: string) => writeFileSync(join(dir, "postgres/PG_VERSION"), "9\n")]
   ] as const)("says so when it finds a database %s", ([, damage]) =>
     Effect.gen(function* () {
-      const dataDir = yield* Databases.dataDir
+      const dataDir = yield* MadeDirectory.make()
       damage(dataDir)
       const why = yield* refusal(dataDir)
       assert.match(
@@ -186,7 +187,7 @@ describe("The embedded database", () => {
 
   it.live("is ended and started again when it hangs in a statement, and then answers", () =>
     Effect.gen(function* () {
-      const dataDir = yield* Databases.dataDir
+      const dataDir = yield* MadeDirectory.make()
       const { run, socketPath } = yield* EmbeddedDatabase.make({
         dataDir,
         settings: {},

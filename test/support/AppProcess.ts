@@ -2,12 +2,14 @@
  * The server as its users run it: `node src/main.ts` in a process of its own, on free ports. Owns its environment, its
  * life and its output, so that tests can kill it, stop it and start it again on the same data.
  *
- * Gotcha: without `DATA_DIR` in `env` the embedded database lies in a directory that goes with the scope. To start a
- * second process on the data of the first, give both the same `DATA_DIR` (from `TempDir.make()`).
+ * Gotcha: without `DATA_DIR` in `env` the embedded database lies in a directory that goes with the scope and has a made
+ * database in it. To start a second process on the data of the first, give both the same `DATA_DIR` (from
+ * `MadeDirectory.make()`, or from `TempDir.make()` for a server that makes its own database).
  */
 import { dirname, join } from "node:path"
 import { Data, Effect, type Scope } from "effect"
 import { type Child, type ChildExit, spawn as spawnChild } from "./Child.ts"
+import * as MadeDirectory from "./MadeDirectory.ts"
 import * as TempDir from "./TempDir.ts"
 import * as Written from "./Written.ts"
 
@@ -125,11 +127,15 @@ const running = (app: SpawnedApp, [line, httpPort]: RegExpExecArray): RunningApp
   }
 }
 
+/** Where there is a Postgres server, the directory holds a key and no database. */
+const newDirectory = (databaseUrl: string | undefined) =>
+  databaseUrl === undefined ? MadeDirectory.make("app") : TempDir.make("app")
+
 /** Starts the process and does not wait for it to listen, for tests of a start that must fail. */
 export const spawn = Effect.fnUntraced(function* (
   options: AppProcessOptions = {}
 ): Effect.fn.Return<SpawnedApp, AppProcessError, Scope.Scope> {
-  const dataDir = options.env?.DATA_DIR ?? join(yield* TempDir.make("app"), "data")
+  const dataDir = options.env?.DATA_DIR ?? (yield* newDirectory(options.env?.DATABASE_URL))
   const { HOME, PATH, TMPDIR } = process.env
   const base = {
     HOME,
