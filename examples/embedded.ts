@@ -9,7 +9,7 @@ import { createServer } from "node:http"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect, Redacted } from "effect"
 import * as App from "../src/App.ts"
-import { Conversations } from "../src/actors/Conversations.ts"
+import { Conversations } from "../src/actors/conversation/Conversations.ts"
 import { UserId } from "../src/domain/Ids.ts"
 import { TokenVerifier } from "../src/domain/ports/TokenVerifier.ts"
 

@@ -6,8 +6,8 @@
  * it again, after a moment, and nobody else notices. See docs/supervision.md.
  */
 import { Console, Context, Effect, Layer, Schema } from "effect"
-import * as Registry from "../src/actors/Registry.ts"
-import type { ReplyTo } from "../src/actors/ReplyTo.ts"
+import type { ReplyTo } from "../src/actors/process/ReplyTo.ts"
+import * as Registry from "../src/actors/registry/Registry.ts"
 import * as ChildSpec from "../src/supervisors/ChildSpec.ts"
 import { draw, flatten } from "../src/supervisors/Introspection.ts"
 import * as Supervisor from "../src/supervisors/Supervisor.ts"

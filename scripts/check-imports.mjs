@@ -11,22 +11,13 @@ import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseAst } from "vitest/node"
 
-const only = (folder, names) => new RegExp(`^${folder}/(${names.join("|")})\\.ts$`)
-
 /**
  * The areas of the code and what each may import beside itself; the first area whose pattern fits a file is its own.
  * `processes` and `supervision` are the parts of their folders that know nothing of messaging: actors stand on both.
  */
 const areas = [
   { name: "domain", files: /^src\/domain\//, imports: [] },
-  {
-    name: "processes",
-    files: only("src/actors", [
-      ...["Actor", "ActorCell", "ActorErrors", "ActorMetrics", "Attachments", "Behaviour", "CallbackRunner"],
-      ...["ExitReason", "IdleTimer", "Mailbox", "PendingCalls", "Process", "ReplyTo", "RunQueue", "Timers"]
-    ]),
-    imports: ["domain"]
-  },
+  { name: "processes", files: /^src\/actors\/process\//, imports: ["domain"] },
   // The concrete supervisors come first, for the pattern of the generic library takes the whole folder.
   {
     name: "supervisors",

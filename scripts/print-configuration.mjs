@@ -1,5 +1,5 @@
 // Prints docs/configuration.md from the settings themselves: `node scripts/print-configuration.mjs > docs/configuration.md`.
-import { toMarkdownTable } from "../src/layers/Settings.ts"
+import { toMarkdownTable } from "../src/layers/config/Settings.ts"
 
 process.stdout.write(`# Configuration
 

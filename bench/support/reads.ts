@@ -1,14 +1,14 @@
 /** The reads that must not grow with the data, as the service makes them, over what `fill` has made. */
 import { PgTypes } from "@effect/sql-pg"
-import * as conversations from "../../src/layers/ConversationSql.ts"
-import * as messages from "../../src/layers/MessageSql.ts"
-import { listSql as draftsSql } from "../../src/layers/PgDraftStore.ts"
-import { readSql as seenSql } from "../../src/layers/PgLastSeenStore.ts"
-import { afterSql, dueSql } from "../../src/layers/PgRetentionStore.ts"
-import { listSql as schedulesSql, takeSql } from "../../src/layers/PgScheduleStore.ts"
-import { recipientsSql } from "../../src/layers/PgStatusStore.ts"
-import { changedSql } from "../../src/layers/PgSyncStore.ts"
-import { uuids } from "../../src/layers/SqlArrays.ts"
+import { uuids } from "../../src/layers/database/SqlArrays.ts"
+import * as conversations from "../../src/layers/stores/ConversationSql.ts"
+import * as messages from "../../src/layers/stores/MessageSql.ts"
+import { listSql as draftsSql } from "../../src/layers/stores/PgDraftStore.ts"
+import { readSql as seenSql } from "../../src/layers/stores/PgLastSeenStore.ts"
+import { afterSql, dueSql } from "../../src/layers/stores/PgRetentionStore.ts"
+import { listSql as schedulesSql, takeSql } from "../../src/layers/stores/PgScheduleStore.ts"
+import { recipientsSql } from "../../src/layers/stores/PgStatusStore.ts"
+import { changedSql } from "../../src/layers/stores/PgSyncStore.ts"
 import { longConversation as id, messageIn, reader, userIn } from "./fill.ts"
 
 export interface Read {

@@ -2,10 +2,10 @@
 import { Layer } from "effect"
 import type { TokenRevocations } from "../domain/ports/TokenRevocations.ts"
 import type { TokenVerifier } from "../domain/ports/TokenVerifier.ts"
-import type { AppConfig } from "../layers/AppConfig.ts"
-import * as DevIssuer from "../layers/DevIssuer.ts"
-import type { JwksFileUnusable } from "../layers/JwtKeys.ts"
-import * as JwtVerifier from "../layers/JwtVerifier.ts"
+import type { AppConfig } from "../layers/config/AppConfig.ts"
+import * as DevIssuer from "../layers/jwt/DevIssuer.ts"
+import type { JwksFileUnusable } from "../layers/jwt/JwtKeys.ts"
+import * as JwtVerifier from "../layers/jwt/JwtVerifier.ts"
 import { configured } from "./Configured.ts"
 
 /** The issuer of dev and test. */

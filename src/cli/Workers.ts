@@ -5,8 +5,8 @@
 import { createServer } from "node:net"
 import { ConfigProvider, Data, Effect, Layer } from "effect"
 import { ChildProcess } from "effect/process"
-import { AppConfig, layer as configLayer } from "../layers/AppConfig.ts"
-import * as Logging from "../layers/Logging.ts"
+import { AppConfig, layer as configLayer } from "../layers/config/AppConfig.ts"
+import * as Logging from "../layers/telemetry/Logging.ts"
 import * as ChildSpec from "../supervisors/ChildSpec.ts"
 import * as Supervisor from "../supervisors/Supervisor.ts"
 

@@ -1,5 +1,5 @@
 /** How answers are made of what the application services answer, whichever edge gives them. */
-import type { Device } from "../actors/SignIns.ts"
+import type { Device } from "../actors/session/SignIns.ts"
 import type {
   AttachmentItem,
   ConnectedDevice,

@@ -3,9 +3,9 @@
  * what it means for the siblings, is the supervisor's business.
  */
 import { Context, Duration, Effect, Exit, type Fiber, Scope } from "effect"
-import { describeExit, Killed } from "../actors/ExitReason.ts"
-import { awaitExit, type ExitObserver, type Process } from "../actors/Process.ts"
-import type { Timers } from "../actors/Timers.ts"
+import { describeExit, Killed } from "../actors/process/ExitReason.ts"
+import { awaitExit, type ExitObserver, type Process } from "../actors/process/Process.ts"
+import type { Timers } from "../actors/process/Timers.ts"
 import type { AnyChildSpec } from "./ChildSpec.ts"
 import {
   type ChildInfo,

@@ -4,8 +4,8 @@
  * failure of the mailbox that brought the request.
  */
 import { Cause, Effect, Exit } from "effect"
-import type { Process } from "../actors/Process.ts"
-import type { ReplyTo } from "../actors/ReplyTo.ts"
+import type { Process } from "../actors/process/Process.ts"
+import type { ReplyTo } from "../actors/process/ReplyTo.ts"
 import type { Child } from "./Child.ts"
 import type { ChildList } from "./ChildList.ts"
 import type { AnyChildSpec } from "./ChildSpec.ts"

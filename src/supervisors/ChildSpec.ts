@@ -8,8 +8,8 @@
  * the child has nothing to run, and is kept as a stopped one.
  */
 import { type Duration, Effect, Layer, type Scope } from "effect"
-import { type Actor, type ActorOptions, startIn } from "../actors/Actor.ts"
-import { fromEffect, ofResource, type Process } from "../actors/Process.ts"
+import { type Actor, type ActorOptions, startIn } from "../actors/process/Actor.ts"
+import { fromEffect, ofResource, type Process } from "../actors/process/Process.ts"
 import {
   type DynamicSupervisor,
   type DynamicSupervisorSpec,

@@ -9,7 +9,7 @@
  * taking the supervisor and all its siblings down: what you want where keys come from users and one may be poison.
  */
 import { Effect, type Scope } from "effect"
-import { type Process, stop } from "../actors/Process.ts"
+import { type Process, stop } from "../actors/process/Process.ts"
 import type { ChildSpec } from "./ChildSpec.ts"
 import { DynamicSupervisorCell } from "./DynamicSupervisorCell.ts"
 import type { Parent } from "./Introspection.ts"

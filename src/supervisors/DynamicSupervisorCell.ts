@@ -4,9 +4,9 @@
  * that child.
  */
 import { Context, Deferred, Effect, Exit, Fiber } from "effect"
-import { Killed, RestartIntensityExceeded, shutdown } from "../actors/ExitReason.ts"
-import { type Process, ProcessBase, type ProcessInfo } from "../actors/Process.ts"
-import { type Timers, timersIn } from "../actors/Timers.ts"
+import { Killed, RestartIntensityExceeded, shutdown } from "../actors/process/ExitReason.ts"
+import { type Process, ProcessBase, type ProcessInfo } from "../actors/process/Process.ts"
+import { type Timers, timersIn } from "../actors/process/Timers.ts"
 import { Child, type ChildOwner } from "./Child.ts"
 import type { ChildSpec } from "./ChildSpec.ts"
 import type { DynamicSupervisor, DynamicSupervisorSpec } from "./DynamicSupervisor.ts"

@@ -2,7 +2,7 @@
  * Looking into a running tree. Everything here reads plain state at once, without asking a supervisor that may be
  * busy restarting: unlike OTP's `which_children` it cannot block.
  */
-import type { Process } from "../actors/Process.ts"
+import type { Process } from "../actors/process/Process.ts"
 
 export type ChildState = "starting" | "running" | "restarting" | "stopping" | "stopped"
 

@@ -3,7 +3,7 @@
  * restarts are too many, and how long to wait before the next. `Supervisor.ts` and `DynamicSupervisor.ts` obey.
  */
 import { Duration, type Exit } from "effect"
-import { isAbnormal } from "../actors/ExitReason.ts"
+import { isAbnormal } from "../actors/process/ExitReason.ts"
 
 /** `permanent`: always restarted. `transient`: after a crash only. `temporary`: never. */
 export type Restart = "permanent" | "transient" | "temporary"

@@ -4,9 +4,9 @@
  * supervisor's mailbox hands them over.
  */
 import { Effect, Exit } from "effect"
-import { AutoShutdown, RestartIntensityExceeded } from "../actors/ExitReason.ts"
-import type { Process } from "../actors/Process.ts"
-import type { Timers } from "../actors/Timers.ts"
+import { AutoShutdown, RestartIntensityExceeded } from "../actors/process/ExitReason.ts"
+import type { Process } from "../actors/process/Process.ts"
+import type { Timers } from "../actors/process/Timers.ts"
 import type { Child } from "./Child.ts"
 import type { ChildList } from "./ChildList.ts"
 import { affected, backoffMs, defaultIntensity, RestartWindow, shouldRestart } from "./RestartStrategy.ts"

@@ -4,17 +4,17 @@
  * end does not wait for its turn: it cuts short a child that is being started.
  */
 import { Context, Duration, Effect, Exit, type Scope } from "effect"
-import { startIn } from "../actors/Actor.ts"
-import type { Self } from "../actors/Behaviour.ts"
+import { startIn } from "../actors/process/Actor.ts"
+import type { Self } from "../actors/process/Behaviour.ts"
 import {
   type AutoShutdown,
   describeExit,
   exitReason,
   type RestartIntensityExceeded
-} from "../actors/ExitReason.ts"
-import { type Process, ProcessBase, type ProcessInfo, stop } from "../actors/Process.ts"
-import type { ReplyTo } from "../actors/ReplyTo.ts"
-import { type Timers, timersIn } from "../actors/Timers.ts"
+} from "../actors/process/ExitReason.ts"
+import { type Process, ProcessBase, type ProcessInfo, stop } from "../actors/process/Process.ts"
+import type { ReplyTo } from "../actors/process/ReplyTo.ts"
+import { type Timers, timersIn } from "../actors/process/Timers.ts"
 import type { Child, ChildOwner } from "./Child.ts"
 import { ChildList } from "./ChildList.ts"
 import { type ChildRequest, ChildRequests, type NotStopped } from "./ChildRequests.ts"

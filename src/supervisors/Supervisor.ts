@@ -6,8 +6,8 @@
  * Children run in the context the supervisor is started in, so what they need shows in the type of `start`.
  */
 import { Cause, Effect, Exit, type Scope } from "effect"
-import { exitReason, RestartIntensityExceeded } from "../actors/ExitReason.ts"
-import { awaitExit, type Process } from "../actors/Process.ts"
+import { exitReason, RestartIntensityExceeded } from "../actors/process/ExitReason.ts"
+import { awaitExit, type Process } from "../actors/process/Process.ts"
 import type { AnyChildSpec, ChildSpec, Requirements } from "./ChildSpec.ts"
 import type { Parent, SnapshotOptions, TreeNode } from "./Introspection.ts"
 import type { AutoShutdown, Backoff, Intensity, Strategy } from "./RestartStrategy.ts"

@@ -6,7 +6,7 @@
  *   `supervisor` (a path) and, except for dynamic children, `child`.
  */
 import { Cause, Context, Effect, Exit, Metric, References } from "effect"
-import { describeExit, exitReason } from "../actors/ExitReason.ts"
+import { describeExit, exitReason } from "../actors/process/ExitReason.ts"
 
 const counters = {
   supervisor_child_starts_total: "Children started, restarts included",

@@ -3,7 +3,7 @@
  * root has started.
  */
 import { Context, Effect, Layer } from "effect"
-import type { Process } from "../actors/Process.ts"
+import type { Process } from "../actors/process/Process.ts"
 import { lookup, type SnapshotOptions, type TreeNode } from "./Introspection.ts"
 import type { Supervisor } from "./Supervisor.ts"
 

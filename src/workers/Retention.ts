@@ -6,7 +6,7 @@
  * One node at a time does it. Should two, the second finds the message deleted: a deletion takes no second number.
  */
 import { Clock, Context, type Duration, Effect, Layer } from "effect"
-import { ConversationRegistry } from "../actors/ConversationRegistry.ts"
+import { ConversationRegistry } from "../actors/conversation/ConversationRegistry.ts"
 import { isOver } from "../domain/Expiry.ts"
 import type { Message } from "../domain/Message.ts"
 import { MessageStore } from "../domain/ports/MessageStore.ts"

@@ -6,7 +6,7 @@
  * taken again; its `client_random` makes that one message, whether the first attempt had come to its end or not.
  */
 import { Clock, Context, Duration, Effect, Layer } from "effect"
-import { Conversations, type SendError } from "../actors/Conversations.ts"
+import { Conversations, type SendError } from "../actors/conversation/Conversations.ts"
 import type { SendMessage } from "../domain/Commands.ts"
 import type { Caller } from "../domain/Identity.ts"
 import { DeviceId } from "../domain/Ids.ts"

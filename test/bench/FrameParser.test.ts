@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { FrameParser, Opcode } from "../../bench/load/FrameParser.ts"
-import { webSocketTextFrame } from "../../src/actors/SharedFrame.ts"
+import { webSocketTextFrame } from "../../src/actors/topic/SharedFrame.ts"
 
 /** Parses the stream cut into chunks of `size`, in a buffer overwritten after each. */
 const parse = (stream: Buffer, size: number): ReadonlyArray<readonly [number, string]> => {

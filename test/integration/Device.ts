@@ -3,7 +3,7 @@
  * it rejoins with the number of the last event it has, and it asks again until it is answered.
  */
 import { Effect } from "effect"
-import type { Snapshot } from "../../src/actors/Conversations.ts"
+import type { Snapshot } from "../../src/actors/conversation/Conversations.ts"
 import type { Message, Reaction } from "../../src/domain/Message.ts"
 import type { RunningApp } from "../support/AppProcess.ts"
 import type * as Chat from "../support/Chat.ts"

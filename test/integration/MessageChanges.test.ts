@@ -4,7 +4,7 @@
  */
 import { assert, layer } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
-import type { Snapshot } from "../../src/actors/Conversations.ts"
+import type { Snapshot } from "../../src/actors/conversation/Conversations.ts"
 import type { Changed } from "../../src/domain/Changes.ts"
 import type { Sent } from "../../src/domain/Commands.ts"
 import { UserId } from "../../src/domain/Ids.ts"

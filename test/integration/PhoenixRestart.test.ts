@@ -5,7 +5,7 @@
 import "./PhoenixBrowser.ts"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import type { Snapshot } from "../../src/actors/Conversations.ts"
+import type { Snapshot } from "../../src/actors/conversation/Conversations.ts"
 import type { Message } from "../../src/domain/Message.ts"
 import * as AppProcess from "../support/AppProcess.ts"
 import * as Chat from "../support/Chat.ts"

@@ -11,7 +11,7 @@ import {
   MessageWriter,
   type NewMessage
 } from "../../src/domain/ports/MessageWriter.ts"
-import { Database } from "../../src/layers/Database.ts"
+import { Database } from "../../src/layers/database/Database.ts"
 import * as Databases from "../contract/Databases.ts"
 import { appendAll, message, newChange, newConversation, userId, writeAll } from "../contract/Fixtures.ts"
 import * as PostgresServer from "../support/PostgresServer.ts"

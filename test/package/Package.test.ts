@@ -16,7 +16,7 @@ const run = promisify(execFile)
 const consumer = `
 import { Effect, Layer, Redacted, Stream } from "effect"
 import * as Client from "messaging-service/client"
-import { Conversations } from "messaging-service/actors/Conversations"
+import { Conversations } from "messaging-service/actors/conversation/Conversations"
 import { Media } from "messaging-service/domain/ports/Media"
 import { Forbidden } from "messaging-service/domain/Errors"
 import { AuditLog } from "messaging-service/domain/ports/AuditLog"

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Exit, Layer, type Scope } from "effect"
-import type { ReplyTo } from "../../src/actors/ReplyTo.ts"
+import type { ReplyTo } from "../../src/actors/process/ReplyTo.ts"
 import * as ChildSpec from "../../src/supervisors/ChildSpec.ts"
 import * as Supervisor from "../../src/supervisors/Supervisor.ts"
 import { until } from "./support/Settle.ts"

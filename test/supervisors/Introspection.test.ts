@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { stop } from "../../src/actors/Process.ts"
+import { stop } from "../../src/actors/process/Process.ts"
 import * as ChildSpec from "../../src/supervisors/ChildSpec.ts"
 import type { DynamicSupervisor } from "../../src/supervisors/DynamicSupervisor.ts"
 import { draw, flatten, lookup, type TreeNode } from "../../src/supervisors/Introspection.ts"

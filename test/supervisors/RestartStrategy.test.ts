@@ -8,7 +8,7 @@ import {
   RestartIntensityExceeded,
   Shutdown,
   shutdown
-} from "../../src/actors/ExitReason.ts"
+} from "../../src/actors/process/ExitReason.ts"
 import { affected, backoffMs, RestartWindow, shouldRestart } from "../../src/supervisors/RestartStrategy.ts"
 
 class NoDisk extends Schema.TaggedError<NoDisk>()("NoDisk", {}) {}

@@ -1,8 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import { AutoShutdown, exitReason, RestartIntensityExceeded, Shutdown } from "../../src/actors/ExitReason.ts"
-import { awaitExit } from "../../src/actors/Process.ts"
+import {
+  AutoShutdown,
+  exitReason,
+  RestartIntensityExceeded,
+  Shutdown
+} from "../../src/actors/process/ExitReason.ts"
+import { awaitExit } from "../../src/actors/process/Process.ts"
 import * as ChildSpec from "../../src/supervisors/ChildSpec.ts"
 import type { Strategy } from "../../src/supervisors/RestartStrategy.ts"
 import * as Supervisor from "../../src/supervisors/Supervisor.ts"

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Logger, Metric, References } from "effect"
-import { stop } from "../../src/actors/Process.ts"
+import { stop } from "../../src/actors/process/Process.ts"
 import * as DynamicSupervisor from "../../src/supervisors/DynamicSupervisor.ts"
 import * as Supervisor from "../../src/supervisors/Supervisor.ts"
 import { crash, Puppets } from "./support/Puppets.ts"

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import { stop } from "../../src/actors/Process.ts"
+import { stop } from "../../src/actors/process/Process.ts"
 import * as Supervisor from "../../src/supervisors/Supervisor.ts"
 import {
   ChildAlreadyPresent,

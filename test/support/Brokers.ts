@@ -1,8 +1,8 @@
 /** Nodes' brokers over one Redis, without the rest of the service. */
 import { Context, Duration, Effect, Layer, Logger, Redacted } from "effect"
 import { Broker } from "../../src/domain/ports/Broker.ts"
-import * as Redis from "../../src/layers/Redis.ts"
-import * as RedisBroker from "../../src/layers/RedisBroker.ts"
+import * as Redis from "../../src/layers/redis/Redis.ts"
+import * as RedisBroker from "../../src/layers/redis/RedisBroker.ts"
 import { Node } from "../contract/Broker.ts"
 import * as Poll from "./Poll.ts"
 

@@ -8,8 +8,8 @@ import { rename } from "node:fs/promises"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { Effect, Layer } from "effect"
-import * as Database from "../../src/layers/Database.ts"
-import { migrate } from "../../src/layers/Migrations.ts"
+import * as Database from "../../src/layers/database/Database.ts"
+import { migrate } from "../../src/layers/database/Migrations.ts"
 import * as TempDir from "./TempDir.ts"
 
 const run = promisify(execFile)

@@ -1,6 +1,6 @@
 /** A pool of Redis for tests of one layer: connected and running, without the rest of the service. */
 import { Context, Duration, Effect, Layer, Logger, Redacted } from "effect"
-import * as Redis from "../../src/layers/Redis.ts"
+import * as Redis from "../../src/layers/redis/Redis.ts"
 import * as Poll from "./Poll.ts"
 import * as RedisServer from "./RedisServer.ts"
 

@@ -1,7 +1,7 @@
 /** The service inside a test, as engineers who build on it use it. */
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
-import { Conversations } from "../../src/actors/Conversations.ts"
+import { Conversations } from "../../src/actors/conversation/Conversations.ts"
 import { ContentRejected } from "../../src/domain/Errors.ts"
 import { UserId } from "../../src/domain/Ids.ts"
 import { Admission } from "../../src/domain/ports/Admission.ts"

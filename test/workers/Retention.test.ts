@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
-import { ConversationRegistry } from "../../src/actors/ConversationRegistry.ts"
+import { ConversationRegistry } from "../../src/actors/conversation/ConversationRegistry.ts"
 import { Unavailable } from "../../src/domain/Errors.ts"
 import type { ConversationId, MessageId } from "../../src/domain/Ids.ts"
 import type { Message } from "../../src/domain/Message.ts"

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
-import { Conversations, type SendError } from "../../src/actors/Conversations.ts"
+import { Conversations, type SendError } from "../../src/actors/conversation/Conversations.ts"
 import { Forbidden, NotMember, RateLimited, Unavailable, UserBlocked } from "../../src/domain/Errors.ts"
 import type { ConversationId, MessageId, UserId } from "../../src/domain/Ids.ts"
 import { type DueMessage, ScheduleStore } from "../../src/domain/ports/ScheduleStore.ts"

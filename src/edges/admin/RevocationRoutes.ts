@@ -1,7 +1,7 @@
 /** Revoking the tokens of others, served by the Revocations of this service. */
 import { Clock, Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
-import { Revocations } from "../../actors/Revocations.ts"
+import { Revocations } from "../../actors/session/Revocations.ts"
 import type { Revocation } from "../../domain/Revocation.ts"
 import { CurrentIdentity } from "../rest/Authorization.ts"
 import { answerRefusals } from "../rest/Problem.ts"

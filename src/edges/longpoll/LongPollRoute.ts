@@ -7,8 +7,8 @@
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http"
 import { Cause, Duration, Effect, FiberSet, Redacted } from "effect"
-import { UNDECODABLE } from "../../actors/Session.ts"
-import { Sessions } from "../../actors/Sessions.ts"
+import { UNDECODABLE } from "../../actors/session/Session.ts"
+import { Sessions } from "../../actors/session/Sessions.ts"
 import * as ConnectParams from "../../domain/protocol/ConnectParams.ts"
 import type { Frame } from "../../domain/protocol/Frame.ts"
 import { newId } from "../../domain/TimeOrderedId.ts"

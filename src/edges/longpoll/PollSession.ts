@@ -3,8 +3,8 @@
  * the next frames. It is the transport of its session's outbox. Of two GETs that wait the newer gets the frames.
  */
 import { Effect } from "effect"
-import type { Transport } from "../../actors/Outbox.ts"
-import type { Flow, SessionHandle } from "../../actors/Sessions.ts"
+import type { Transport } from "../../actors/session/Outbox.ts"
+import type { Flow, SessionHandle } from "../../actors/session/Sessions.ts"
 import type { Serializer } from "../../domain/protocol/Frame.ts"
 
 /** How a GET ends: with frames, in their order, or because the session is no more. */

@@ -3,7 +3,7 @@
  * closed stays until its next poll, which is told so, or until it counts as silent too.
  */
 import { Clock, Duration, Effect } from "effect"
-import { Sessions } from "../../actors/Sessions.ts"
+import { Sessions } from "../../actors/session/Sessions.ts"
 import type { Accepted } from "../websocket/Connect.ts"
 import { PollSession } from "./PollSession.ts"
 import { makeSigner } from "./SessionToken.ts"

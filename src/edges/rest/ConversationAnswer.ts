@@ -1,6 +1,6 @@
 /** A conversation as an answer over HTTP, whichever resource it was asked for by. */
 import { HttpServerResponse } from "effect/http"
-import { tagOf } from "../../actors/ConversationTag.ts"
+import { tagOf } from "../../actors/conversation/ConversationTag.ts"
 import type { ConversationView } from "../../domain/Conversation.ts"
 
 /** With its entity tag, for the `If-Match` of a change. */

@@ -1,6 +1,6 @@
 /** The cursor of a page of history: which way the client was going, and from which `seq`. */
 import { Result } from "effect"
-import type { MessagePage } from "../../actors/Conversations.ts"
+import type { MessagePage } from "../../actors/conversation/Conversations.ts"
 import type { HistoryQuery } from "../../domain/Answers.ts"
 import type { History } from "../../domain/Commands.ts"
 import { foreignCursor, type InvalidInput } from "../../domain/Errors.ts"

@@ -1,7 +1,7 @@
 /** One change of a message, asked for over HTTP: made by the application service, answered with the message itself. */
 import { Effect } from "effect"
 import { HttpServerResponse } from "effect/http"
-import { Conversations } from "../../actors/Conversations.ts"
+import { Conversations } from "../../actors/conversation/Conversations.ts"
 import type { Change } from "../../domain/Changes.ts"
 import type { ConversationId, MessageId } from "../../domain/Ids.ts"
 import type { Message } from "../../domain/Message.ts"

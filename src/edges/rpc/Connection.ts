@@ -1,6 +1,6 @@
 /** What a call knows of the connection it came over. */
 import { Context, Effect, type Scope } from "effect"
-import type { StreamHost } from "../../actors/ConversationStream.ts"
+import type { StreamHost } from "../../actors/conversation/ConversationStream.ts"
 import {
   type Forbidden,
   type Overloaded,

@@ -5,7 +5,7 @@
 import type { IncomingHttpHeaders } from "node:http"
 import { Effect, Redacted } from "effect"
 import type { IpNetwork } from "effect/net"
-import { Sessions } from "../../actors/Sessions.ts"
+import { Sessions } from "../../actors/session/Sessions.ts"
 import { TokenRejected } from "../../domain/Errors.ts"
 import type { Identity } from "../../domain/Identity.ts"
 import { Admission } from "../../domain/ports/Admission.ts"

@@ -4,8 +4,8 @@
  */
 import type { IncomingMessage } from "node:http"
 import { Effect } from "effect"
-import { UNDECODABLE } from "../../actors/Session.ts"
-import { type SessionHandle, Sessions } from "../../actors/Sessions.ts"
+import { UNDECODABLE } from "../../actors/session/Session.ts"
+import { type SessionHandle, Sessions } from "../../actors/session/Sessions.ts"
 import * as AuthToken from "../../domain/protocol/AuthToken.ts"
 import * as ConnectParams from "../../domain/protocol/ConnectParams.ts"
 import { type Accepted, make as makeConnect } from "./Connect.ts"

@@ -8,7 +8,7 @@
  */
 import type { Duplex } from "node:stream"
 import { WebSocket } from "ws"
-import type { Transport } from "../../actors/Outbox.ts"
+import type { Transport } from "../../actors/session/Outbox.ts"
 
 const { OPEN } = WebSocket
 

@@ -1,8 +1,8 @@
 /** The audit log of tests and of compositions without a database: on record at once, and gone with the process. */
 import { Clock, Effect, Layer } from "effect"
 import { type AuditEntry, type AuditEvent, AuditLog } from "../../domain/ports/AuditLog.ts"
-import * as AuditChain from "../AuditChain.ts"
-import * as AuditText from "../AuditText.ts"
+import * as AuditChain from "../audit/AuditChain.ts"
+import * as AuditText from "../audit/AuditText.ts"
 
 export const layer = Layer.effect(
   AuditLog,

@@ -2,7 +2,7 @@
 import { Clock, Effect, Layer, Result } from "effect"
 import { RateLimited } from "../../domain/Errors.ts"
 import { type Budget, type Limit, RateLimiter } from "../../domain/ports/RateLimiter.ts"
-import { Windows } from "../Windows.ts"
+import { Windows } from "../limits/Windows.ts"
 
 interface Window {
   used: number

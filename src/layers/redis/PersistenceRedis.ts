@@ -9,7 +9,7 @@ import { Duration, Effect, Exit, Layer, Scope } from "effect"
 import * as Persistence from "effect/persistence/Redis"
 import { Redis as PersistenceRedis, RedisError } from "effect/persistence/Redis"
 import type { Unavailable } from "../../domain/Errors.ts"
-import { Redis } from "../Redis.ts"
+import { Redis } from "./Redis.ts"
 import type { Dedicated, RedisPool } from "./RedisPool.ts"
 
 const redisError = (error: Unavailable): RedisError => new RedisError({ cause: error.cause ?? error })

@@ -3,8 +3,8 @@
  * the scope of peers, any other name is a user.
  */
 import { Duration, Effect, Layer, Redacted, References } from "effect"
-import { Conversations } from "../../../src/actors/Conversations.ts"
-import { PeerConversations } from "../../../src/actors/PeerConversations.ts"
+import { Conversations } from "../../../src/actors/conversation/Conversations.ts"
+import { PeerConversations } from "../../../src/actors/conversation/PeerConversations.ts"
 import { Health, type HealthCheck } from "../../../src/domain/ports/Health.ts"
 import { TokenVerifier } from "../../../src/domain/ports/TokenVerifier.ts"
 import type { GrpcOptions } from "../../../src/edges/grpc/GrpcServer.ts"

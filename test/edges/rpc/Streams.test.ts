@@ -1,8 +1,8 @@
 /** The stream of a conversation's events, over both protocols: what it tells, and each way it ends. */
 import { assert, layer } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Queue, Redacted, Stream } from "effect"
-import { Conversations } from "../../../src/actors/Conversations.ts"
-import { Revocations } from "../../../src/actors/Revocations.ts"
+import { Conversations } from "../../../src/actors/conversation/Conversations.ts"
+import { Revocations } from "../../../src/actors/session/Revocations.ts"
 import type { ConversationEvent } from "../../../src/domain/ConversationEvent.ts"
 import { ConversationId } from "../../../src/domain/Ids.ts"
 import { TokenVerifier } from "../../../src/domain/ports/TokenVerifier.ts"

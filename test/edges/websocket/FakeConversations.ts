@@ -3,8 +3,8 @@
  * to the topic's subscribers. Joins and commits wait for gates that tests hold.
  */
 import { Deferred, Effect, Layer } from "effect"
-import { newMessage, typing } from "../../../src/actors/ConversationEvents.ts"
-import { Conversations, type Snapshot } from "../../../src/actors/Conversations.ts"
+import { newMessage, typing } from "../../../src/actors/conversation/ConversationEvents.ts"
+import { Conversations, type Snapshot } from "../../../src/actors/conversation/Conversations.ts"
 import { defaultMemberSettings, defaultSettings } from "../../../src/domain/ConversationSettings.ts"
 import { NotMember } from "../../../src/domain/Errors.ts"
 import type { ConversationId, MessageId } from "../../../src/domain/Ids.ts"

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect } from "effect"
-import { outboxTotals } from "../../../src/actors/Outbox.ts"
+import { outboxTotals } from "../../../src/actors/session/Outbox.ts"
 import * as Poll from "../../support/Poll.ts"
 import { topic } from "./FakeConversations.ts"
 import { isEvent, open, type RawSocket } from "./RawSocket.ts"

@@ -2,8 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Layer, Logger, Queue, Redacted, Schema } from "effect"
 import { CircuitBreaker, PersistedQueue, Redis as Persistence, RateLimiter } from "effect/persistence"
-import * as Redis from "../../../src/layers/Redis.ts"
 import * as PersistenceRedis from "../../../src/layers/redis/PersistenceRedis.ts"
+import * as Redis from "../../../src/layers/redis/Redis.ts"
 import * as Poll from "../../support/Poll.ts"
 import * as RedisServer from "../../support/RedisServer.ts"
 

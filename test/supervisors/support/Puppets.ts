@@ -4,8 +4,8 @@
  * itself; a supervisor's own are told by its children's.
  */
 import { Effect, Exit } from "effect"
-import { Killed, shutdown } from "../../../src/actors/ExitReason.ts"
-import { ProcessBase, type ProcessInfo } from "../../../src/actors/Process.ts"
+import { Killed, shutdown } from "../../../src/actors/process/ExitReason.ts"
+import { ProcessBase, type ProcessInfo } from "../../../src/actors/process/Process.ts"
 import * as ChildSpec from "../../../src/supervisors/ChildSpec.ts"
 
 export const crash = (message = "boom"): Exit.Exit<never> => Exit.die(new Error(message))

@@ -1,7 +1,7 @@
 /** The `conversations` resource, served by the application service. */
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
-import { Conversations } from "../../../actors/Conversations.ts"
+import { Conversations } from "../../../actors/conversation/Conversations.ts"
 import { DEFAULT_PAGE } from "../../../domain/Commands.ts"
 import type { ConversationId } from "../../../domain/Ids.ts"
 import type { ListFilter } from "../../../domain/ports/ConversationStore.ts"

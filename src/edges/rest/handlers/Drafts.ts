@@ -1,7 +1,7 @@
 /** Drafts, served by their application service. */
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
-import { Drafts } from "../../../actors/Drafts.ts"
+import { Drafts } from "../../../actors/user/Drafts.ts"
 import { DEFAULT_PAGE } from "../../../domain/Commands.ts"
 import { Api } from "../Api.ts"
 import { CurrentIdentity } from "../Authorization.ts"

@@ -1,7 +1,7 @@
 /** The `me` resource, served by the application service. */
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
-import { Me } from "../../../actors/Me.ts"
+import { Me } from "../../../actors/user/Me.ts"
 import { Api } from "../Api.ts"
 import { CurrentIdentity, currentCaller } from "../Authorization.ts"
 import { answerRefusals } from "../Problem.ts"

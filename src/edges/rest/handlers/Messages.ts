@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
-import { Conversations } from "../../../actors/Conversations.ts"
+import { Conversations } from "../../../actors/conversation/Conversations.ts"
 import { DEFAULT_PAGE } from "../../../domain/Commands.ts"
 import type { ConversationId } from "../../../domain/Ids.ts"
 import { Api } from "../Api.ts"

@@ -1,7 +1,7 @@
 /** What is pinned in a conversation, served by the application service. */
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
-import { Conversations } from "../../../actors/Conversations.ts"
+import { Conversations } from "../../../actors/conversation/Conversations.ts"
 import { pinnedMessage } from "../../Views.ts"
 import { Api } from "../Api.ts"
 import { CurrentIdentity } from "../Authorization.ts"

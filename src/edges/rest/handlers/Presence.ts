@@ -1,7 +1,7 @@
 /** Who is there, served by the application service. */
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
-import { UserPresence } from "../../../actors/UserPresence.ts"
+import { UserPresence } from "../../../actors/presence/UserPresence.ts"
 import { Api } from "../Api.ts"
 import { CurrentIdentity } from "../Authorization.ts"
 import { answerRefusals } from "../Problem.ts"

@@ -1,7 +1,7 @@
 /** The reactions to a message, served by the application service. */
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
-import { Conversations } from "../../../actors/Conversations.ts"
+import { Conversations } from "../../../actors/conversation/Conversations.ts"
 import { Api } from "../Api.ts"
 import { CurrentIdentity } from "../Authorization.ts"
 import * as MessageChange from "../MessageChange.ts"

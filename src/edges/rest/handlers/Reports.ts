@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
-import { Reports } from "../../../actors/Reports.ts"
+import { Reports } from "../../../actors/conversation/Reports.ts"
 import { Api } from "../Api.ts"
 import { CurrentIdentity } from "../Authorization.ts"
 import { newId } from "../Idempotency.ts"

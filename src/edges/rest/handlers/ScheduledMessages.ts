@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
-import { ScheduledMessages } from "../../../actors/ScheduledMessages.ts"
+import { ScheduledMessages } from "../../../actors/conversation/ScheduledMessages.ts"
 import { DEFAULT_PAGE } from "../../../domain/Commands.ts"
 import { Api } from "../Api.ts"
 import { CurrentIdentity } from "../Authorization.ts"

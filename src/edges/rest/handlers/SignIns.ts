@@ -1,7 +1,7 @@
 /** Where one is connected, and signing out, served by the SignIns of this service. */
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
-import { SignIns } from "../../../actors/SignIns.ts"
+import { SignIns } from "../../../actors/session/SignIns.ts"
 import { connectedDevice, connectedSession } from "../../Views.ts"
 import { Api } from "../Api.ts"
 import { CurrentIdentity } from "../Authorization.ts"

@@ -1,7 +1,7 @@
 /** The status of messages and conversations, served by the application service. */
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
-import { Statuses } from "../../../actors/Statuses.ts"
+import { Statuses } from "../../../actors/conversation/Statuses.ts"
 import { Api } from "../Api.ts"
 import { CurrentIdentity } from "../Authorization.ts"
 import { answerRefusals } from "../Problem.ts"

@@ -1,7 +1,7 @@
 /** Conversations, the settings of each, and its members, served by the application service. */
 import { Effect } from "effect"
-import { Conversations } from "../../../actors/Conversations.ts"
-import { Statuses } from "../../../actors/Statuses.ts"
+import { Conversations } from "../../../actors/conversation/Conversations.ts"
+import { Statuses } from "../../../actors/conversation/Statuses.ts"
 import { DEFAULT_PAGE } from "../../../domain/Commands.ts"
 import type { Identity } from "../../../domain/Identity.ts"
 import type { ListFilter } from "../../../domain/ports/ConversationStore.ts"

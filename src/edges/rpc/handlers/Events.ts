@@ -1,7 +1,7 @@
 /** The stream of a conversation's events, over the session of its connection. */
 import { Effect, Stream } from "effect"
-import * as ConversationStream from "../../../actors/ConversationStream.ts"
-import type { OutboxLimits } from "../../../actors/Outbox.ts"
+import * as ConversationStream from "../../../actors/conversation/ConversationStream.ts"
+import type { OutboxLimits } from "../../../actors/session/Outbox.ts"
 import { decoder } from "../../../domain/Decode.ts"
 import { Overloaded } from "../../../domain/Errors.ts"
 import { EventRpcs, FollowConversation } from "../../../rpc/EventRpcs.ts"

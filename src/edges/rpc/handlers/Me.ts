@@ -1,9 +1,9 @@
 /** What is one's own across conversations, served by the application services. */
 import { Effect, Redacted } from "effect"
-import { Drafts } from "../../../actors/Drafts.ts"
-import { Me } from "../../../actors/Me.ts"
-import { SignIns } from "../../../actors/SignIns.ts"
-import { UserPresence } from "../../../actors/UserPresence.ts"
+import { UserPresence } from "../../../actors/presence/UserPresence.ts"
+import { SignIns } from "../../../actors/session/SignIns.ts"
+import { Drafts } from "../../../actors/user/Drafts.ts"
+import { Me } from "../../../actors/user/Me.ts"
 import { DEFAULT_PAGE } from "../../../domain/Commands.ts"
 import { ConnectTickets } from "../../../domain/ports/ConnectTickets.ts"
 import * as Rpcs from "../../../rpc/MeRpcs.ts"

@@ -1,8 +1,8 @@
 /** Messages, sent now or later, and what may be changed of them, served by the application services. */
 import { Effect, type Schema } from "effect"
-import { Conversations } from "../../../actors/Conversations.ts"
-import { ScheduledMessages } from "../../../actors/ScheduledMessages.ts"
-import { Statuses } from "../../../actors/Statuses.ts"
+import { Conversations } from "../../../actors/conversation/Conversations.ts"
+import { ScheduledMessages } from "../../../actors/conversation/ScheduledMessages.ts"
+import { Statuses } from "../../../actors/conversation/Statuses.ts"
 import { changeOf } from "../../../domain/ChangeRequests.ts"
 import type { Change } from "../../../domain/Changes.ts"
 import { DEFAULT_PAGE } from "../../../domain/Commands.ts"

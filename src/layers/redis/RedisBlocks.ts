@@ -1,0 +1,184 @@
+/**
+ * Blocks that all nodes share, in `main_pool`. A node asks about a subject when it first meets it; after that it hears
+ * of what changes (`Broker`), and asks again in the background now and then, should it have missed something.
+ */
+import { Clock, Effect, FiberSet, Layer } from "effect"
+import type { Unavailable, UserBlocked } from "../../domain/Errors.ts"
+import { BLOCK_MEMORY, type Rule, rules } from "../../domain/Limits.ts"
+import { BLOCKS_TOPIC, type Block, Blocks, type Subject } from "../../domain/ports/Blocks.ts"
+import { Broker } from "../../domain/ports/Broker.ts"
+import { type BlocksOptions, KnownBlocks } from "../memory/MemoryBlocks.ts"
+import { Redis } from "./Redis.ts"
+import * as RedisScript from "./RedisScript.ts"
+
+const INDEX = "messaging:blocks"
+const keyOf = (subject: Subject): string => `messaging:block:${subject}`
+
+/** For how long an answer is believed before it is asked again, in the background. */
+const BELIEVED_MS = 60_000
+/** The same while Redis does not answer. */
+const RETRY_MS = 1000
+
+/** A block that a node made alone, told once there is somebody to tell; a longer one stands. */
+const shareScript = `
+local till = redis.call('HGET', KEYS[1], 'until')
+if till and tonumber(till) >= tonumber(ARGV[4]) then return end
+redis.call('HSET', KEYS[1], 'rule', ARGV[1], 'level', ARGV[2], 'since', ARGV[3], 'until', ARGV[4])
+redis.call('PEXPIRE', KEYS[1], ARGV[5])`
+
+/** `nextBlock`, for all nodes at once, by the clock of Redis. Answers the block: rule, level, since, until. */
+const strikeScript = `
+${RedisScript.now}
+local rule, level, since, till = unpack(redis.call('HMGET', KEYS[1], 'rule', 'level', 'since', 'until'))
+if till and tonumber(till) > now then return {rule, level, since, till} end
+local former = tonumber(level or '0')
+local length = tonumber(ARGV[3 + math.min(former, #ARGV - 3)])
+local ends = string.format('%.0f', now + length)
+local begins = string.format('%.0f', now)
+redis.call('HSET', KEYS[1], 'rule', ARGV[1], 'level', former + 1, 'since', begins, 'until', ends)
+redis.call('PEXPIRE', KEYS[1], length + tonumber(ARGV[2]))
+return {ARGV[1], tostring(former + 1), begins, ends}`
+
+const blockOf = (
+  subject: Subject,
+  [rule, level, since, until]: ReadonlyArray<unknown>
+): Block | undefined => {
+  const known = rules.find((name) => name === rule)
+  if (known === undefined) return undefined
+  return { subject, rule: known, level: Number(level), since: Number(since), until: Number(until) }
+}
+
+export const layer = ({ lengths, maxSubjects }: BlocksOptions) =>
+  Layer.effect(
+    Blocks,
+    Effect.gen(function* () {
+      const { main } = yield* Redis
+      const broker = yield* Broker
+      const clock = yield* Clock.Clock
+      const run = yield* FiberSet.makeRuntime<never>()
+      const known = new KnownBlocks(maxSubjects)
+      /** Until when what is known of a subject is believed. Oldest first. */
+      const believed = new Map<Subject, number>()
+      /** Made while Redis did not answer, and not told it yet. */
+      const unshared = new WeakSet<Block>()
+      const strikeShared = RedisScript.make(main, strikeScript)
+      const shareOwn = RedisScript.make(main, shareScript)
+      const now = () => clock.currentTimeMillisUnsafe()
+
+      const believe = (subject: Subject, ms: number): void => {
+        believed.delete(subject)
+        if (believed.size >= maxSubjects) believed.delete(believed.keys().next().value!)
+        believed.set(subject, now() + ms)
+      }
+
+      const find = (subject: Subject): Effect.Effect<Block | undefined, Unavailable> =>
+        Effect.map(main.send("HMGET", keyOf(subject), "rule", "level", "since", "until"), (fields) =>
+          blockOf(subject, fields as ReadonlyArray<unknown>)
+        )
+
+      const tell = (block: Block): void =>
+        broker.publish({
+          topic: BLOCKS_TOPIC,
+          event: "blocked",
+          payload: JSON.stringify(block),
+          seq: null,
+          except: null
+        })
+
+      const index = Effect.fnUntraced(function* ({ subject, until }: Block) {
+        yield* main.send("ZADD", INDEX, String(until), subject)
+        yield* main.send("PEXPIRE", INDEX, String(BLOCK_MEMORY + Math.max(...lengths)))
+      })
+
+      /** What Redis knows, after it was told what this node alone knows. */
+      const reconcile = Effect.fnUntraced(function* (subject: Subject) {
+        const own = known.find(subject)
+        if (own === undefined || !unshared.has(own) || own.until <= now()) return yield* find(subject)
+        const { level, rule, since, until } = own
+        const lifetime = until - now() + BLOCK_MEMORY
+        yield* shareOwn([keyOf(subject)], [rule, ...[level, since, until, lifetime].map(String)])
+        const shared = (yield* find(subject)) ?? own
+        yield* index(shared)
+        tell(shared)
+        return shared
+      })
+
+      /** An outage unblocks nobody whom this node knows to be blocked, and blocks nobody. */
+      const ask = (subject: Subject): Effect.Effect<void> =>
+        Effect.match(reconcile(subject), {
+          onSuccess: (block) => {
+            believe(subject, BELIEVED_MS)
+            if (block === undefined) known.delete(subject)
+            else known.put(block, now())
+          },
+          onFailure: () => believe(subject, RETRY_MS)
+        })
+
+      let changed: (subject: Subject) => void = () => {}
+
+      const heard = (block: Block): void => {
+        believe(block.subject, BELIEVED_MS)
+        if (block.level === 0) known.delete(block.subject)
+        else known.put(block, now())
+        changed(block.subject)
+      }
+
+      const strike = Effect.fnUntraced(function* (
+        subject: Subject,
+        rule: Rule
+      ): Effect.fn.Return<Block | undefined, Unavailable> {
+        const args = [rule, String(BLOCK_MEMORY), ...lengths.map(String)]
+        const block = blockOf(
+          subject,
+          (yield* strikeShared([keyOf(subject)], args)) as ReadonlyArray<unknown>
+        )
+        if (block !== undefined) yield* index(block)
+        return block
+      })
+
+      return Blocks.of({
+        check: (subject) => {
+          const until = believed.get(subject)
+          if (until === undefined) {
+            const answer = Effect.suspend(() => Effect.fromResult(known.check(subject, now())))
+            return Effect.andThen(ask(subject), answer) satisfies Effect.Effect<void, UserBlocked>
+          }
+          if (until <= now()) {
+            believe(subject, RETRY_MS)
+            run(ask(subject))
+          }
+          return known.check(subject, now())
+        },
+        strike: (subject, rule) =>
+          strike(subject, rule).pipe(
+            Effect.orElseSucceed(() => undefined),
+            Effect.map((block) => {
+              const made = block ?? known.strike(subject, rule, lengths, now())
+              heard(made)
+              if (block === undefined) unshared.add(made)
+              else tell(made)
+              return made
+            })
+          ),
+        lift: Effect.fnUntraced(function* (subject) {
+          yield* main.send("DEL", keyOf(subject))
+          yield* main.send("ZREM", INDEX, subject)
+          const lifted: Block = { subject, rule: "messages", level: 0, since: now(), until: 0 }
+          heard(lifted)
+          tell(lifted)
+        }),
+        find: (subject) => Effect.map(find(subject), (shared) => shared ?? known.find(subject)),
+        list: Effect.fnUntraced(function* (limit) {
+          yield* main.send("ZREMRANGEBYSCORE", INDEX, "-inf", String(now()))
+          const subjects = yield* main.send("ZREVRANGE", INDEX, "0", String(limit - 1))
+          const found = yield* Effect.forEach(subjects as ReadonlyArray<Subject>, find, { concurrency: 50 })
+          return found.filter((block) => block !== undefined)
+        }),
+        heard,
+        onChange: (listener) => {
+          changed = listener
+        },
+        inDoubt: () => believed.clear()
+      })
+    })
+  )
