@@ -5,6 +5,7 @@
 import { Clock, Context, Effect, Layer } from "effect"
 import {
   type Conflict,
+  foreignCursor,
   InvalidInput,
   MessageTooLarge,
   type NotFound,
@@ -102,7 +103,7 @@ export const layer = (options: ScheduleOptions) =>
         }),
         list: (caller, page) =>
           Effect.catchTag(store.list(caller.userId, page), "Conflict", () =>
-            Effect.fail(invalid("cursor", "This cursor is not one of ours"))
+            Effect.fail(foreignCursor)
           ),
         show: (caller, id) => store.get(id, caller.userId),
         update: Effect.fn("ScheduledMessages.update")(function* (caller, id, changes) {
