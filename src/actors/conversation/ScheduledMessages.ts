@@ -102,9 +102,7 @@ export const layer = (options: ScheduleOptions) =>
           )
         }),
         list: (caller, page) =>
-          Effect.catchTag(store.list(caller.userId, page), "Conflict", () =>
-            Effect.fail(foreignCursor)
-          ),
+          Effect.catchTag(store.list(caller.userId, page), "Conflict", () => Effect.fail(foreignCursor)),
         show: (caller, id) => store.get(id, caller.userId),
         update: Effect.fn("ScheduledMessages.update")(function* (caller, id, changes) {
           yield* check(changes)
