@@ -25,6 +25,7 @@ import * as AsyncApi from "../edges/websocket/AsyncApi.ts"
 import * as SocketRoute from "../edges/websocket/SocketRoute.ts"
 import * as PgAuditLog from "../layers/audit/PgAuditLog.ts"
 import { AppConfig } from "../layers/config/AppConfig.ts"
+import { limitsOf } from "../layers/config/LimitSettings.ts"
 import * as Database from "../layers/database/Database.ts"
 import * as Peers from "../layers/grpc/Peers.ts"
 import * as Redis from "../layers/redis/Redis.ts"
@@ -86,6 +87,8 @@ export const tree = Effect.gen(function* () {
       tls: { cert: config.grpcTlsCert, key: config.grpcTlsKey, ca: config.grpcTlsCa },
       timeout: config.grpcTimeout,
       maxCalls: config.maxGrpcCalls,
+      perPeer: { rate: limitsOf(config).service.calls, maxCalls: config.maxGrpcPeerCalls },
+      trustedProxies: config.trustedProxies,
       maxMessageBytes: config.maxGrpcMessageBytes,
       reflection: config.grpcReflection
     })

@@ -30,6 +30,10 @@ export type Action = (typeof actions)[number]
 export const addressActions = ["connection", "auth_attempts"] as const
 export type AddressAction = (typeof addressActions)[number]
 
+/** What is limited per service that calls over gRPC, by each node for itself. */
+export const serviceActions = ["calls"] as const
+export type ServiceAction = (typeof serviceActions)[number]
+
 /** Behaviour that no person shows. Who goes past one of these is blocked for a while. */
 export const rules = [
   "messages",
@@ -45,6 +49,7 @@ export type Rule = (typeof rules)[number]
 export interface Limits {
   readonly user: Readonly<Record<Action, Rate | undefined>>
   readonly address: Readonly<Record<AddressAction, Rate | undefined>>
+  readonly service: Readonly<Record<ServiceAction, Rate | undefined>>
   readonly suspicion: Readonly<Record<Rule, Rate | undefined>>
   /** Multiplies the limits per user. */
   readonly trust: Readonly<Record<TrustLevel, number>>
@@ -81,6 +86,10 @@ export const addressDefaults: Readonly<Record<AddressAction, Described>> = {
   auth_attempts: per(20, HOUR, "Tokens refused; past it none is looked at. An expired one does not count")
 }
 
+export const serviceDefaults: Readonly<Record<ServiceAction, Described>> = {
+  calls: per(5000, 5_000, "gRPC calls. So many at once, and as many again in each such time, evenly")
+}
+
 export const ruleDefaults: Readonly<Record<Rule, Described>> = {
   messages: per(50, MINUTE, "Messages of a user"),
   unanswered: per(
@@ -104,6 +113,7 @@ export const BLOCK_MEMORY = DAY
 export const defaults: Limits = {
   user: userDefaults,
   address: addressDefaults,
+  service: serviceDefaults,
   suspicion: ruleDefaults,
   trust: trustDefaults,
   blocks: blockDefaults
@@ -120,6 +130,7 @@ export const unlimited: Limits = {
   ...defaults,
   user: nothing(actions),
   address: nothing(addressActions),
+  service: nothing(serviceActions),
   suspicion: nothing(rules)
 }
 

@@ -3,7 +3,7 @@
  * from our own proxies: `X-Forwarded-For` is walked from its right end, past each trusted proxy, to the first address
  * that is none. What stands further left is the client's own writing.
  */
-import type { IncomingMessage } from "node:http"
+import type { IncomingHttpHeaders } from "node:http"
 import { Context, Result } from "effect"
 import { IpNetwork, NetAddress } from "effect/net"
 
@@ -15,7 +15,13 @@ export const ClientAddress = Context.Reference<string>("messaging-service/edges/
 /** Of a connection that is gone already. */
 export const UNKNOWN = "unknown"
 
-export type AddressOf = (request: Pick<IncomingMessage, "headers" | "socket">) => string
+/** Of a request, whatever its protocol. */
+export interface Head {
+  readonly headers: IncomingHttpHeaders
+  readonly socket: { readonly remoteAddress?: string | undefined }
+}
+
+export type AddressOf = (head: Head) => string
 
 /** `1.2.3.4`, `1.2.3.4:5`, `::1`, `[::1]`, `[::1]:5`. An IPv4 address in IPv6's clothes is that IPv4 address. */
 const parse = (text: string): NetAddress.IpAddress | undefined => {

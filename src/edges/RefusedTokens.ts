@@ -1,10 +1,13 @@
 /**
- * A token that was not believed goes on record, and counts against the address it came from. That there was none says
- * nothing; and one that has expired was good once, which no attacker's is.
+ * What a token meets at every edge. An address that has shown too many bad ones is not listened to; a token that was not
+ * believed goes on record, and counts against the address it came from. That there was none says nothing; and one that
+ * has expired was good once, which no attacker's is.
  */
-import type { Refusal } from "../domain/Errors.ts"
+import { Effect } from "effect"
+import type { RateLimited, Refusal, UserBlocked } from "../domain/Errors.ts"
 import type { Admission } from "../domain/ports/Admission.ts"
 import type { AuditLog } from "../domain/ports/AuditLog.ts"
+import { wait } from "../domain/ports/RateLimiter.ts"
 import { limitKey } from "./ClientAddress.ts"
 
 interface Services {
@@ -12,8 +15,21 @@ interface Services {
   readonly admission: Admission["Service"]
 }
 
-export const noteRefusedToken = ({ admission, audit }: Services, refusal: Refusal, address: string): void => {
+const noteRefusedToken = ({ admission, audit }: Services, refusal: Refusal, address: string): void => {
   if (refusal._tag !== "TokenRejected" || refusal.reason === "missing") return
   audit.note({ action: "token.refused", outcome: "refused", address, details: { reason: refusal.reason } })
   if (refusal.reason !== "expired") admission.distrust(limitKey(address))
 }
+
+/** The verification of a token that was shown at this address, if it may still show one. */
+export const shownAt = <A, E extends Refusal>(
+  services: Services,
+  address: string,
+  verification: Effect.Effect<A, E>
+): Effect.Effect<A, E | RateLimited | UserBlocked> =>
+  Effect.andThen(
+    Effect.suspend(() => wait(services.admission.arrival(limitKey(address)))),
+    Effect.tapError(verification, (refused) =>
+      Effect.sync(() => noteRefusedToken(services, refused, address))
+    )
+  )

@@ -10,6 +10,7 @@ import {
   printRate,
   ruleDefaults,
   scaled,
+  serviceDefaults,
   toMarkdownTable,
   trustDefaults,
   userDefaults
@@ -24,6 +25,7 @@ describe("Limits", () => {
     const page = readFileSync("docs/limits.md", "utf8")
     assert.include(page, toMarkdownTable("RATE_LIMIT", userDefaults))
     assert.include(page, toMarkdownTable("ADDRESS_LIMIT", addressDefaults))
+    assert.include(page, toMarkdownTable("SERVICE_LIMIT", serviceDefaults))
     assert.include(page, toMarkdownTable("SUSPICION", ruleDefaults))
   })
 

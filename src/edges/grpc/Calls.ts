@@ -1,6 +1,6 @@
 /**
- * What happens around every gRPC call, whatever it asks for: its request id, who calls, its deadline, the bound on calls
- * under way, its span, log entry and metrics, and that it is answered whatever goes wrong. A call that its caller gives
+ * What happens around every gRPC call, whatever it asks for: its request id, who calls and how much, its deadline, the
+ * bound on calls under way, its span, log entry and metrics, and that it is answered whatever goes wrong. A call that its caller gives
  * up, or whose deadline is over, is interrupted.
  */
 import { type handleUnaryCall, Metadata, type StatusObject, status } from "@grpc/grpc-js"
@@ -10,6 +10,7 @@ import { type InvalidInput, Overloaded, type Refusal } from "../../domain/Errors
 import type { Peer } from "../../domain/PeerCommands.ts"
 import { choose, HEADER as REQUEST_ID } from "../rest/RequestId.ts"
 import * as Authentication from "./Authentication.ts"
+import * as PeerLimits from "./PeerLimits.ts"
 import * as Statuses from "./Statuses.ts"
 
 const calls = Metric.counter("grpc_server_calls_total", {
@@ -27,6 +28,8 @@ export interface CallOptions extends Authentication.AuthenticationOptions {
   readonly timeout: Duration.Duration
   /** Under way at once; past it calls are refused with `RESOURCE_EXHAUSTED`. */
   readonly maxCalls: number
+  /** The same for each service. */
+  readonly perPeer: PeerLimits.PeerLimitOptions
 }
 
 export type Answer<Response> =
@@ -66,6 +69,7 @@ const spanOptions = (metadata: Metadata) => {
 export const make = Effect.fnUntraced(function* (options: CallOptions) {
   const run = yield* FiberSet.makeRuntime<never>()
   const authenticate = yield* Authentication.make(options)
+  const within = yield* PeerLimits.make(options.perPeer)
   let count = 0
 
   const counted = (change: 1 | -1) => {
@@ -101,8 +105,8 @@ export const make = Effect.fnUntraced(function* (options: CallOptions) {
         const startedAt = yield* Clock.currentTimeMillis
         const asked = Effect.gen(function* () {
           const peer = yield* authenticate(call)
-          const request = yield* decode(call.request)
-          return yield* handle(request, peer).pipe(Effect.annotateLogs("peer", peer.name))
+          const work = Effect.flatMap(decode(call.request), (request) => handle(request, peer))
+          return yield* within(peer, work).pipe(Effect.annotateLogs("peer", peer.name))
         })
         const answered = yield* answer(asked).pipe(
           Effect.onInterrupt(() => observe(path, status.CANCELLED, startedAt))

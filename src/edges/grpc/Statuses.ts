@@ -3,6 +3,7 @@ import { Metadata, type StatusObject, status } from "@grpc/grpc-js"
 import { Cause } from "effect"
 import { type Refusal, Unavailable } from "../../domain/Errors.ts"
 import { toWire } from "../../domain/Refusal.ts"
+import * as RetryInfo from "./RetryInfo.ts"
 
 /** A status that is not OK. Its `reason` trailer is the same word that channels and REST answer with. */
 const make = (code: status, details: string, trailers: Readonly<Record<string, string>>): StatusObject => {
@@ -17,14 +18,16 @@ const detailsOf = (refusal: Refusal, title: string): string =>
     : title
 
 export const ofRefusal = (refusal: Refusal): StatusObject => {
-  const { fields, grpc, reason, retryAfterSeconds, title } = toWire(refusal)
-  const seconds = retryAfterSeconds === undefined ? undefined : retryAfterSeconds * 1000
-  const waitMs = fields.retry_after_ms ?? seconds
-  return make(grpc, detailsOf(refusal, title), {
-    reason,
+  const { fields, grpc, headers, reason, retryAfterSeconds, title } = toWire(refusal)
+  const refused = make(grpc, detailsOf(refusal, title), { reason, ...headers })
+  const waitMs = refusal._tag === "RateLimited" ? refusal.retryAfterMs : (retryAfterSeconds ?? 0) * 1000
+  if (waitMs > 0) {
     // The name is gRPC's: its own retry policies obey it.
-    ...(waitMs === undefined ? {} : { "grpc-retry-pushback-ms": String(waitMs) })
-  })
+    refused.metadata.set("grpc-retry-pushback-ms", String(waitMs))
+    refused.metadata.set(RetryInfo.KEY, RetryInfo.encode(grpc, refused.details, waitMs))
+  }
+  if (typeof fields.scope === "string") refused.metadata.set("scope", fields.scope)
+  return refused
 }
 
 export const timedOut = (): StatusObject =>

@@ -7,10 +7,9 @@ import { HttpApiMiddleware, HttpApiSecurity } from "effect/http-api"
 import type { Caller, Identity } from "../../domain/Identity.ts"
 import { Admission } from "../../domain/ports/Admission.ts"
 import { AuditLog } from "../../domain/ports/AuditLog.ts"
-import { wait } from "../../domain/ports/RateLimiter.ts"
 import { TokenVerifier } from "../../domain/ports/TokenVerifier.ts"
-import { ClientAddress, limitKey } from "../ClientAddress.ts"
-import { noteRefusedToken } from "../RefusedTokens.ts"
+import { ClientAddress } from "../ClientAddress.ts"
+import { shownAt } from "../RefusedTokens.ts"
 import { problems, respond } from "./Problem.ts"
 
 export class CurrentIdentity extends Context.Service<CurrentIdentity, Identity>()(
@@ -39,15 +38,12 @@ export const layer = Layer.effect(
     const admission = yield* Admission
     return Authorization.of({
       bearer: (handler, { credential }) =>
-        Effect.flatMap(ClientAddress, (address) => {
-          const verified = Effect.tapError(verifier.verify(credential), (refused) =>
-            Effect.sync(() => noteRefusedToken({ audit, admission }, refused, address))
-          )
-          return Effect.matchEffect(Effect.andThen(wait(admission.arrival(limitKey(address))), verified), {
+        Effect.flatMap(ClientAddress, (address) =>
+          Effect.matchEffect(shownAt({ audit, admission }, address, verifier.verify(credential)), {
             onFailure: respond,
             onSuccess: (identity) => Effect.provideService(handler, CurrentIdentity, identity)
           })
-        })
+        )
     })
   })
 )

@@ -20,7 +20,7 @@ import { wait } from "../../domain/ports/RateLimiter.ts"
 import { TokenVerifier } from "../../domain/ports/TokenVerifier.ts"
 import { PATH } from "../../rpc/MessagingRpcs.ts"
 import { ClientAddress, limitKey } from "../ClientAddress.ts"
-import { noteRefusedToken } from "../RefusedTokens.ts"
+import { shownAt } from "../RefusedTokens.ts"
 import { respond } from "../rest/Problem.ts"
 import { Connection, type Rejection } from "./Connection.ts"
 import { sealed } from "./Sealed.ts"
@@ -33,6 +33,7 @@ export interface HttpRouteOptions {
 type Sign = () => void
 
 const bearer = /^Bearer +(\S+)$/i
+const missing = Effect.fail(new TokenRejected({ reason: "missing" }))
 const overloaded = new Overloaded({ what: "connections" })
 
 /** Every request is answered: where there is no answer there was none. */
@@ -65,17 +66,9 @@ export const make = Effect.fnUntraced(function* ({ socketIdleTimeout }: HttpRout
   })
 
   const verify = Effect.fnUntraced(function* (authorization: string | undefined, address: string) {
-    yield* wait(admission.arrival(limitKey(address)))
     const token = bearer.exec(authorization ?? "")?.[1]
-    if (token === undefined) return yield* new TokenRejected({ reason: "missing" })
-    const identity = yield* verifier
-      .verify(Redacted.make(token))
-      .pipe(
-        Effect.tapError((refused) =>
-          Effect.sync(() => noteRefusedToken({ audit, admission }, refused, address))
-        )
-      )
-    return { identity, sessionId: null }
+    const verified = token === undefined ? missing : verifier.verify(Redacted.make(token))
+    return { identity: yield* shownAt({ audit, admission }, address, verified), sessionId: null }
   })
 
   /** A session for as long as the scope is open; `signs` are called whenever its reader has shown that it lives. */

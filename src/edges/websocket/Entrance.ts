@@ -18,7 +18,7 @@ import * as ConnectParams from "../../domain/protocol/ConnectParams.ts"
 import * as Origin from "../../domain/protocol/Origin.ts"
 import { toWire } from "../../domain/Refusal.ts"
 import * as ClientAddress from "../ClientAddress.ts"
-import { noteRefusedToken } from "../RefusedTokens.ts"
+import { shownAt } from "../RefusedTokens.ts"
 import { fromWire, type HttpRefusal } from "./Refuse.ts"
 
 export interface ConnectRequest {
@@ -71,12 +71,8 @@ export const make = Effect.gen(function* () {
         : ticket !== undefined
           ? tickets.redeem(Redacted.make(ticket))
           : Effect.fail(new TokenRejected({ reason: "missing" }))
-    const identified = Effect.tapError(verified, (refused) =>
-      Effect.sync(() => noteRefusedToken({ audit, admission }, refused, address))
-    )
-    const admitted = Effect.tap(identified, (identity) => wait(admission.connection(identity, source)))
-    return yield* wait(admission.arrival(source)).pipe(
-      Effect.andThen(admitted),
+    return yield* shownAt({ audit, admission }, address, verified).pipe(
+      Effect.tap((identity) => wait(admission.connection(identity, source))),
       Effect.flatMap((identity) =>
         Effect.map(sessions.admit(identity, source), (place) => ({ identity, place }))
       ),

@@ -17,6 +17,9 @@ import {
   type Rule,
   ruleDefaults,
   rules,
+  type ServiceAction,
+  serviceActions,
+  serviceDefaults,
   trustDefaults,
   unlimited,
   userDefaults
@@ -90,6 +93,7 @@ const parseBlocks = (text: string): Option.Option<ReadonlyArray<number>> =>
 export const limitSettings = {
   ...rates("user", "RATE_LIMIT", actions, userDefaults, ", per user, times the trust in them."),
   ...rates("address", "ADDRESS_LIMIT", addressActions, addressDefaults, ", per address."),
+  ...rates("service", "SERVICE_LIMIT", serviceActions, serviceDefaults, ", per service and node."),
   trustFactors: parsed(
     "TRUST_FACTORS",
     "levels and factors",
@@ -120,11 +124,14 @@ export const limitsOf = (config: Values & { readonly rateLimits: "on" | "off" })
   for (const name of actions) user[name] = config[`user.${name}`]
   const address: Partial<Record<AddressAction, Rate | undefined>> = {}
   for (const name of addressActions) address[name] = config[`address.${name}`]
+  const service: Partial<Record<ServiceAction, Rate | undefined>> = {}
+  for (const name of serviceActions) service[name] = config[`service.${name}`]
   const suspicion: Partial<Record<Rule, Rate | undefined>> = {}
   for (const name of rules) suspicion[name] = config[`suspicion.${name}`]
   return {
     user: user as Limits["user"],
     address: address as Limits["address"],
+    service: service as Limits["service"],
     suspicion: suspicion as Limits["suspicion"],
     trust: config.trustFactors,
     blocks: config.blockLengths

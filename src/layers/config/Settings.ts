@@ -188,6 +188,11 @@ export const settings = {
     1_000,
     "gRPC calls under way; past it they answer `RESOURCE_EXHAUSTED`."
   ),
+  maxGrpcPeerCalls: count(
+    "MAX_GRPC_CALLS_PER_SERVICE",
+    500,
+    "The same for one service that calls: by its token, or its certificate."
+  ),
   maxGrpcMessageBytes: int(
     "MAX_GRPC_MESSAGE_BYTES",
     4 * 1024 * 1024,

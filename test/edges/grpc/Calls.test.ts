@@ -2,9 +2,12 @@
 import { randomUUID } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
 import { status } from "@grpc/grpc-js"
-import { Deferred, Duration, Effect, Exit, Fiber, Scope } from "effect"
+import { Deferred, Duration, Effect, Exit, Fiber, Layer, Result, Scope } from "effect"
+import { IpNetwork } from "effect/net"
 import * as Errors from "../../../src/domain/Errors.ts"
+import { Admission } from "../../../src/domain/ports/Admission.ts"
 import * as GrpcClient from "../../support/GrpcClient.ts"
+import * as NoLimits from "../../support/NoLimits.ts"
 import { type EdgeOptions, serve } from "./GrpcEdge.ts"
 
 const SERVICE = "messaging.MessagingService"
@@ -138,6 +141,58 @@ describe("A gRPC call", () => {
       yield* interrupted
       const third = yield* Effect.flip(call({ token: "service", deadline: 300 }))
       assert.strictEqual(third.code, status.DEADLINE_EXCEEDED)
+    })
+  )
+
+  it.live("of a service past its limits is refused, with when to come back, while others are served", () =>
+    Effect.gen(function* () {
+      const call = yield* peer({
+        conversations: { apply: () => Effect.succeed(true) },
+        perPeer: { rate: { max: 2, windowMs: 60_000 }, maxCalls: 100 }
+      })
+      yield* call()
+      yield* call()
+      const { code, metadata } = yield* Effect.flip(call())
+      assert.strictEqual(code, status.RESOURCE_EXHAUSTED)
+      assert.deepStrictEqual(metadata.get("reason"), ["rate_limited"])
+      assert.deepStrictEqual(metadata.get("scope"), ["service_calls"])
+      assert.deepStrictEqual(metadata.get("ratelimit-policy"), [`"service_calls";q=2;w=60`])
+      const waitMs = Number(metadata.get("grpc-retry-pushback-ms")[0])
+      assert.isAtMost(waitMs, 30_000)
+      assert.isAbove(waitMs, 20_000)
+      assert.include(String(metadata.get("grpc-status-details-bin")[0]), "google.rpc.RetryInfo")
+      assert.isTrue((yield* call({ token: "service:media" })).response.success)
+    })
+  )
+
+  it.live("with a bad token counts against its address, and then no token is looked at", () =>
+    Effect.gen(function* () {
+      const distrusted: Array<string> = []
+      const admission = Layer.succeed(Admission, {
+        ...NoLimits.admission,
+        distrust: (address) => void distrusted.push(address),
+        arrival: (address) =>
+          distrusted.length < 2
+            ? Result.succeed(undefined)
+            : Result.fail(new Errors.UserBlocked({ until: address === "127.0.0.1" ? 1 : 2 }))
+      })
+      const call = yield* peer({ conversations: { apply: () => Effect.succeed(true) }, admission })
+      const codeOf = (token: string, metadata = {}) =>
+        Effect.map(Effect.flip(call({ token, metadata })), ({ code }) => code)
+      assert.strictEqual(yield* codeOf("forged", { "x-forwarded-for": "192.0.2.7" }), status.UNAUTHENTICATED)
+      assert.strictEqual(yield* codeOf("forged"), status.UNAUTHENTICATED)
+      assert.deepStrictEqual(distrusted, ["127.0.0.1", "127.0.0.1"], "nobody may forge an address")
+      assert.strictEqual(yield* codeOf("service"), status.PERMISSION_DENIED)
+
+      const proxied = yield* peer({
+        conversations: { apply: () => Effect.succeed(true) },
+        admission,
+        trustedProxies: [IpNetwork.fromStringUnsafe("127.0.0.1/32")]
+      })
+      distrusted.length = 0
+      const metadata = { "x-forwarded-for": "2001:db8:1:1::7" }
+      yield* Effect.flip(proxied({ token: "forged", metadata }))
+      assert.deepStrictEqual(distrusted, ["2001:db8:1:1::/64"])
     })
   )
 
