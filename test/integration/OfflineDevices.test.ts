@@ -149,6 +149,11 @@ class Clubs {
     this.#people = people
   }
 
+  readonly found = (by: Chat.Person, other: Chat.Person, name: string) => {
+    const members = { type: "group", member_ids: [other.user_id], metadata: { name } }
+    return Effect.map(by.rest.ok<ConversationView>("POST", "/api/v1/conversations", members), ({ id }) => id)
+  }
+
   readonly act = Effect.fnUntraced(
     { self: this },
     function* (by: Chat.Person, random: (below: number) => number, nextRandom: () => number) {
@@ -160,10 +165,7 @@ class Clubs {
       const name = `club ${nextRandom()}`
       const dice = random(100)
       const path = `/api/v1/conversations/${id}`
-      if (id === undefined || dice < 20) {
-        const members = { type: "group", member_ids: [other.user_id], metadata: { name } }
-        owned.push((yield* by.rest.ok<ConversationView>("POST", "/api/v1/conversations", members)).id)
-      }
+      if (id === undefined || dice < 20) owned.push(yield* this.found(by, other, name))
       // Another device of the same person may have been faster.
       else if (dice < 50) yield* by.rest.request("DELETE", `${path}/members/${other.user_id}`)
       else if (dice < 75) yield* by.rest.request("POST", `${path}/members`, { user_ids: [other.user_id] })
@@ -260,6 +262,9 @@ const play = Effect.fnUntraced(function* ({ disaster, nodes }: World, seed: numb
   yield* round(1)
   yield* disaster
   yield* round(2)
+  // The dice may have deleted all clubs.
+  yield* clubs.found(a, b, `club ${++randoms}`)
+  yield* clubs.found(c, b, `club ${++randoms}`)
 
   for (const device of devices) {
     yield* device.drop
