@@ -122,7 +122,7 @@ export const markAsDelivered = operation("markAsDelivered", {
 export const typing = operation("typing", {
   input: Schema.Struct({ ...one, action: Schema.Literals(["start", "stop"]) }),
   success: Schema.Void,
-  errors: [RateLimited, UserBlocked, ...ask]
+  errors: [Forbidden, RateLimited, UserBlocked, ...ask]
 })
 
 /** In the order of their ids. */

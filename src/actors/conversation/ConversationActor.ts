@@ -395,11 +395,7 @@ class Conversation implements Subscriber, Managed {
     })
   }
 
-  #setTyping(
-    caller: Caller,
-    action: "start" | "stop",
-    reply: ReplyTo<void, NotMember | Forbidden | NotFound>
-  ): void {
+  #setTyping(caller: Caller, action: "start" | "stop", reply: ReplyTo<void, NotMember | Forbidden>): void {
     const { userId } = caller.identity
     const allowed = authorize(this.state, userId, "send")
     if (Result.isFailure(allowed)) return void reply.fail(allowed.failure)

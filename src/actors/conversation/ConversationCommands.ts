@@ -96,7 +96,7 @@ export type Command =
       readonly _tag: "Typing"
       readonly caller: Caller
       readonly action: "start" | "stop"
-      readonly reply: ReplyTo<void, NotMember | Forbidden | NotFound | Unavailable>
+      readonly reply: ReplyTo<void, NotMember | Forbidden | Unavailable>
     }
   | { readonly _tag: "TypingEnded"; readonly userId: UserId }
   | {

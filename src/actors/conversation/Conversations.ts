@@ -232,6 +232,6 @@ export class Conversations extends Context.Service<
       caller: Caller,
       id: ConversationId,
       action: "start" | "stop"
-    ) => Effect.Effect<void, Limited | AskError>
+    ) => Effect.Effect<void, Forbidden | Limited | AskError>
   }
 >()("messaging-service/actors/conversation/Conversations") {}

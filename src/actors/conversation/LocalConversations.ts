@@ -4,7 +4,7 @@
  */
 import { Clock, Effect, Layer } from "effect"
 import type { UpToHere } from "../../domain/Commands.ts"
-import { Conflict, Forbidden, InvalidInput, NotMember } from "../../domain/Errors.ts"
+import { Conflict, Forbidden, InvalidInput } from "../../domain/Errors.ts"
 import type { Caller, Identity } from "../../domain/Identity.ts"
 import type { ConversationId } from "../../domain/Ids.ts"
 import type { Metadata } from "../../domain/Message.ts"
@@ -155,9 +155,7 @@ export const layer = Layer.effect(
 
       typing: Effect.fnUntraced(function* (caller, id, action) {
         if (action === "start") yield* wait(admission.act(caller.identity, "typing"))
-        return yield* registry
-          .ask(id, "Typing", { caller, action })
-          .pipe(Effect.catchTag(["Forbidden", "NotFound"], () => Effect.fail(new NotMember())))
+        return yield* registry.ask(id, "Typing", { caller, action })
       })
     })
   })

@@ -97,7 +97,7 @@ export const make = (url: string): Edge => {
     call("own", "removeDraft"),
     call("read", "scheduleMessage", () => ({ ...message(), scheduled_for: inAnHour() })),
     call("send", "sendMessage", message, atOnce),
-    call("send", "typing", () => ({ action: "start" }), { ...atOnce, refusal: "not_member" }),
+    call("send", "typing", () => ({ action: "start" }), atOnce),
     call("change", "addReaction", (actor, place) => ({ ...others(actor, place), reaction: ":rpc:" })),
     call("change", "removeReaction", (actor, place) => ({ ...others(actor, place), reaction: ":rpc:" })),
     call("change", "editMessage", (actor, place) => ({ ...own(actor, place), content: "z" }), asMember),
