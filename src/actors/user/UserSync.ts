@@ -20,7 +20,7 @@ import * as SyncCursor from "../../domain/SyncCursor.ts"
 export interface UserSyncOptions {
   /** Messages of one conversation in one sync at the most: the newest. Older ones are in the history. */
   readonly maxPending: number
-  /** Conversations with messages in one sync at the most: the most recently active ones; and changed ones. */
+  /** Conversations with messages in one sync at the most, and changed ones; past it there is a reset. */
   readonly maxConversations: number
 }
 
@@ -177,10 +177,12 @@ export const layer = (options: UserSyncOptions) =>
           since,
           undelivered: isNew,
           named: Array.from(queued.keys()),
-          limit: options.maxConversations,
+          limit: options.maxConversations + 1,
           // One more than are told: then it shows whether there are more.
           lookBack: options.maxPending + 1
         })
+        // Of those left out nothing would ever be told: what is acknowledged here is behind them, too.
+        if (rows.length > options.maxConversations) return yield* reset("trimmed")
         const truncated: Array<ConversationId> = []
         const seen = new Map<ConversationId, number>()
         const news: Array<ConversationNews> = []

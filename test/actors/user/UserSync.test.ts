@@ -104,7 +104,7 @@ describe("What a device is told", () => {
       const { asked, plan } = yield* planned({ opened: queue({ entries }), rows: [row({})] })
       assert.deepStrictEqual(newsOf(plan), [[7, 10]])
       assert.deepStrictEqual(asked, [
-        { since: 40_000, undelivered: false, named: [a], limit: 100, lookBack: 101 }
+        { since: 40_000, undelivered: false, named: [a], limit: 101, lookBack: 101 }
       ] as never)
     })
   )
@@ -201,6 +201,20 @@ describe("What a device is told", () => {
       const { plan: told } = yield* planned({ opened: queue({}), changed: changed.slice(1) })
       assert.deepStrictEqual(told._tag === "CatchUp" && told.conversations, changed.slice(1))
     })
+  )
+
+  it.effect(
+    "is to reset when more conversations have messages than are told, of which the rest would be lost",
+    () =>
+      Effect.gen(function* () {
+        const rows = Array.from({ length: 101 }, () =>
+          row({ conversationId: conversationId(), changedFrom: 6 })
+        )
+        const { plan } = yield* planned({ opened: queue({}), rows })
+        assert.deepInclude(plan, { _tag: "Reset", reason: "trimmed", cursor: "60000-0" })
+        const { plan: told } = yield* planned({ opened: queue({}), rows: rows.slice(1) })
+        assert.lengthOf(newsOf(told), 100)
+      })
   )
 
   it.effect("comes from the database alone while the queue is away", () =>
