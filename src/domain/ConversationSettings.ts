@@ -87,6 +87,15 @@ export const defaultMemberSettings: MemberSettings = {
   archived: false
 }
 
+/** As it is kept: muting without an end is until further notice, whenever an earlier one was to end; times are in UTC. */
+export const completed = ({ muted_until, ...settings }: UpdateMemberSettings): UpdateMemberSettings => {
+  if (typeof muted_until === "string")
+    return { ...settings, muted_until: new Date(muted_until).toISOString() }
+  return muted_until === undefined && settings.muted === undefined
+    ? settings
+    : { ...settings, muted_until: null }
+}
+
 /** Whether a member wants no notifications at this moment (Unix ms). */
 export const isMuted = ({ muted, muted_until }: MemberSettings, now: number): boolean =>
   muted && (muted_until === null || Date.parse(muted_until) > now)

@@ -241,6 +241,15 @@ layer(App.layer, { excludeTestServices: true, timeout: "60 seconds" })("Manageme
       assert.deepInclude(yield* alice.rest.ok("PATCH", `${path}/settings/me`, muted), muted)
       assert.deepInclude(yield* alice.rest.ok("GET", `${path}/settings/me`), { ...muted, pinned: true })
       assert.deepStrictEqual(yield* bob.rest.ok("GET", `${path}/settings/me`), defaultMemberSettings)
+      const offset = { muted_until: "2099-01-01T01:00:00+02:00" }
+      assert.deepInclude(yield* alice.rest.ok("PATCH", `${path}/settings/me`, offset), {
+        muted: true,
+        muted_until: "2098-12-31T23:00:00.000Z"
+      })
+      // An end that was set for an earlier muting is not this one's.
+      const forEver = { muted: true, muted_until: null }
+      assert.deepInclude(yield* alice.rest.ok("PATCH", `${path}/settings/me`, { muted: true }), forEver)
+      assert.deepInclude(yield* alice.rest.ok("GET", `${path}/settings/me`), forEver)
       const wrong = yield* alice.rest.request("PATCH", `${path}/settings/me`, { muted_until: "tomorrow" })
       assert.strictEqual(wrong.status, 400)
     })

@@ -14,6 +14,7 @@ import {
   type State,
   view
 } from "../../domain/Conversation.ts"
+import { completed } from "../../domain/ConversationSettings.ts"
 import {
   Conflict,
   type Forbidden,
@@ -243,8 +244,9 @@ export class Management {
     const { userId } = caller.identity
     const found = memberOf(state, userId)
     if (Result.isFailure(found)) return void reply.fail(found.failure)
-    return this.#commit(reply, store.prefer(state.id, userId, settings), () => {
-      const changed = { ...found.success, settings: { ...found.success.settings, ...settings } }
+    const set = completed(settings)
+    return this.#commit(reply, store.prefer(state.id, userId, set), () => {
+      const changed = { ...found.success, settings: { ...found.success.settings, ...set } }
       state.members.set(userId, changed)
       this.#of.tell(Events.memberChanged(state.id))
       this.#of.tell(

@@ -1,13 +1,14 @@
 /**
  * Tells people of messages that nobody shows them: members of whom no device is connected to any node, through the
- * Notifications port; and, on their user channels, members whom a message mentions. Who has muted the conversation, or
- * wants no notifications, gets none.
+ * Notifications port, unless they want no notifications; and, on their user channels, members whom a message mentions.
+ * Who has muted the conversation is told neither way.
  *
  * Off the path of a send: an actor only notes the message; the loop, a worker of the tree, does the rest in batches.
  * What does not fit is dropped and counted: a notification is a courtesy, the message waits in the queue.
  */
-import { Context, Duration, Effect, Latch, Layer, Metric, Schedule } from "effect"
+import { Clock, Context, Duration, Effect, Latch, Layer, Metric, Schedule } from "effect"
 import type { State } from "../../domain/Conversation.ts"
+import { isMuted } from "../../domain/ConversationSettings.ts"
 import type { UserId } from "../../domain/Ids.ts"
 import type { Message } from "../../domain/Message.ts"
 import { Broker } from "../../domain/ports/Broker.ts"
@@ -56,10 +57,12 @@ export class Notifier extends Context.Service<
   }
 >()("messaging-service/actors/user/Notifier") {}
 
+/** Members, each once, as their ids are written here: those of some clients come in capitals. */
 const mentionsOf = ({ metadata, sender_id }: Message, members: State["members"]): ReadonlyArray<UserId> => {
   const { mentions } = metadata
   if (!Array.isArray(mentions)) return []
-  return mentions.filter((id): id is UserId => id !== sender_id && members.has(id as UserId))
+  const named = new Set(mentions.map((id) => String(id).toLowerCase() as UserId))
+  return Array.from(named).filter((id) => id !== sender_id && members.has(id))
 }
 
 const previewOf = ({ content, metadata }: Message): string =>
@@ -72,6 +75,7 @@ export const layer = ({ capacity }: NotifierOptions) =>
       const notifications = yield* Notifications
       const preferences = yield* UserPreferences
       const broker = yield* Broker
+      const clock = yield* Clock.Clock
       const filled = Latch.makeUnsafe(false)
       const noted: Array<Noted> = []
       let overflowed = 0
@@ -119,8 +123,13 @@ export const layer = ({ capacity }: NotifierOptions) =>
       const turn = Effect.suspend(() => {
         const batch = noted.splice(0, BATCH)
         if (noted.length === 0) filled.closeUnsafe()
-        for (const { mentioned, message } of batch) {
-          for (const userId of mentioned) broker.publish(Events.mentioned(userId, message))
+        const now = clock.currentTimeMillisUnsafe()
+        for (const { members, mentioned, message } of batch) {
+          for (const userId of mentioned) {
+            const member = members.get(userId)
+            if (member === undefined || isMuted(member.settings, now)) continue
+            broker.publish(Events.mentioned(userId, message))
+          }
         }
         const lost = overflowed
         overflowed = 0

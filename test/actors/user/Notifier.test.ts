@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as Notifier from "../../../src/actors/user/Notifier.ts"
-import type { State } from "../../../src/domain/Conversation.ts"
+import type { Member, State } from "../../../src/domain/Conversation.ts"
 import { defaultMemberSettings, defaultSettings } from "../../../src/domain/ConversationSettings.ts"
 import { Unavailable } from "../../../src/domain/Errors.ts"
 import type { UserId } from "../../../src/domain/Ids.ts"
@@ -12,7 +12,7 @@ import { type MessageNotification, Notifications } from "../../../src/domain/por
 import { UserPreferences } from "../../../src/domain/ports/UserPreferences.ts"
 import { conversationId, messageId, userId } from "../../contract/Fixtures.ts"
 
-const [alice, bob, carol, dave] = [userId(), userId(), userId(), userId()]
+const [alice, bob, carol, dave, erin] = [userId(), userId(), userId(), userId(), userId()]
 
 const state: State = {
   id: conversationId(),
@@ -24,7 +24,7 @@ const state: State = {
   createdAt: 0,
   updatedAt: 0,
   lastSeq: 0,
-  members: new Map(
+  members: new Map<UserId, Member>(
     [alice, bob, carol, dave].map((id) => [
       id,
       {
@@ -130,6 +130,37 @@ describe("The notifier", () => {
       )
       assert.deepStrictEqual(batches, [])
     })
+  )
+
+  it.effect(
+    "tells each of them once, however their ids are written, and none who has muted the conversation",
+    () =>
+      Effect.gen(function* () {
+        const { notifier, published } = yield* make(false)
+        yield* TestClock.setTime(1_000_000)
+        const muting = (id: UserId, muted_until: string | null): [UserId, Member] => [
+          id,
+          {
+            ...state.members.get(alice)!,
+            userId: id,
+            settings: { ...defaultMemberSettings, muted: true, muted_until }
+          }
+        ]
+        const until = (time: number) => new Date(time).toISOString()
+        const members = new Map([
+          ...state.members,
+          muting(carol, until(2_000_000)),
+          muting(dave, null),
+          muting(erin, until(500_000))
+        ])
+        const mentions = [bob.toUpperCase(), bob, carol, dave, erin]
+        notifier.committed({ ...state, members }, message({ metadata: { mentions } }))
+        yield* TestClock.adjust("300 millis")
+        assert.deepStrictEqual(
+          published.map(({ topic }) => topic),
+          [`user:${bob}`, `user:${erin}`]
+        )
+      })
   )
 
   it.effect("tries again while the peer is away, gives up in the end, and goes on", () =>

@@ -50,7 +50,7 @@ export class SettingsApi extends HttpApiGroup.make("settings")
       OpenApi.annotations({
         summary: "Mute, pin or archive the conversation for oneself",
         description:
-          "What is left out stays as it is. `muted_until` ends the muting by itself. One's other devices are told (`conversation_updated`, with `my_settings`)."
+          "What is left out stays as it is. `muted_until` ends the muting by itself; `muted` without it is until further notice. One's other devices are told (`conversation_updated`, with `my_settings`)."
       })
     ),
     HttpApiEndpoint.post("archive", "/conversations/:conversation_id/archive", shorthand).annotateMerge(
