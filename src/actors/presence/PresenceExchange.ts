@@ -10,7 +10,7 @@
  * as a new node, writes all its devices again, and says whom it replaces; refs stay, so no client sees them go.
  */
 import { Clock, Context, Duration, Effect, Latch, Layer, Semaphore } from "effect"
-import type { Unavailable } from "../../domain/Errors.ts"
+import { Unavailable } from "../../domain/Errors.ts"
 import { Broker, type Publication } from "../../domain/ports/Broker.ts"
 import { type Held, PresenceCache, type Present, type TopicChange } from "../../domain/ports/PresenceCache.ts"
 import * as Topic from "../../domain/Topic.ts"
@@ -209,6 +209,11 @@ class Exchange {
 
   // The lease.
 
+  /** Between two beats. */
+  get #third(): Duration.Duration {
+    return Duration.times(this.#options.lease, 1 / 3)
+  }
+
   readonly #beat = Effect.gen({ self: this }, function* () {
     const now = yield* Clock.currentTimeMillis
     const beat = yield* this.#lease.beat
@@ -226,14 +231,35 @@ class Exchange {
     this.#tracker.cut(false)
   }).pipe(Effect.catch(() => Effect.map(Clock.currentTimeMillis, (now) => this.#missedBeat(now))))
 
-  /** Goes on as a new node, which has written nothing yet. */
+  /**
+   * Goes on as a new node, which has written nothing yet. Writing all of it may take longer than the lease lasts, so the
+   * lease is kept meanwhile: else the others would take this node for dead, and so would itself, again and again.
+   */
   readonly #register = Effect.fnUntraced({ self: this }, function* (now: number) {
     this.#isRegistered = false
     const former = yield* this.#lease.renew(now)
     this.#unwritten.clear()
     this.#isRegistered = true
-    yield* this.#eachBatch((changes) => this.#write(changes, former))
+    yield* Effect.raceFirst(
+      this.#eachBatch((changes) => this.#write(changes, former)),
+      Effect.forever(this.#keepLease)
+    )
   })
+
+  readonly #keepLease = Effect.gen({ self: this }, function* () {
+    yield* Effect.sleep(this.#third)
+    const now = yield* Clock.currentTimeMillis
+    const { isNew } = yield* this.#lease.beat
+    if (isNew) return yield* new Unavailable({ what: "presence" })
+    this.#lease.held(now)
+  }).pipe(
+    // What is still being written is written for nobody.
+    Effect.tapError(() =>
+      Effect.sync(() => {
+        this.#isRegistered = false
+      })
+    )
+  )
 
   #missedBeat(now: number): void {
     if (this.#isStale || !this.#lease.hasLapsed(now)) return
@@ -380,8 +406,7 @@ class Exchange {
 
   readonly run: Effect.Effect<never> = Effect.gen({ self: this }, function* () {
     this.#lease.held(yield* Clock.currentTimeMillis)
-    const third = Duration.times(this.#options.lease, 1 / 3)
-    const beats = Effect.andThen(this.#beat, Effect.sleep(third))
+    const beats = Effect.andThen(this.#beat, Effect.sleep(this.#third))
     return yield* Effect.raceAllFirst([
       Effect.forever(beats),
       Effect.forever(this.#writeChanges),

@@ -46,7 +46,7 @@ export class PresenceLease {
   })
 
   held(now: number): void {
-    this.#lastBeat = now
+    this.#lastBeat = Math.max(this.#lastBeat, now)
   }
 
   /** Whether the others may think this node dead, and this node cannot tell who of them lives. */

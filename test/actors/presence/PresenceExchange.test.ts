@@ -23,6 +23,8 @@ class World {
   isDown = false
   /** What reads wait for. */
   reading: Effect.Effect<void> = Effect.void
+  /** What writes wait for. */
+  writing: Effect.Effect<void> = Effect.void
   writes = 0
   news = 0
 
@@ -45,7 +47,10 @@ const cacheOf = (world: World): PresenceCache["Service"] => {
     leave: (node) => reachable((cache) => cache.leave(node)),
     write: (node, changes) => {
       world.writes++
-      return reachable((cache) => cache.write(node, changes))
+      return Effect.andThen(
+        world.writing,
+        reachable((cache) => cache.write(node, changes))
+      )
     },
     read: (topics) =>
       Effect.andThen(
@@ -338,6 +343,55 @@ describe("PresenceExchange", () => {
           ["3", "4", "5"]
         ]
       )
+    })
+  )
+
+  it.effect("keeps its lease while it writes everything again, however long that takes", () =>
+    Effect.gen(function* () {
+      const all = yield* world
+      const [one, two] = [yield* start(all), yield* start(all)]
+      one.track(alice)
+      two.track(bob)
+      for (let n = 0; n < 3_000; n++) one.tracker.track(`topic ${n}`, alice, phone, "online")
+      yield* TestClock.adjust("20 seconds")
+      // It comes back empty, and slow: all of it takes twice as long as the lease.
+      all.cache = (yield* world).cache
+      all.writing = Effect.sleep("2 seconds")
+      yield* TestClock.adjust("30 seconds")
+      const { writes } = all
+      yield* TestClock.adjust("60 seconds")
+      assert.strictEqual(all.writes, writes, "nothing is left to write")
+      assert.deepStrictEqual(
+        [one.shown, two.shown],
+        [
+          ["1", "2"],
+          ["1", "2"]
+        ]
+      )
+      assert.deepStrictEqual([one.leaves, two.leaves], [0, 0])
+      assert.isFalse(one.tracker.isCut())
+    })
+  )
+
+  it.effect("begins anew when it has lost its lease while it wrote everything again", () =>
+    Effect.gen(function* () {
+      const all = yield* world
+      const [one, two] = [yield* start(all), yield* start(all)]
+      one.track(alice)
+      two.track(bob)
+      yield* TestClock.adjust("20 seconds")
+      all.cache = (yield* world).cache
+      all.writing = Effect.sleep("5 seconds")
+      yield* TestClock.adjust("3 seconds")
+      // Once more, in the middle of that.
+      all.cache = (yield* world).cache
+      all.writing = Effect.void
+      yield* TestClock.adjust("20 seconds")
+      const three = yield* start(all)
+      three.track(carol)
+      yield* soon
+      assert.deepStrictEqual(three.shown, ["1", "2", "3"])
+      assert.deepStrictEqual([one.leaves, two.leaves], [0, 0])
     })
   )
 
