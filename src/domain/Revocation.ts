@@ -84,6 +84,12 @@ export class RevocationList {
     this.#known.set(key, { revocation, until })
   }
 
+  /** Those that still mean some token, with how many ms they are needed. */
+  live(now: number): ReadonlyArray<{ readonly revocation: Revocation; readonly left: number }> {
+    this.#forgetExpired(now)
+    return Array.from(this.#known.values(), ({ revocation, until }) => ({ revocation, left: until - now }))
+  }
+
   covers(identity: Identity): boolean {
     if (this.#known.size === 0) return false
     const { deviceId, tokenId, userId } = identity

@@ -8,6 +8,7 @@ import { WebSocket } from "ws"
 import * as AppProcess from "../support/AppProcess.ts"
 import * as Chat from "../support/Chat.ts"
 import type { Inbox } from "../support/Inbox.ts"
+import * as Poll from "../support/Poll.ts"
 import { connect, type End, nextSecond, poll, twoNodes } from "./Nodes.ts"
 
 /** Within this many milliseconds a revoked socket is closed, on every node. */
@@ -154,6 +155,25 @@ describe("A revocation, on two nodes", () => {
         assert.deepStrictEqual(yield* ends.next({ deadline: 20_000 }), [1008, "token_revoked"])
         assert.strictEqual(ws.readyState, WebSocket.CLOSED)
         assert.strictEqual(yield* reasonOf(Chat.at(two, alice)), "401 token_revoked")
+      }),
+    minutes
+  )
+
+  it.live(
+    "outlives a Redis that comes back empty: a node that starts later refuses the token, too",
+    () =>
+      Effect.gen(function* () {
+        const { env, one, redis } = yield* twoNodes()
+        const admin = yield* Chat.person(one, { scope: "admin" })
+        const alice = yield* Chat.person(one)
+        yield* revoke(admin, { user_id: alice.user_id })
+        yield* redis.kill9
+        yield* redis.restart({ empty: true })
+        const three = yield* AppProcess.start({ env })
+        yield* Poll.until(
+          Effect.map(reasonOf(Chat.at(three, alice)), (reason) => reason === "401 token_revoked"),
+          { what: "the refusal", deadline: 20_000 }
+        )
       }),
     minutes
   )

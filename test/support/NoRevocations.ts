@@ -9,7 +9,8 @@ export const noRevocations = TokenRevocations.of({
   claim: () => Effect.void,
   revoke: () => Effect.void,
   heard: () => {},
-  inDoubt: () => {}
+  inDoubt: () => {},
+  restore: Effect.void
 })
 
 export const layer = Layer.succeed(TokenRevocations, noRevocations)

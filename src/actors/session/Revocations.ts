@@ -1,7 +1,7 @@
 /**
  * Revoking tokens, for every edge: kept for all nodes first, then told to them, so that each closes the sockets that
- * were opened with such a token and forgets what it believed of it. A node that may have missed one asks again about
- * everybody who is connected.
+ * were opened with such a token and forgets what it believed of it. A node that may have missed one puts back what may
+ * have been lost, and asks again about everybody who is connected.
  */
 import { Context, Effect, Latch, Layer, Schedule } from "effect"
 import type { Overloaded, Unavailable } from "../../domain/Errors.ts"
@@ -61,6 +61,7 @@ export const layer = Layer.effect(
     const tokens = yield* TokenRevocations
     const audit = yield* AuditLog
     const mayHaveMissed = Latch.makeUnsafe(false)
+    const mayBeLost = Latch.makeUnsafe(false)
 
     const close = (revocation: Revocation): void => {
       const meant = revocation.kind === "token" ? sessions.all() : sessions.ofUser(revocation.user_id)
@@ -77,6 +78,7 @@ export const layer = Layer.effect(
       inDoubt: () => {
         tokens.inDoubt()
         mayHaveMissed.openUnsafe()
+        mayBeLost.openUnsafe()
       }
     }
     yield* Effect.acquireRelease(
@@ -97,6 +99,12 @@ export const layer = Layer.effect(
       return Effect.forEach(Array.from(sessions.all()), ask, { concurrency: CONCURRENCY, discard: true })
     })
 
+    /** Beside the asking: a Redis that is full still answers what is read. */
+    const restore = Effect.suspend(() => {
+      mayBeLost.closeUnsafe()
+      return Effect.orDie(Effect.retry(tokens.restore, retry))
+    })
+
     return Revocations.of({
       revoke: Effect.fn("Revocations.revoke")(function* (by, revocation) {
         yield* tokens.revoke(revocation)
@@ -109,7 +117,10 @@ export const layer = Layer.effect(
         })
         audit.note({ ...onRecord(revocation), actor: by.userId, outcome: "done" })
       }),
-      run: Effect.forever(Effect.andThen(mayHaveMissed.await, askAll))
+      run: Effect.raceFirst(
+        Effect.forever(Effect.andThen(mayHaveMissed.await, askAll)),
+        Effect.forever(Effect.andThen(mayBeLost.await, restore))
+      )
     })
   })
 )

@@ -27,5 +27,7 @@ export class TokenRevocations extends Context.Service<
     readonly heard: (revocation: Revocation) => void
     /** Revocations of other nodes may have gone unheard: what was believed is asked again. */
     readonly inDoubt: () => void
+    /** What the nodes share may have been lost: what this one knows is put back. */
+    readonly restore: Effect.Effect<void, Unavailable>
   }
 >()("messaging-service/domain/ports/TokenRevocations") {}

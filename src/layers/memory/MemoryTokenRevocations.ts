@@ -47,6 +47,7 @@ export const layer = ({ capacity = 100_000, lifetime }: MemoryRevocationOptions)
       }),
       // There are no other nodes.
       heard: () => {},
-      inDoubt: () => {}
+      inDoubt: () => {},
+      restore: Effect.void
     })
   })

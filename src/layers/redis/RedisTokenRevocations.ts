@@ -4,13 +4,23 @@
  *
  * When Redis does not answer, an answer that is young enough still counts; after that it is the policy that answers:
  * `open` believes, `closed` is `Unavailable`. A single-use token is never believed unasked.
+ *
+ * A Redis that came back empty is told again what the nodes know (`restore`): a node that starts later asks nobody else.
  */
 import { Clock, Duration, Effect, Layer } from "effect"
 import * as CacheMetrics from "../../domain/CacheMetrics.ts"
 import { TokenRejected, type Unavailable } from "../../domain/Errors.ts"
 import type { Identity } from "../../domain/Identity.ts"
 import { TokenRevocations } from "../../domain/ports/TokenRevocations.ts"
-import { covers, deviceKey, keyOf, RevocationList, tokenKey, userKey } from "../../domain/Revocation.ts"
+import {
+  covers,
+  deviceKey,
+  keyOf,
+  type Revocation,
+  RevocationList,
+  tokenKey,
+  userKey
+} from "../../domain/Revocation.ts"
 import { Redis } from "./Redis.ts"
 import * as RedisScript from "./RedisScript.ts"
 
@@ -26,12 +36,16 @@ export interface RedisRevocationOptions {
 
 const PREFIX = "messaging:revoked:"
 
-/** The later moment stays: a revocation never takes back another. */
+/** The later moment stays, and the longer lifetime: a revocation never takes back another. */
 const revokeScript = `
 local former = tonumber(redis.call('GET', KEYS[1]))
 local before = tonumber(ARGV[1])
 if former and former > before then before = former end
-redis.call('SET', KEYS[1], string.format('%.0f', before), 'PX', ARGV[2])`
+local lifetime = math.max(redis.call('PTTL', KEYS[1]), tonumber(ARGV[2]))
+redis.call('SET', KEYS[1], string.format('%.0f', before), 'PX', string.format('%.0f', lifetime))`
+
+/** Revocations put back at a time. */
+const CONCURRENCY = 200
 
 interface Cleared {
   readonly identity: Identity
@@ -114,7 +128,10 @@ export const layer = (options: RedisRevocationOptions) =>
           return ask(identity, now)
         })
 
-      const learn = (revocation: Parameters<TokenRevocations["Service"]["heard"]>[0]): void => {
+      const share = (revocation: Revocation, ms: number) =>
+        revokeShared([PREFIX + keyOf(revocation)], [String(revocation.before), String(ms)])
+
+      const learn = (revocation: Revocation): void => {
         const now = clock.currentTimeMillisUnsafe()
         known.add(revocation, now + lifetime, now)
         for (const [tokenId, { identity }] of cleared)
@@ -134,12 +151,18 @@ export const layer = (options: RedisRevocationOptions) =>
           if (taken !== "OK") return yield* new TokenRejected({ reason: "replayed" })
         }),
         revoke: Effect.fnUntraced(function* (revocation) {
-          const key = PREFIX + keyOf(revocation)
-          yield* revokeShared([key], [String(revocation.before), String(lifetime)])
+          yield* share(revocation, lifetime)
           learn(revocation)
         }),
         heard: learn,
-        inDoubt: () => cleared.clear()
+        inDoubt: () => cleared.clear(),
+        restore: Effect.suspend(() =>
+          Effect.forEach(
+            known.live(clock.currentTimeMillisUnsafe()),
+            ({ left, revocation }) => share(revocation, left),
+            { concurrency: CONCURRENCY, discard: true }
+          )
+        )
       })
     })
   )

@@ -107,6 +107,33 @@ describe("Revocations in Redis", () => {
       }).pipe(Effect.scoped, Effect.provide(redis), Effect.provideService(References.MinimumLogLevel, "None"))
   )
 
+  it.live(
+    "are put back, by whoever knows of them, when Redis has lost them, for as long as they are needed",
+    () =>
+      Effect.gen(function* () {
+        const here = yield* node()
+        const [made, heard] = [identity(), identity()]
+        yield* here.revoke(revoke(made))
+        here.heard(revoke(heard))
+        const server = yield* RedisServer.RedisServer
+        yield* server.restart({ empty: true })
+        yield* Poll.until(Effect.map(Effect.exit(here.restore), (exit) => exit._tag === "Success"))
+        const later = yield* node()
+        for (const whose of [made, heard]) {
+          assert.deepInclude(yield* Effect.flip(later.check(whose)), { reason: "revoked" })
+        }
+        const { main } = yield* Redis.Redis
+        const key = `messaging:revoked:user:{${heard.userId}}`
+        const left = Number(yield* main.send("PTTL", key))
+        assert.isAtMost(left, Duration.toMillis(lifetime))
+        assert.isAbove(left, Duration.toMillis(lifetime) - 60_000)
+        // Somebody else needs it for longer.
+        yield* main.send("PEXPIRE", key, String(2 * Duration.toMillis(lifetime)))
+        yield* here.restore
+        assert.isAbove(Number(yield* main.send("PTTL", key)), Duration.toMillis(lifetime))
+      }).pipe(Effect.scoped, Effect.provide(redis), Effect.provideService(References.MinimumLogLevel, "None"))
+  )
+
   it.live("go when no token they mean can be valid any more", () =>
     Effect.gen(function* () {
       const here = yield* node()
