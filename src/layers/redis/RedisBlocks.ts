@@ -12,6 +12,10 @@ import { Redis } from "./Redis.ts"
 import * as RedisScript from "./RedisScript.ts"
 
 const INDEX = "messaging:blocks"
+
+/** A lifted block has a rule like any other; which one, nobody is told. */
+const LIFTED: Rule = "messages"
+
 const keyOf = (subject: Subject): string => `messaging:block:${subject}`
 
 /** For how long an answer is believed before it is asked again, in the background. */
@@ -19,12 +23,30 @@ const BELIEVED_MS = 60_000
 /** The same while Redis does not answer. */
 const RETRY_MS = 1000
 
-/** A block that a node made alone, told once there is somebody to tell; a longer one stands. */
+/**
+ * A block that this node knows to last, told to a Redis that has lost it, or could not be told before. One that is longer,
+ * or was made later, stands; so does the lifting of it.
+ */
 const shareScript = `
-local till = redis.call('HGET', KEYS[1], 'until')
-if till and tonumber(till) >= tonumber(ARGV[4]) then return end
+local since, till = unpack(redis.call('HMGET', KEYS[1], 'since', 'until'))
+if till and (tonumber(till) >= tonumber(ARGV[4]) or tonumber(since) >= tonumber(ARGV[3])) then return 0 end
 redis.call('HSET', KEYS[1], 'rule', ARGV[1], 'level', ARGV[2], 'since', ARGV[3], 'until', ARGV[4])
-redis.call('PEXPIRE', KEYS[1], ARGV[5])`
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
+return 1`
+
+/** Level 0 for as long as anybody may still know the block: that there is nothing says that it was lost. */
+const liftScript = `
+${RedisScript.now}
+local moment = string.format('%.0f', now)
+redis.call('HSET', KEYS[1], 'rule', ARGV[1], 'level', '0', 'since', moment, 'until', '0')
+redis.call('PEXPIRE', KEYS[1], ARGV[2])`
+
+/** Puts a subject on the list: ARGV: subject, until, lifetime. Those whose blocks have ended leave it: nobody may ever ask. */
+const indexScript = `
+${RedisScript.now}
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])`
 
 /** `nextBlock`, for all nodes at once, by the clock of Redis. Answers the block: rule, level, since, until. */
 const strikeScript = `
@@ -44,7 +66,7 @@ const blockOf = (
   [rule, level, since, until]: ReadonlyArray<unknown>
 ): Block | undefined => {
   const known = rules.find((name) => name === rule)
-  if (known === undefined) return undefined
+  if (known === undefined || level === "0") return undefined
   return { subject, rule: known, level: Number(level), since: Number(since), until: Number(until) }
 }
 
@@ -59,10 +81,12 @@ export const layer = ({ lengths, maxSubjects }: BlocksOptions) =>
       const known = new KnownBlocks(maxSubjects)
       /** Until when what is known of a subject is believed. Oldest first. */
       const believed = new Map<Subject, number>()
-      /** Made while Redis did not answer, and not told it yet. */
-      const unshared = new WeakSet<Block>()
+      /** Milliseconds for which somebody may know a block. */
+      const longest = BLOCK_MEMORY + Math.max(...lengths)
       const strikeShared = RedisScript.make(main, strikeScript)
       const shareOwn = RedisScript.make(main, shareScript)
+      const liftShared = RedisScript.make(main, liftScript)
+      const putOnList = RedisScript.make(main, indexScript)
       const now = () => clock.currentTimeMillisUnsafe()
 
       const believe = (subject: Subject, ms: number): void => {
@@ -85,22 +109,20 @@ export const layer = ({ lengths, maxSubjects }: BlocksOptions) =>
           except: null
         })
 
-      const index = Effect.fnUntraced(function* ({ subject, until }: Block) {
-        yield* main.send("ZADD", INDEX, String(until), subject)
-        yield* main.send("PEXPIRE", INDEX, String(BLOCK_MEMORY + Math.max(...lengths)))
-      })
+      const index = ({ subject, until }: Block) =>
+        putOnList([INDEX], [subject, String(until), String(longest)])
 
-      /** What Redis knows, after it was told what this node alone knows. */
+      /** What Redis knows, after it was told what this node knows and it does not. */
       const reconcile = Effect.fnUntraced(function* (subject: Subject) {
         const own = known.find(subject)
-        if (own === undefined || !unshared.has(own) || own.until <= now()) return yield* find(subject)
+        if (own === undefined || own.until <= now()) return yield* find(subject)
         const { level, rule, since, until } = own
         const lifetime = until - now() + BLOCK_MEMORY
-        yield* shareOwn([keyOf(subject)], [rule, ...[level, since, until, lifetime].map(String)])
-        const shared = (yield* find(subject)) ?? own
-        yield* index(shared)
-        tell(shared)
-        return shared
+        const args = [rule, ...[level, since, until, lifetime].map(String)]
+        if ((yield* shareOwn([keyOf(subject)], args)) === 0) return yield* find(subject)
+        yield* index(own)
+        tell(own)
+        return own
       })
 
       /** An outage unblocks nobody whom this node knows to be blocked, and blocks nobody. */
@@ -155,15 +177,14 @@ export const layer = ({ lengths, maxSubjects }: BlocksOptions) =>
             Effect.map((block) => {
               const made = block ?? known.strike(subject, rule, lengths, now())
               heard(made)
-              if (block === undefined) unshared.add(made)
-              else tell(made)
+              if (block !== undefined) tell(made)
               return made
             })
           ),
         lift: Effect.fnUntraced(function* (subject) {
-          yield* main.send("DEL", keyOf(subject))
+          yield* liftShared([keyOf(subject)], [LIFTED, String(longest)])
           yield* main.send("ZREM", INDEX, subject)
-          const lifted: Block = { subject, rule: "messages", level: 0, since: now(), until: 0 }
+          const lifted: Block = { subject, rule: LIFTED, level: 0, since: now(), until: 0 }
           heard(lifted)
           tell(lifted)
         }),

@@ -27,8 +27,11 @@ contract("Redis", (lengths) =>
 )
 
 /** Another node's, over the same Redis. */
-const node = (tell?: (publication: Publication) => void) =>
-  Layer.fresh(RedisBlocks.layer({ lengths: [MINUTE, 2 * MINUTE], maxSubjects })).pipe(
+const node = (
+  tell?: (publication: Publication) => void,
+  lengths: ReadonlyArray<number> = [MINUTE, 2 * MINUTE]
+) =>
+  Layer.fresh(RedisBlocks.layer({ lengths, maxSubjects })).pipe(
     Layer.provide(broker(tell)),
     Layer.build,
     Effect.map((context) => Context.get(context, Blocks))
@@ -108,6 +111,39 @@ describe("Blocks in Redis", () => {
         assert.deepStrictEqual(yield* there.list(10), [block])
         assert.deepInclude(yield* there.strike(struck, "messages"), block)
       }).pipe(Effect.scoped, Effect.provide(redis), Effect.provide(Logger.layer([])))
+  )
+
+  it.live(
+    "outlast a Redis that comes back empty, until they are lifted, also on a node that missed that",
+    () =>
+      Effect.gen(function* () {
+        const [here, there] = [yield* node(), yield* node()]
+        const subject = someone()
+        const { until } = yield* here.strike(subject, "messages")
+        const server = yield* RedisServer.RedisServer
+        yield* server.restart({ empty: true })
+        yield* Poll.until(Effect.map(Effect.exit(here.find(subject)), ({ _tag }) => _tag === "Success"))
+        here.inDoubt()
+        assert.strictEqual(yield* blockedUntil(here, subject), until)
+        assert.strictEqual(yield* blockedUntil(there, subject), until)
+        yield* there.lift(subject)
+        assert.strictEqual(yield* blockedUntil(here, subject), until, "it has heard nothing")
+        here.inDoubt()
+        assert.isUndefined(yield* blockedUntil(here, subject))
+        assert.isUndefined(yield* here.find(subject))
+      }).pipe(Effect.scoped, Effect.provide(redis), Effect.provide(Logger.layer([])))
+  )
+
+  it.live("leave the list when others come, though nobody asks for it", () =>
+    Effect.gen(function* () {
+      const fleeting = yield* node(undefined, [1])
+      const { main } = yield* Redis.Redis
+      for (let i = 0; i < 10; i++) yield* fleeting.strike(someone(), "messages")
+      const { until } = yield* fleeting.strike(someone(), "messages")
+      yield* Poll.until(() => Date.now() > until + 1)
+      yield* (yield* node()).strike(someone(), "messages")
+      assert.strictEqual(yield* main.send("ZCARD", "messaging:blocks"), 1)
+    }).pipe(Effect.scoped, Effect.provide(redis))
   )
 
   it.live("leave when they make no further one longer", () =>
