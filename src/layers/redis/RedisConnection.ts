@@ -6,7 +6,7 @@
  * Gotcha: a Redis that falls silent (SIGSTOP, a lost network) keeps its sockets open. A watchdog pings, and drops a
  * connection that does not answer; whatever was in flight on it then fails.
  */
-import { Data, Duration, Effect, Latch, Random, Redacted, Schedule } from "effect"
+import { Clock, Data, Duration, Effect, Latch, Random, Redacted, Schedule } from "effect"
 import { Redis } from "ioredis"
 import { Unavailable } from "../../domain/Errors.ts"
 import type { RedisMetrics } from "./RedisMetrics.ts"
@@ -37,6 +37,11 @@ export const reconnect = Schedule.min([
 ]).pipe(Schedule.jittered)
 
 const pingEvery = "1 second"
+/**
+ * Milliseconds. A connection that is lost sooner was none: Redis takes it and drops it again, for its ACL forbids the
+ * ping or it has no memory for what is subscribed to; who came back at once would do so ten times a second.
+ */
+const lasts = 1_000
 const closeTimeout = "1 second"
 
 const unavailable = new Unavailable({ what: "redis" })
@@ -155,7 +160,7 @@ export class RedisConnection {
     Effect.forever
   )
 
-  /** One connection, from its beginning to its loss. Answers why it was lost. */
+  /** One connection, from its beginning to its loss. Answers why it was lost; fails with it where it did not last. */
   readonly #session: Effect.Effect<string, ConnectFailed> = Effect.gen({ self: this }, function* () {
     let lastError = "it does not answer"
     const client = yield* Effect.acquireRelease(
@@ -170,8 +175,10 @@ export class RedisConnection {
       Effect.mapError(() => new ConnectFailed({ why: lastError }))
     )
     lastError = "it closed the connection"
+    const since = yield* Clock.currentTimeMillis
     yield* Effect.acquireRelease(this.#opened(client), () => this.#closed)
-    return yield* Effect.raceFirst(lost, this.#silence(client))
+    const why = yield* Effect.raceFirst(lost, this.#silence(client))
+    return (yield* Clock.currentTimeMillis) - since < lasts ? yield* new ConnectFailed({ why }) : why
   }).pipe(Effect.scoped)
 
   #makeClient(onError: (error: Error) => void): Redis {

@@ -183,6 +183,26 @@ describe("A Redis pool", () => {
       )
   )
 
+  it_("comes back more and more rarely to a Redis that takes its connections and drops them again", (redis) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { pool: witness } = yield* running(redis.url, { name: "witness", size: 1 })
+        yield* connected(witness)
+        const made = Effect.map(witness.send("INFO", "stats"), (text) =>
+          Number(/^total_connections_received:(\d+)/m.exec(String(text))?.[1])
+        )
+        // Its ping is refused, so it cannot know whether Redis is there.
+        yield* witness.send("ACL", "SETUSER", "mute", "on", "nopass", "~*", "&*", "+@all", "-ping")
+        const before = yield* made
+        const started = performance.now()
+        yield* running(redis.url.replace("//", "//mute:any@"), { size: 1 })
+        yield* Poll.until(Effect.map(made, (count) => count >= before + 6))
+        // 100, 200, 400, 800 and 1600 ms lie between the first and the sixth at least, each up to a fifth less.
+        assert.isAbove(performance.now() - started, 2_400)
+      })
+    )
+  )
+
   it_("leaves no connection behind when it stops", (redis) =>
     Effect.scoped(
       Effect.gen(function* () {
