@@ -14,7 +14,11 @@ interface Tree {
 
 interface Report {
   readonly status: string
-  readonly checks: ReadonlyArray<{ readonly name: string; readonly status: string }>
+  readonly checks: ReadonlyArray<{
+    readonly name: string
+    readonly status: string
+    readonly detail?: string
+  }>
 }
 
 const reportOf = (app: AppProcess.RunningApp) =>
@@ -25,6 +29,20 @@ const statusBecomes = (app: AppProcess.RunningApp, status: string) =>
     Effect.map(reportOf(app), (report) => report.status === status),
     { what: `health ${status}` }
   )
+
+const clientOf = (redis: RedisServer.RedisServer["Service"]) =>
+  Effect.acquireRelease(
+    Effect.sync(() => new Redis(redis.url)),
+    (client) => Effect.sync(() => client.disconnect())
+  )
+
+/** The user that docs/redis.md gives the service, and the rights it has there. */
+const [, user = "", password = "", rights = ""] =
+  /ACL SETUSER (\w+) on >(\w+) (.+)/.exec(readFileSync("docs/redis.md", "utf8")) ?? []
+const urlOfUser = (redis: RedisServer.RedisServer["Service"]) =>
+  redis.url.replace("//", `//${user}:${password}@`)
+const grant = (client: Redis, rights: string) =>
+  Effect.promise(() => client.acl("SETUSER", user, "reset", "on", `>${password}`, ...rights.split(" ")))
 
 const minute = { timeout: 60_000 }
 
@@ -120,11 +138,33 @@ describe("The running service with REDIS_URL", () => {
   )
 
   it.live(
-    "leaves no key there without an end, and none that docs/redis.md does not name",
+    "says that its user may not use its channels, and heals when it may",
     () =>
       Effect.gen(function* () {
         const redis = yield* RedisServer.make()
-        const env = { APP_ENV: "test", REDIS_URL: redis.url, RATE_LIMITS: "on" }
+        const client = yield* clientOf(redis)
+        yield* grant(client, rights.replace("&", "resetchannels &no:"))
+        const app = yield* AppProcess.start({ env: { APP_ENV: "test", REDIS_URL: urlOfUser(redis) } })
+        const found = Effect.map(
+          reportOf(app),
+          ({ checks }) => checks.find(({ name }) => name === "redis")?.detail
+        )
+        yield* Poll.until(Effect.map(found, (detail) => detail === "forbids channels: pubsub"))
+        yield* grant(client, rights)
+        yield* statusBecomes(app, "up")
+      }),
+    minute
+  )
+
+  it.live(
+    "leaves no key there without an end, and none that docs/redis.md does not name, as the user that it names",
+    () =>
+      Effect.gen(function* () {
+        const redis = yield* RedisServer.make()
+        const redisClient = yield* clientOf(redis)
+        yield* grant(redisClient, rights)
+        const intervals = { CLEANUP_INTERVAL: "1 second", METRICS_INTERVAL: "1 second" }
+        const env = { APP_ENV: "test", REDIS_URL: urlOfUser(redis), RATE_LIMITS: "on", ...intervals }
         const app = yield* AppProcess.start({ env })
         yield* statusBecomes(app, "up")
         const [alice, bob] = [yield* Chat.person(app), yield* Chat.person(app)]
@@ -157,10 +197,6 @@ describe("The running service with REDIS_URL", () => {
         const patterns = new Map(
           documented.map((name) => [name, new RegExp(`^${name.replaceAll(/\{\w+\}/g, ".+")}$`)])
         )
-        const redisClient = yield* Effect.acquireRelease(
-          Effect.sync(() => new Redis(redis.url)),
-          (client) => Effect.sync(() => client.disconnect())
-        )
         const expected = [
           "messaging:sessions:{user}",
           "messaging:session-records:{user}",
@@ -191,6 +227,15 @@ describe("The running service with REDIS_URL", () => {
           }),
           { what: "all kinds of keys", deadline: 20_000 }
         )
+        const metrics = Effect.promise(async () => (await fetch(`${app.url}/metrics`)).text())
+        yield* Poll.until(
+          Effect.map(metrics, (text) =>
+            ["redis_memory_used_bytes", "offline_queue_users"].every((name) => text.includes(`\n${name}`))
+          ),
+          { what: "what Redis is asked for" }
+        )
+        const denied = yield* Effect.promise(() => redisClient.acl("LOG"))
+        assert.deepStrictEqual(denied, [], "nothing was forbidden")
       }),
     minute
   )

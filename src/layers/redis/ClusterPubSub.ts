@@ -62,6 +62,10 @@ export class ClusterPubSub implements RedisPubSub {
     return this.#masters.isWhole
   }
 
+  get isAllowed(): boolean {
+    return this.#masters.all.every((link) => link.isAllowed)
+  }
+
   get run(): Effect.Effect<never> {
     return this.#masters.run
   }

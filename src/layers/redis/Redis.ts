@@ -37,8 +37,8 @@ const maxPending = 64 * 1024 * 1024
 /** Written to know whether each server takes writes: one that is full stays connected, and answers what is read. */
 const PROBE = "messaging:probe"
 
-/** Redis's own names for refusing a write: full, a replica, unable to save, without its replicas or its cluster. */
-const refusal = /^(?:OOM|READONLY|MISCONF|NOREPLICAS|CLUSTERDOWN)\b/
+/** Redis's own names for refusing a write: full, a replica, unable to save, without its replicas, its cluster or a right. */
+const refusal = /^(?:OOM|READONLY|MISCONF|NOREPLICAS|CLUSTERDOWN|NOPERM)\b/
 
 export class Redis extends Context.Service<
   Redis,
@@ -103,7 +103,8 @@ const make = Effect.fnUntraced(function* (options: RedisOptions) {
   const check = yield* Effect.forEach(pools, trouble, { concurrency: "unbounded" }).pipe(
     Effect.map((troubles): Finding => {
       const found = pools.map(({ name }, i) => ({ name, trouble: troubles[i] }))
-      found.push({ name: "pubsub", trouble: pubsub.isConnected ? undefined : "not connected" })
+      const silenced = pubsub.isAllowed ? undefined : "forbids channels"
+      found.push({ name: "pubsub", trouble: pubsub.isConnected ? silenced : "not connected" })
       const byTrouble = Map.groupBy(
         found.filter(({ trouble }) => trouble !== undefined),
         ({ trouble }) => trouble

@@ -47,6 +47,9 @@ export interface Listener {
   readonly refused: (what: string, error: Error) => void
 }
 
+/** The ACL of this node's user has no such channel. */
+const isForbidden = (error: Error): boolean => error.message.startsWith("NOPERM")
+
 const batches = <A>(all: ReadonlyArray<A>, size: number): ReadonlyArray<ReadonlyArray<A>> =>
   Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size))
 
@@ -58,8 +61,10 @@ export class RedisLink {
   readonly #channels = new Set<string>()
   /** Channels whose subscription in Redis is not yet as `#channels` says. */
   #changed = new Set<string>()
-  /** Channels that Redis has refused, for they are elsewhere, or nowhere. */
+  /** Channels that Redis has refused, for they are elsewhere, or nowhere, or forbidden. */
   readonly #refused = new Set<string>()
+  /** Of those, the ones that this node's user may not follow. */
+  readonly #forbidden = new Set<string>()
   #client: Client | undefined
 
   /** `moved` is told that some channel has its place at another server now. */
@@ -78,6 +83,11 @@ export class RedisLink {
 
   get isConnected(): boolean {
     return this.connection.isConnected
+  }
+
+  /** Whether Redis lets this node follow all that it wants to. */
+  get isAllowed(): boolean {
+    return this.#forbidden.size === 0
   }
 
   get ready(): Effect.Effect<void> {
@@ -109,6 +119,8 @@ export class RedisLink {
 
   /** Subscribes again to what was refused. */
   retry(): void {
+    const client = this.#client
+    if (client !== undefined && this.#refused.delete(GAP_CHANNEL)) this.#joinGap(client)
     for (const channel of this.#refused) this.#change(channel)
     this.#refused.clear()
   }
@@ -144,6 +156,7 @@ export class RedisLink {
     this.#client = client
     this.#changed.clear()
     this.#refused.clear()
+    this.#forbidden.clear()
     client.on("message", (channel, text) => {
       if (channel !== GAP_CHANNEL) this.#listener()?.message(channel, text)
       else if (text !== this.#listener()?.node) this.#listener()?.suspect(Array.from(this.#channels))
@@ -153,11 +166,18 @@ export class RedisLink {
     client.once("end", () => {
       if (this.#client === client) this.#client = undefined
     })
+    this.#joinGap(client)
+    this.#add(client, Array.from(this.#channels))
+  }
+
+  #joinGap(client: Client): void {
     client
       .subscribe(GAP_CHANNEL)
       .then(() => client.publish(GAP_CHANNEL, this.#listener()?.node ?? ""))
-      .catch((error) => this.#complain(client, "the gap channel", error))
-    this.#add(client, Array.from(this.#channels))
+      .then(
+        () => this.#forbidden.delete(GAP_CHANNEL),
+        (error) => this.#fail(client, [GAP_CHANNEL], error)
+      )
   }
 
   /** Many channels come and go in one turn of the event loop. */
@@ -172,6 +192,7 @@ export class RedisLink {
     const client = this.#client
     if (client === undefined) return
     const removed = due.filter((channel) => !this.#channels.has(channel))
+    for (const channel of removed) this.#forbidden.delete(channel)
     for (const batch of batches(removed, this.#manner.batch)) {
       this.#manner.remove(client, batch).catch((error) => this.#complain(client, "unsubscribing", error))
     }
@@ -189,13 +210,19 @@ export class RedisLink {
           // Answers arrive many at a time; whoever is told compares them together.
           if (confirmed.length === 0) queueMicrotask(() => this.#listener()?.suspect(confirmed.splice(0)))
           confirmed.push(...batch)
+          for (const each of batch) this.#forbidden.delete(each)
         },
-        (error) => {
-          for (const each of batch) this.#refused.add(each)
-          this.#complain(client, "subscriptions", error)
-        }
+        (error) => this.#fail(client, batch, error)
       )
     }
+  }
+
+  #fail(client: Client, channels: ReadonlyArray<string>, error: Error): void {
+    for (const each of channels) this.#refused.add(each)
+    // What is forbidden is told once, however many channels there are and however often they are tried.
+    const isNews = this.isAllowed || !isForbidden(error)
+    if (isForbidden(error)) for (const each of channels) this.#forbidden.add(each)
+    if (isNews) this.#complain(client, "subscriptions", error)
   }
 
   /** What the connection's end refuses is made good with the next one; what Redis itself refuses is not. */

@@ -10,6 +10,8 @@ import * as RedisUrl from "./RedisUrl.ts"
 export interface RedisPubSub {
   /** Whether everything that is published now can get there. */
   readonly isConnected: boolean
+  /** Whether Redis lets this node listen to all that it has to. */
+  readonly isAllowed: boolean
   /** Sets the one who hears. */
   readonly listen: (listener: Listener) => void
   /** Never fails, never waits; what is lost on the way, those who follow the channel are told to look for. */
@@ -24,12 +26,19 @@ export interface RedisPubSub {
   readonly drop: () => void
 }
 
+/** What Redis forbids it may allow later. */
+const retrying = (link: RedisLink): Effect.Effect<never> =>
+  Effect.sync(() => link.retry()).pipe(Effect.delay("5 seconds"), Effect.forever)
+
 const ofServer = (connection: RedisConnection): RedisPubSub => {
   let listener: Listener | undefined
   const link = new RedisLink(connection, "plain", () => listener)
   return {
     get isConnected() {
       return connection.isConnected
+    },
+    get isAllowed() {
+      return link.isAllowed
     },
     listen: (given) => {
       listener = given
@@ -39,7 +48,7 @@ const ofServer = (connection: RedisConnection): RedisPubSub => {
     subscribe: (channel) => link.subscribe(channel),
     unsubscribe: (channel) => link.unsubscribe(channel),
     heard: (channels) => link.heard(channels),
-    run: connection.run,
+    run: Effect.raceFirst(connection.run, retrying(link)),
     drop: () => connection.drop()
   }
 }

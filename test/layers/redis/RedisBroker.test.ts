@@ -1,6 +1,7 @@
 /** The Broker's contract on both implementations, and what the one on Redis does when Redis fails it. */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Metric } from "effect"
+import { Context, Effect, Layer, Logger, Metric } from "effect"
+import { Redis as Client } from "ioredis"
 import { Broker } from "../../../src/domain/ports/Broker.ts"
 import * as MemoryBroker from "../../../src/layers/memory/MemoryBroker.ts"
 import { brokerContract, Node, publication, subscribe } from "../../contract/Broker.ts"
@@ -89,6 +90,34 @@ describe("The Redis broker", () => {
       yield* redis.cont
       yield* Poll.until(() => connection.isConnected && here.doubts.length > before)
     })
+  )
+
+  it.live("says that Redis forbids it to listen, and listens once it may", () =>
+    Effect.gen(function* () {
+      const redis = yield* RedisServer.make()
+      const admin = yield* Effect.acquireRelease(
+        Effect.sync(() => new Client(redis.url)),
+        (client) => Effect.sync(() => client.disconnect())
+      )
+      const user = (...rules: ReadonlyArray<string>) =>
+        Effect.promise(() =>
+          admin.acl("SETUSER", "some", "on", "nopass", "~*", "resetchannels", "+@all", ...rules)
+        )
+      yield* user()
+      const { connection: pubsub, node: here } = yield* node(redis.url.replace("//", "//some:any@"))
+      here.broker.subscribe("a")
+      yield* Poll.until(() => pubsub.isConnected && !pubsub.isAllowed)
+      assert.deepStrictEqual(here.doubts, [])
+      // Topics alone are not all of it: it would not hear of gaps.
+      yield* user("&messaging:topic:*")
+      yield* Poll.until(() => here.doubts.includes("a"), { deadline: 20_000 })
+      assert.isFalse(pubsub.isAllowed)
+      yield* user("&messaging:*")
+      yield* Poll.until(() => pubsub.isAllowed, { deadline: 20_000 })
+      yield* Effect.promise(() => admin.publish("messaging:gap", "another node"))
+      const before = here.doubts.length
+      yield* Poll.until(() => here.doubts.length > before)
+    }).pipe(Effect.scoped, Effect.provide(Logger.layer([])))
   )
 
   it.live("subscribes to many topics at once, and again after an outage", () =>
