@@ -20,7 +20,7 @@ export const MAX_ATTACHMENTS = 32
 /** Characters of one attachment's metadata, as JSON. */
 export const MAX_ATTACHMENT_METADATA = 4 * 1024
 
-const AttachmentMetadata = Metadata.pipe(
+export const AttachmentMetadata = Metadata.pipe(
   Schema.check(
     Schema.makeFilter((metadata) => JSON.stringify(metadata).length <= MAX_ATTACHMENT_METADATA, {
       expected: `at most ${MAX_ATTACHMENT_METADATA} characters as JSON`

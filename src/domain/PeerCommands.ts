@@ -3,6 +3,7 @@
  * empty and absent numbers as 0, as protobuf has it.
  */
 import { Schema } from "effect"
+import { AttachmentMetadata } from "./Commands.ts"
 import { MAX_MEMBERS } from "./Conversation.ts"
 import { ConversationId, MediaId, MessageId, UserId } from "./Ids.ts"
 import { Metadata } from "./Message.ts"
@@ -18,10 +19,10 @@ const MAX_PAIRS = 100
 
 const orEmpty = <S extends Schema.Constraint>(schema: S) => Schema.Union([Schema.Literal(""), schema])
 
-const Pairs = Schema.Record(Schema.String, Schema.String).pipe(
-  Schema.check(Schema.isMaxProperties(MAX_PAIRS)),
-  Schema.decodeTo(Metadata)
+const StringMap = Schema.Record(Schema.String, Schema.String).pipe(
+  Schema.check(Schema.isMaxProperties(MAX_PAIRS))
 )
+const Pairs = StringMap.pipe(Schema.decodeTo(Metadata))
 
 /** Unix ms; 0 for now. */
 const When = Schema.Int.pipe(Schema.check(Schema.isGreaterThanOrEqualTo(0)))
@@ -78,6 +79,6 @@ export const MediaLink = Schema.Struct({
   message_id: MessageId,
   media_id: MediaId,
   media_type: Schema.Literals(["image", "video", "audio", "document"]),
-  metadata: Pairs
+  metadata: StringMap.pipe(Schema.decodeTo(AttachmentMetadata))
 })
 export type MediaLink = typeof MediaLink.Type

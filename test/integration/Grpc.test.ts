@@ -174,14 +174,33 @@ describe("A gRPC peer", () => {
       const id = yield* Chat.group(alice)
       yield* alice.rest.ok("PATCH", `/api/v1/conversations/${id}`, { metadata: { topic: "tea", n: 1 } })
       const channel = yield* (yield* Chat.connect(app, alice)).join(`conversation:${id}`)
-      yield* peer.call(
-        SERVICE,
-        "NotifyConversationEvent",
-        { conversation_id: id, event_type: "settings_changed", metadata: { topic: "coffee" } },
-        { token: peer.token }
-      )
-      const updated = yield* channel.next<{ readonly metadata: object }>("conversation_updated")
+      const tell = (metadata: Readonly<Record<string, string>>) =>
+        Effect.map(
+          peer.call(
+            SERVICE,
+            "NotifyConversationEvent",
+            { conversation_id: id, event_type: "settings_changed", metadata },
+            { token: peer.token }
+          ),
+          ({ response }) => response.message
+        )
+      assert.strictEqual(yield* tell({ topic: "coffee" }), "applied")
+      const updated = yield* channel.next<ConversationView>("conversation_updated")
       assert.deepStrictEqual(updated.metadata, { topic: "coffee", n: 1 })
+
+      // Told once more it changes nothing: nobody hears of it, and the conversation stays where it is in their lists.
+      assert.strictEqual(yield* tell({ topic: "coffee" }), "already so")
+      const shown = yield* alice.rest.ok<ConversationView>("GET", `/api/v1/conversations/${id}`)
+      assert.strictEqual(shown.updated_at, updated.updated_at)
+      // What a user set as a number is another value than a peer's text.
+      assert.strictEqual(yield* tell({ topic: "coffee", n: "1" }), "applied")
+      assert.deepInclude(yield* channel.next("conversation_updated"), {
+        metadata: { topic: "coffee", n: "1" }
+      })
+      assert.lengthOf(channel.received("conversation_updated"), 2)
+
+      yield* alice.rest.ok("DELETE", `/api/v1/conversations/${id}?scope=everyone`)
+      assert.strictEqual((yield* Effect.flip(tell({ topic: "coffee" }))).code, status.NOT_FOUND)
     })
   )
 
@@ -232,11 +251,11 @@ describe("A gRPC peer", () => {
       })
       const channel = yield* (yield* Chat.connect(app, bob)).join(`conversation:${id}`)
       const media_id = randomUUID()
-      const link = (message_id: string) =>
+      const link = (message_id: string, alt = "a cat") =>
         peer.call(
           SERVICE,
           "LinkMediaToMessage",
-          { message_id, media_id, media_type: "image", metadata: { alt: "a cat" } },
+          { message_id, media_id, media_type: "image", metadata: { alt } },
           { token: peer.token }
         )
       const { response } = yield* link(sent.id)
@@ -249,6 +268,10 @@ describe("A gRPC peer", () => {
       })
       assert.strictEqual((yield* link(sent.id)).response.link_id, response.link_id)
       assert.strictEqual((yield* Effect.flip(link(randomUUID()))).code, status.NOT_FOUND)
+      // It may be as large as what a user attaches, and no larger.
+      const large = yield* Effect.flip(link(sent.id, "x".repeat(5_000)))
+      assert.strictEqual(large.code, status.INVALID_ARGUMENT)
+      assert.match(large.details, /^metadata: .*4096 characters/)
     })
   )
 

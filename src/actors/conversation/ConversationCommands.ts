@@ -160,9 +160,9 @@ export type Command =
       readonly reply: ReplyTo<void, ManageRefusal>
     }
   | {
-      /** A peer service's: what is in the metadata and not named here stays. */
+      /** A peer service's: what is in the metadata and not named here stays. Answers whether anything has changed. */
       readonly _tag: "Merge"
       readonly metadata: Metadata
       readonly at: number
-      readonly reply: ReplyTo<ConversationView, Conflict | NotMember | Unavailable>
+      readonly reply: ReplyTo<boolean, Conflict | NotMember | Unavailable>
     }

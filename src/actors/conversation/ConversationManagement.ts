@@ -197,21 +197,27 @@ export class Management {
     if (Result.isFailure(allowed)) return void reply.fail(allowed.failure)
     if (this.#isOther(expected))
       return void reply.fail(new Conflict({ what: "the conversation has changed" }))
-    return this.#setMetadata(metadata, at, reply)
+    return this.#setMetadata(metadata, at, reply, (updated) => updated)
   }
 
-  #merge({ at, metadata, reply }: Named<"Merge">): Effect.Effect<void> {
-    return this.#setMetadata({ ...this.#of.state.metadata, ...metadata }, at, reply)
+  #merge({ at, metadata, reply }: Named<"Merge">): Effect.Effect<void> | void {
+    const { isActive, metadata: known } = this.#of.state
+    if (!isActive) return void reply.fail(new NotMember())
+    // Told once more nothing is new: nobody is told, and the conversation does not move up in anybody's list.
+    if (Object.entries(metadata).every(([name, value]) => known[name] === value))
+      return void reply.succeed(false)
+    return this.#setMetadata({ ...known, ...metadata }, at, reply, () => true)
   }
 
-  #setMetadata(
+  #setMetadata<A>(
     metadata: Metadata,
     at: number,
-    reply: ReplyTo<ConversationView, Conflict | NotMember | Unavailable>
+    reply: ReplyTo<A, Conflict | NotMember | Unavailable>,
+    answer: (updated: ConversationView) => A
   ): Effect.Effect<void> {
     return this.#commit(reply, this.#of.store.update(this.#of.state.id, metadata, at), () => {
       this.#of.state = { ...this.#of.state, metadata, updatedAt: at }
-      return this.#tellUpdated()
+      return answer(this.#tellUpdated())
     })
   }
 

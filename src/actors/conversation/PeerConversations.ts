@@ -118,8 +118,7 @@ export const layer = Layer.effect(
 
     const changeSettings = Effect.fnUntraced(function* ({ conversation_id, metadata }: SettingsChanged) {
       const at = yield* Clock.currentTimeMillis
-      yield* registry.ask(conversation_id, "Merge", { metadata, at })
-      return true
+      return yield* registry.ask(conversation_id, "Merge", { metadata, at })
     })
 
     const applied = (peer: Peer, event: ConversationEvent) => {

@@ -98,7 +98,15 @@ export const make = Effect.fnUntraced(function* (options: CallOptions) {
       const head = new Metadata()
       head.set(REQUEST_ID, requestId)
       call.sendMetadata(head)
-      if (count >= options.maxCalls) return callback(Statuses.ofRefusal(overloaded))
+      if (count >= options.maxCalls) {
+        const refused = Statuses.ofRefusal(overloaded)
+        run(
+          Effect.flatMap(Clock.currentTimeMillis, (now) => observe(path, refused.code, now)).pipe(
+            Effect.annotateLogs("request_id", requestId)
+          )
+        )
+        return callback(refused)
+      }
 
       const work = Effect.gen(function* () {
         yield* counted(1)

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
 import { status } from "@grpc/grpc-js"
-import { Deferred, Duration, Effect, Exit, Fiber, Layer, Result, Scope } from "effect"
+import { Deferred, Duration, Effect, Exit, Fiber, Layer, Metric, Result, Scope } from "effect"
 import { IpNetwork } from "effect/net"
 import * as Errors from "../../../src/domain/Errors.ts"
 import { Admission } from "../../../src/domain/ports/Admission.ts"
@@ -29,6 +29,15 @@ const endless = Effect.gen(function* () {
   )
   return { began: Deferred.await(began), interrupted: Deferred.await(interrupted), work }
 })
+
+/** How many calls were answered with a status, by the metric that operators see. */
+const answered = (code: keyof typeof status) =>
+  Effect.map(Metric.snapshot, (snapshots) => {
+    const found = snapshots.find(
+      ({ attributes, id }) => id === "grpc_server_calls_total" && attributes?.status === code
+    )
+    return found?.type === "Counter" ? Number(found.state.count) : 0
+  })
 
 describe("A gRPC call", () => {
   const refusals: ReadonlyArray<readonly [Errors.Refusal, status, string, string?]> = [
@@ -134,9 +143,11 @@ describe("A gRPC call", () => {
       const call = yield* peer({ conversations: { apply: () => work }, maxCalls: 1 })
       const first = yield* Effect.forkChild(call())
       yield* began
+      const before = yield* answered("RESOURCE_EXHAUSTED")
       const second = yield* Effect.flip(call())
       assert.strictEqual(second.code, status.RESOURCE_EXHAUSTED)
       assert.deepStrictEqual(second.metadata.get("reason"), ["overloaded"])
+      assert.strictEqual(yield* answered("RESOURCE_EXHAUSTED"), before + 1)
       yield* Fiber.interrupt(first)
       yield* interrupted
       const third = yield* Effect.flip(call({ token: "service", deadline: 300 }))
