@@ -25,6 +25,11 @@ export interface NotifierOptions {
 /** The least time between two batches. */
 const PACE = Duration.millis(100)
 const BATCH = 100
+/**
+ * Members of the conversations of one batch at the most, unless one message alone has more: their ids are most of what is
+ * sent, and a peer takes 4 MiB in one call unless it was told otherwise.
+ */
+const BATCH_MEMBERS = 50_000
 /** Characters of a preview. */
 const PREVIEW = 140
 /** A peer that is away is given this long. */
@@ -65,8 +70,14 @@ const mentionsOf = ({ metadata, sender_id }: Message, members: State["members"])
   return Array.from(named).filter((id) => id !== sender_id && members.has(id))
 }
 
-const previewOf = ({ content, metadata }: Message): string =>
-  content === null || metadata.encoding !== undefined ? "" : content.slice(0, PREVIEW)
+const isHighSurrogate = (code: number): boolean => code >= 0xd800 && code <= 0xdbff
+
+/** Not cut through a character that JavaScript writes as two. */
+const previewOf = ({ content, metadata }: Message): string => {
+  if (content === null || metadata.encoding !== undefined) return ""
+  const end = isHighSurrogate(content.charCodeAt(PREVIEW - 1)) ? PREVIEW - 1 : PREVIEW
+  return content.slice(0, end)
+}
 
 export const layer = ({ capacity }: NotifierOptions) =>
   Layer.effect(
@@ -120,8 +131,18 @@ export const layer = ({ capacity }: NotifierOptions) =>
         )
       })
 
+      /** How many of those that wait are told of next: at least one. */
+      const batchSize = (): number => {
+        let members = 0
+        const end = noted.findIndex((one, i) => {
+          members += one.members.size
+          return i > 0 && (i === BATCH || members > BATCH_MEMBERS)
+        })
+        return end === -1 ? noted.length : end
+      }
+
       const turn = Effect.suspend(() => {
-        const batch = noted.splice(0, BATCH)
+        const batch = noted.splice(0, batchSize())
         if (noted.length === 0) filled.closeUnsafe()
         const now = clock.currentTimeMillisUnsafe()
         for (const { members, mentioned, message } of batch) {

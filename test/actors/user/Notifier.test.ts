@@ -177,6 +177,39 @@ describe("The notifier", () => {
     })
   )
 
+  it.effect("tells of large conversations in calls that a peer takes, however much waits", () =>
+    Effect.gen(function* () {
+      const { batches, notifier } = yield* make(true, 250)
+      const [member] = state.members.values()
+      const large = new Map([
+        ...state.members,
+        ...Array.from({ length: 9_000 }, () => userId()).map(
+          (id) => [id, { ...member!, userId: id }] as const
+        )
+      ])
+      for (let i = 0; i < 12; i++) notifier.committed({ ...state, members: large }, message())
+      for (let i = 0; i < 150; i++) notifier.committed(state, message())
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(
+        batches.map((batch) => batch.length),
+        [5, 5, 100, 52]
+      )
+    })
+  )
+
+  it.effect("shows the beginning of a text, and no half of a character", () =>
+    Effect.gen(function* () {
+      const { batches, notifier } = yield* make()
+      notifier.committed(state, message({ content: `${"x".repeat(139)}😀!` }))
+      notifier.committed(state, message({ content: `${"x".repeat(138)}😀!` }))
+      yield* TestClock.adjust("300 millis")
+      assert.deepStrictEqual(
+        batches.flat().map(({ preview }) => preview),
+        ["x".repeat(139), `${"x".repeat(138)}😀`]
+      )
+    })
+  )
+
   it.effect("holds no more messages than it may", () =>
     Effect.gen(function* () {
       const { notifier } = yield* make(true, 3)
