@@ -30,8 +30,10 @@ export interface Asked {
 
 export interface FakePeer {
   readonly url: URL
-  /** All calls so far. */
+  /** All calls so far, */
   readonly asked: ReadonlyArray<Asked>
+  /** and what came with each beside the request. */
+  readonly heads: ReadonlyArray<Readonly<Record<string, unknown>>>
   /** What is answered from now on, by method. */
   readonly behave: (behaviour: (asked: Asked) => Behaviour | Promise<Behaviour>) => void
   readonly stop: Effect.Effect<void>
@@ -42,6 +44,7 @@ export const make = Effect.fnUntraced(function* (service: keyof Services) {
   const definition = contracts[service] as Readonly<Record<string, MethodDefinition<unknown, unknown>>>
   const port = yield* Ports.free()
   const asked: Array<Asked> = []
+  const heads: Array<Readonly<Record<string, unknown>>> = []
   let behaviour: (asked: Asked) => Behaviour | Promise<Behaviour> = () => ({})
   let server: Server | undefined
 
@@ -50,6 +53,7 @@ export const make = Effect.fnUntraced(function* (service: keyof Services) {
     async (call, callback) => {
       const one = { method, request: call.request as Asked["request"] }
       asked.push(one)
+      heads.push(call.metadata.getMap())
       const answer = await behaviour(one)
       if (answer === "hang") return
       if (answer === "die") return server?.forceShutdown()
@@ -81,6 +85,7 @@ export const make = Effect.fnUntraced(function* (service: keyof Services) {
   return {
     url: new URL(`grpc://127.0.0.1:${port}`),
     asked,
+    heads,
     behave: (next) => {
       behaviour = next
     },

@@ -5,6 +5,7 @@
  */
 import { type MethodDefinition, type ServiceError, status } from "@grpc/grpc-js"
 import { Clock, Data, Duration, Effect, Exit, Metric, Option, Schedule, Semaphore, Stream } from "effect"
+import { HttpTraceContext } from "effect/http"
 import { CircuitBreaker } from "effect/persistence"
 import type { Services } from "../../../proto/Contracts.ts"
 import { type FILES, load } from "../../../proto/Proto.ts"
@@ -134,7 +135,11 @@ export const make = Effect.fnUntraced(function* <S extends keyof Services>(
     idempotent: boolean
   ) {
     const deadline = (yield* Clock.currentTimeMillis) + Duration.toMillis(options.timeout)
-    return yield* connection.call(method, request, deadline).pipe(
+    const headers = yield* Effect.match(Effect.currentSpan, {
+      onFailure: () => ({}),
+      onSuccess: HttpTraceContext.toHeaders
+    })
+    return yield* connection.call(method, request, deadline, headers).pipe(
       Effect.retry({
         schedule: retries,
         times: idempotent ? MAX_RETRIES : 0,

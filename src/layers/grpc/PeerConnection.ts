@@ -77,7 +77,9 @@ export interface PeerConnection {
     method: MethodDefinition<unknown, unknown>,
     request: unknown,
     /** Unix ms. */
-    deadline: number
+    deadline: number,
+    /** What the peer is told beside the request. */
+    headers: Readonly<Record<string, string>>
   ) => Effect.Effect<unknown, ServiceError>
   readonly connectivity: () => Connectivity
   /** Waits until it is another. Keeps the connection wanted, so that it is there before the first call. */
@@ -103,14 +105,16 @@ export const open = Effect.fnUntraced(function* (url: URL, files: PeerFiles) {
   const channel = client.getChannel()
 
   return {
-    call: ({ path, requestSerialize, responseDeserialize }, request, deadline) =>
+    call: ({ path, requestSerialize, responseDeserialize }, request, deadline, headers) =>
       Effect.callback((resume) => {
+        const metadata = new Metadata()
+        for (const [name, value] of Object.entries(headers)) metadata.set(name, value)
         const call = client.makeUnaryRequest(
           path,
           requestSerialize,
           responseDeserialize,
           request,
-          new Metadata(),
+          metadata,
           { deadline },
           (error, response) => resume(error === null ? Effect.succeed(response) : Effect.fail(error))
         )

@@ -43,6 +43,14 @@ describe("A call of a peer", () => {
     })
   )
 
+  it.live("is part of the trace of the work that it is made for", () =>
+    Effect.gen(function* () {
+      const { fake, peer } = yield* make()
+      const { traceId } = yield* Effect.withSpan("work")(Effect.andThen(peer.ask(), Effect.currentSpan))
+      assert.match(String(fake.heads[0]?.traceparent), new RegExp(`^00-${traceId}-[0-9a-f]{16}-0[01]$`))
+    })
+  )
+
   it.live("that the peer refuses is no failure of the peer", () =>
     Effect.gen(function* () {
       const { fake, peer } = yield* make()
