@@ -5,7 +5,7 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Effect, Exit, Predicate, type Runtime } from "effect"
-import { CliError, Command } from "effect/cli"
+import { CliConfig, CliError, Command, GlobalFlag } from "effect/cli"
 import packageJson from "../package.json" with { type: "json" }
 import { audit } from "./cli/Audit.ts"
 import { doctor } from "./cli/Doctor.ts"
@@ -38,9 +38,12 @@ const explain = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
     : Effect.logFatal("The service ended", cause)
 }
 
+/** The library has more of these, which would start a service by question and answer, and set a level that `LOG_LEVEL` sets. */
+const builtIns = [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions]
+
 const program = Command.runWith(root, { version: packageJson.version })(process.argv.slice(2)).pipe(
   Effect.tapCause(explain),
-  Effect.provide(NodeServices.layer)
+  Effect.provide([NodeServices.layer, CliConfig.layer({ builtIns })])
 )
 
 const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {

@@ -7,10 +7,12 @@ import { createServer } from "node:net"
 import { Clock, Duration, Effect, Layer, References, Schedule, type Scope } from "effect"
 import { Command } from "effect/cli"
 import { SqlClient } from "effect/sql/SqlClient"
+import * as Credentials from "../edges/grpc/Credentials.ts"
 import { AppConfig, layer as configLayer } from "../layers/config/AppConfig.ts"
 import * as Database from "../layers/database/Database.ts"
 import * as Migrations from "../layers/database/Migrations.ts"
 import * as PeerConnection from "../layers/grpc/PeerConnection.ts"
+import * as JwtKeys from "../layers/jwt/JwtKeys.ts"
 import * as Redis from "../layers/redis/Redis.ts"
 import { json, print } from "./Report.ts"
 
@@ -85,7 +87,7 @@ const database = (config: Config): Effect.Effect<ReadonlyArray<Checked>, never, 
           check: "database",
           ...(config.databaseUrl === undefined
             ? warning(error.message, "If the service itself is running, all is well")
-            : failed(error.message, "See that DATABASE_URL names a running Postgres 14 or newer"))
+            : failed(error.message, "See that DATABASE_URL names a running Postgres 15 or newer"))
         }
       ])
     )
@@ -122,25 +124,40 @@ const redis = (config: Config): Effect.Effect<Finding, never, Scope.Scope> => {
   )
 }
 
-const keys = ({ jwksFile, jwksUrl }: Config): Effect.Effect<Finding> => {
-  if (jwksUrl === undefined)
-    return Effect.succeed(ok(jwksFile ?? "an issuer of this service's own (dev, test)"))
-  return Effect.tryPromise(async (signal) => {
-    const response = await fetch(jwksUrl, { signal })
+const keysIn = (path: string): Effect.Effect<Finding> =>
+  Effect.match(JwtKeys.fromFile(path), {
+    onFailure: ({ message }) => failed(message, "See that JWT_JWKS_FILE names a JSON Web Key Set"),
+    onSuccess: () => ok(path)
+  })
+
+const keysAt = (url: URL): Effect.Effect<Finding> =>
+  Effect.tryPromise(async (signal) => {
+    const response = await fetch(url, { signal })
     const body: unknown = await response.json()
     const found = typeof body === "object" && body !== null && "keys" in body ? body.keys : undefined
-    if (!response.ok || !Array.isArray(found))
-      throw new Error(`it answers ${response.status}, and no key set`)
-    return ok(`${found.length} keys at ${jwksUrl.origin}`)
+    if (!response.ok || !Array.isArray(found) || found.length === 0)
+      throw new Error(`it answers ${response.status}, and no keys`)
+    return ok(`${found.length} keys at ${url.origin}`)
   }).pipe(
     Effect.timeout("5 seconds"),
     Effect.catch(() =>
       Effect.succeed(
-        failed(`no keys at ${jwksUrl.origin}`, "See that JWT_JWKS_URL answers with a JSON Web Key Set")
+        failed(`no keys at ${url.origin}`, "See that JWT_JWKS_URL answers with a JSON Web Key Set")
       )
     )
   )
+
+const keys = ({ jwksFile, jwksUrl }: Config): Effect.Effect<Finding> => {
+  if (jwksUrl !== undefined) return keysAt(jwksUrl)
+  if (jwksFile !== undefined) return keysIn(jwksFile)
+  return Effect.succeed(ok("an issuer of this service's own (dev, test)"))
 }
+
+const tls = ({ grpcTlsCa: ca, grpcTlsCert: cert, grpcTlsKey: key }: Config): Effect.Effect<Finding> =>
+  Effect.match(Credentials.load({ ca, cert, key }), {
+    onFailure: ({ message }) => failed(message, "Name files that can be read and belong together, in PEM"),
+    onSuccess: () => ok(cert === undefined ? "off" : "on")
+  })
 
 /** A service that is reached but not there shows as one that answers: what it says is for its own health to tell. */
 const peer = (variable: string, url: URL, config: Config): Effect.Effect<Finding, never, Scope.Scope> =>
@@ -211,6 +228,7 @@ const examine = Effect.gen(function* () {
       peers(config),
       Effect.map(keys(config), (finding) => [{ check: "token keys", ...finding }]),
       Effect.map(port("PORT", config.host, config.port), (finding) => [{ check: "port", ...finding }]),
+      Effect.map(tls(config), (finding) => [{ check: "gRPC TLS", ...finding }]),
       Effect.map(port("GRPC_PORT", config.host, config.grpcPort), (finding) => [
         { check: "gRPC port", ...finding }
       ])

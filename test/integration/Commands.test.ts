@@ -1,4 +1,6 @@
 /** The commands of the process, as an operator runs them. */
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as AppProcess from "../support/AppProcess.ts"
@@ -51,8 +53,11 @@ describe("A command line", () => {
     Effect.gen(function* () {
       const help = yield* run(["--help"])
       assert.strictEqual(help.code, 0)
-      for (const name of ["start", "migrate", "token", "doctor"])
+      for (const name of ["start", "migrate", "token", "doctor", "audit"])
         assert.match(help.output, new RegExp(`^ +${name} `, "m"))
+      // What the command-line library has besides, and this service has not.
+      for (const flag of ["--wizard", "--log-level"]) assert.notInclude(help.output, flag)
+      assert.strictEqual((yield* run(["--log-level", "debug", "doctor"])).code, 2)
       assert.match((yield* run(["--version"])).output, /\d+\.\d+\.\d+/)
     })
   )
@@ -122,6 +127,31 @@ describe("doctor", () => {
       for (const check of ["database", "redis", "token keys", "media service"])
         assert.strictEqual(statuses[check], "failed", check)
       for (const { advice, status } of checks) assert.strictEqual(advice === undefined, status === "ok")
+    })
+  )
+
+  it.live("reads the files that the start would read", () =>
+    Effect.gen(function* () {
+      const directory = yield* TempDir.make("doctor")
+      const file = (name: string, text: string) => {
+        const path = join(directory, name)
+        writeFileSync(path, text)
+        return path
+      }
+      const statusesWith = (env: Readonly<Record<string, string>>) =>
+        Effect.map(examine(env), ({ code, statuses }) => [code, statuses["token keys"], statuses["gRPC TLS"]])
+      const keys = file("keys.json", JSON.stringify({ keys: [] }))
+      assert.deepStrictEqual(yield* statusesWith({ JWT_JWKS_FILE: keys }), [0, "ok", "ok"])
+      for (const path of [join(directory, "none"), file("rubbish.json", "{}")]) {
+        assert.deepStrictEqual(yield* statusesWith({ JWT_JWKS_FILE: path }), [1, "failed", "ok"])
+      }
+      const nonsense = file("nonsense.pem", "nonsense")
+      assert.deepStrictEqual(yield* statusesWith({ GRPC_TLS_CERT: nonsense }), [1, "ok", "failed"])
+      assert.deepStrictEqual(yield* statusesWith({ GRPC_TLS_CERT: nonsense, GRPC_TLS_KEY: nonsense }), [
+        1,
+        "ok",
+        "failed"
+      ])
     })
   )
 
