@@ -19,8 +19,11 @@ import { DatabaseUnusable } from "./layers/database/DatabaseUnusable.ts"
 import * as Migrations from "./layers/database/Migrations.ts"
 import * as Logging from "./layers/telemetry/Logging.ts"
 import * as Telemetry from "./layers/telemetry/Telemetry.ts"
+import * as Replacements from "./Replacements.ts"
 import * as Supervisor from "./supervisors/Supervisor.ts"
 import * as Tree from "./supervisors/Tree.ts"
+
+export { type Replaceable, type Replacement, replace } from "./Replacements.ts"
 
 /** What is told of this process while it runs. Where there is a collector, the context also holds a Telemetry, for the tree. */
 const observed = configured(
@@ -78,6 +81,10 @@ export const layer = running.pipe(
   Layer.provide(observed),
   Layer.provide(configLayer)
 )
+
+/** The same, with other implementations of ports: `layerWith({ replace: [replace(Media, myMedia)] })`. */
+export const layerWith = (options: { readonly replace: ReadonlyArray<Replacements.Replacement> }) =>
+  Layer.provide(layer, Replacements.layer(options.replace))
 
 /** Brings the database up to date, and answers the names of the steps that it applied. */
 export const migrate = Migrations.migrate.pipe(

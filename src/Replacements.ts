@@ -3,6 +3,23 @@
  * taken from here when it is given, and is otherwise its own.
  */
 import { Context, Effect, Layer } from "effect"
+import type { Admission } from "./domain/ports/Admission.ts"
+import type { Broker } from "./domain/ports/Broker.ts"
+import type { ContentPolicy } from "./domain/ports/ContentPolicy.ts"
+import type { Media } from "./domain/ports/Media.ts"
+import type { Notifications } from "./domain/ports/Notifications.ts"
+import type { TokenVerifier } from "./domain/ports/TokenVerifier.ts"
+import type { UserDirectory } from "./domain/ports/UserDirectory.ts"
+
+/** The ports that are asked for here. Another one's replacement would be ignored: the compiler refuses it. */
+export type Replaceable =
+  | Admission
+  | Broker
+  | ContentPolicy
+  | Media
+  | Notifications
+  | TokenVerifier
+  | UserDirectory
 
 /** One port's other implementation, by the port's key. */
 export interface Replacement {
@@ -18,7 +35,10 @@ const Replacements = Context.Reference<ReadonlyMap<string, Layer.Layer<never>>>(
 )
 
 /** `replace(Media, Layer.succeed(Media, mine))`. */
-export const replace = <I, S>(port: Context.Key<I, S>, layer: Layer.Layer<NoInfer<I>>): Replacement => ({
+export const replace = <I extends Replaceable, S>(
+  port: Context.Key<I, S>,
+  layer: Layer.Layer<NoInfer<I>>
+): Replacement => ({
   key: port.key,
   layer: layer as Layer.Layer<never>
 })
@@ -28,7 +48,7 @@ export const layer = (replacements: ReadonlyArray<Replacement>) =>
   Layer.succeed(Replacements, new Map(replacements.map(({ key, layer }) => [key, layer])))
 
 /** The port's implementation: the given one, or this. */
-export const orElse = <I, S, A extends I, E, R>(
+export const orElse = <I extends Replaceable, S, A extends I, E, R>(
   port: Context.Key<I, S>,
   layer: Layer.Layer<A, E, R>
 ): Layer.Layer<A, E, R> =>

@@ -1,11 +1,12 @@
 /** Who is believed: the configured issuer of tokens, or, in dev and test, one of our own. */
 import { Layer } from "effect"
 import type { TokenRevocations } from "../domain/ports/TokenRevocations.ts"
-import type { TokenVerifier } from "../domain/ports/TokenVerifier.ts"
+import { TokenVerifier } from "../domain/ports/TokenVerifier.ts"
 import type { AppConfig } from "../layers/config/AppConfig.ts"
 import * as DevIssuer from "../layers/jwt/DevIssuer.ts"
 import type { JwksFileUnusable } from "../layers/jwt/JwtKeys.ts"
 import * as JwtVerifier from "../layers/jwt/JwtVerifier.ts"
+import * as Replacements from "../Replacements.ts"
 import { configured } from "./Configured.ts"
 
 /** The issuer of dev and test. */
@@ -17,7 +18,7 @@ export const ownIssuer = configured(({ dataDir, jwtAudience: audience, jwtIssuer
  * Where no issuer is configured (dev and test only, or the configuration is refused) there is one of our own: then
  * the context also holds a DevIssuer, which `listen` looks for.
  */
-export const identity = configured(
+const issuer = configured(
   (
     config
   ): Layer.Layer<
@@ -40,3 +41,6 @@ export const identity = configured(
     return JwtVerifier.layerDev(options).pipe(Layer.provideMerge(ownIssuer))
   }
 )
+
+/** Whoever embeds the service may have a way of their own to know people. */
+export const identity = Replacements.orElse(TokenVerifier, issuer)

@@ -2,14 +2,15 @@
  * The whole service inside a test: every resource, the supervision tree, real ports that are free, a database of its
  * own in a directory that goes with the scope. No other service is needed.
  *
- *     layer(TestApp.layer())("My bot", (it) => {
+ *     layer(TestApp.layer(), { excludeTestServices: true })("My bot", (it) => {
  *       it.effect("answers", () => Effect.gen(function* () {
  *         const app = yield* TestApp.TestApp
  *         const { token } = yield* app.token()
  *       }))
  *     })
  *
- * Gotcha: it runs on the machine's clock, whatever clock the test has.
+ * Gotcha: it runs on the machine's clock, whatever clock the test has. What the test itself calls of its services runs on
+ * the test's: exclude the test services, or a message sent by `Conversations` is of 1970.
  */
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -18,15 +19,15 @@ import { Clock, ConfigProvider, Context, Effect, Layer, Option } from "effect"
 import * as App from "../App.ts"
 import { Unavailable } from "../domain/Errors.ts"
 import { DevIssuer, type DevToken, type DevTokenRequest } from "../domain/ports/DevIssuer.ts"
-import * as Replacements from "../Replacements.ts"
+import type { Replacement } from "../Replacements.ts"
 
-export { type Replacement, replace } from "../Replacements.ts"
+export { type Replaceable, type Replacement, replace } from "../Replacements.ts"
 
 export interface TestAppOptions {
   /** Environment variables, over the defaults of `APP_ENV=test`; the process's own are not read. */
   readonly env?: Readonly<Record<string, string>>
   /** Other implementations of ports: `[replace(Media, myMedia)]`. */
-  readonly replace?: ReadonlyArray<Replacements.Replacement>
+  readonly replace?: ReadonlyArray<Replacement>
 }
 
 export class TestApp extends Context.Service<
@@ -53,6 +54,7 @@ const app = Layer.effect(
   Effect.gen(function* () {
     const { grpcPort, httpPort } = yield* App.Running
     const issuer = yield* Effect.serviceOption(DevIssuer)
+    const clock = yield* Clock.Clock
     return TestApp.of({
       url: `http://127.0.0.1:${httpPort}`,
       wsUrl: `ws://127.0.0.1:${httpPort}/socket`,
@@ -60,7 +62,7 @@ const app = Layer.effect(
       token: (request = {}) =>
         Option.match(issuer, {
           onNone: () => Effect.fail(new Unavailable({ what: "dev issuer" })),
-          onSome: ({ issue }) => issue(request)
+          onSome: ({ issue }) => Effect.provideService(issue(request), Clock.Clock, clock)
         })
     })
   })
@@ -84,8 +86,7 @@ const configuration = (env: Readonly<Record<string, string>>) =>
 /** Starts the service, and provides with `TestApp` all its services, `Conversations` among them. */
 export const layer = ({ env = {}, replace = [] }: TestAppOptions = {}) =>
   app.pipe(
-    Layer.provideMerge(App.layer),
-    Layer.provide(Replacements.layer(replace)),
+    Layer.provideMerge(App.layerWith({ replace })),
     Layer.provide(configuration(env)),
     Layer.provide(Layer.succeed(Clock.Clock, Clock.Clock.defaultValue()))
   )

@@ -15,6 +15,7 @@ const run = promisify(execFile)
 
 const consumer = `
 import { Effect, Layer, Redacted, Stream } from "effect"
+import * as App from "messaging-service"
 import * as Client from "messaging-service/client"
 import { Conversations } from "messaging-service/actors/conversation/Conversations"
 import { Media } from "messaging-service/domain/ports/Media"
@@ -32,6 +33,8 @@ const nothing = Layer.succeed(
     linked: () => Effect.void
   })
 )
+
+const embedded: Layer.Layer<Conversations, unknown> = App.layerWith({ replace: [App.replace(Media, nothing)] })
 
 const counting = Effect.gen(function* () {
   const root = yield* Supervisor.start({
@@ -73,7 +76,7 @@ const program = Effect.gen(function* () {
   const { token } = yield* app.token()
   const { create } = yield* Conversations
   const health = yield* Effect.promise(async () => (await fetch(\`\${app.url}/health\`)).json())
-  console.log(JSON.stringify({ health, create: typeof create, children: yield* counting, recorded: yield* recorded, followed: yield* followed(app.url, token) }))
+  console.log(JSON.stringify({ embedded: Layer.isLayer(embedded), health, create: typeof create, children: yield* counting, recorded: yield* recorded, followed: yield* followed(app.url, token) }))
 }).pipe(Effect.scoped, Effect.provide(TestApp.layer({ replace: [TestApp.replace(Media, nothing)] })))
 
 Effect.runPromise(program)
@@ -137,6 +140,7 @@ describe("The package", () => {
           assert.match(help.stdout, /messaging-service/)
           return JSON.parse(stdout)
         })
+        assert.isTrue(output.embedded)
         assert.strictEqual(output.health.status, "up")
         assert.strictEqual(output.create, "function")
         assert.strictEqual(output.children, 1)

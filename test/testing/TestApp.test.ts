@@ -2,12 +2,14 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
 import { Conversations } from "../../src/actors/conversation/Conversations.ts"
-import { ContentRejected } from "../../src/domain/Errors.ts"
-import { UserId } from "../../src/domain/Ids.ts"
+import { ContentRejected, TokenRejected } from "../../src/domain/Errors.ts"
+import { DeviceId, UserId } from "../../src/domain/Ids.ts"
 import { Admission } from "../../src/domain/ports/Admission.ts"
+import { TokenRevocations } from "../../src/domain/ports/TokenRevocations.ts"
 import { TokenVerifier } from "../../src/domain/ports/TokenVerifier.ts"
 import * as TestApp from "../../src/testing/TestApp.ts"
 import * as NoLimits from "../support/NoLimits.ts"
+import * as NoRevocations from "../support/NoRevocations.ts"
 import * as PhoenixClient from "../support/PhoenixClient.ts"
 import { RestClient } from "../support/RestClient.ts"
 
@@ -51,6 +53,16 @@ layer(TestApp.layer(), { excludeTestServices: true, timeout: "60 seconds" })("A 
   )
 })
 
+layer(TestApp.layer(), { timeout: "60 seconds" })("A TestApp in a test that has a clock of its own", (it) => {
+  it.effect("has tokens that are good now", () =>
+    Effect.gen(function* () {
+      const app = yield* TestApp.TestApp
+      const { token } = yield* app.token()
+      yield* new RestClient(app.url, token).ok("GET", "/api/v1/conversations")
+    })
+  )
+})
+
 /** Lets nobody shout. */
 const quiet = Layer.succeed(
   Admission,
@@ -60,6 +72,27 @@ const quiet = Layer.succeed(
       message.content === message.content.toUpperCase()
         ? Effect.fail(new ContentRejected({ rule: "shouting" }))
         : Effect.succeed(message)
+  })
+)
+
+const ali = UserId.make(crypto.randomUUID())
+
+/** Knows one word, and whose it is. */
+const sesame = Layer.succeed(
+  TokenVerifier,
+  TokenVerifier.of({
+    verify: (token) =>
+      Redacted.value(token) === "sesame"
+        ? Effect.succeed({
+            userId: ali,
+            deviceId: DeviceId.make("cave"),
+            trust: "normal",
+            scopes: [],
+            tokenId: "sesame",
+            issuedAt: Date.now(),
+            expiresAt: Date.now() + 60_000
+          })
+        : Effect.fail(new TokenRejected({ reason: "signature" }))
   })
 )
 
@@ -82,4 +115,23 @@ describe("A TestApp with a port replaced", () => {
       assert.strictEqual((yield* send("Hello there")).status, 201)
     }).pipe(Effect.provide(TestApp.layer({ replace: [TestApp.replace(Admission, quiet)] })))
   )
+
+  it.live("believes whom its verifier believes", () =>
+    Effect.gen(function* () {
+      const app = yield* TestApp.TestApp
+      const shown = yield* new RestClient(app.url, "sesame").ok<{ readonly user_id: string }>(
+        "GET",
+        "/api/v1/me/status"
+      )
+      assert.strictEqual(shown.user_id, ali)
+      const { status } = yield* new RestClient(app.url, "barley").request("GET", "/api/v1/me/status")
+      assert.strictEqual(status, 401)
+      assert.strictEqual((yield* Effect.flip(app.token()))._tag, "Unavailable")
+    }).pipe(Effect.provide(TestApp.layer({ replace: [TestApp.replace(TokenVerifier, sesame)] })))
+  )
+
+  it("is refused by the compiler where nobody would ask for it", () => {
+    // @ts-expect-error The service takes its own.
+    TestApp.replace(TokenRevocations, NoRevocations.layer)
+  })
 })
