@@ -7,11 +7,14 @@
  */
 import { createServer } from "node:http"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Console, Effect, Redacted } from "effect"
+import { Console, Effect, Option, Redacted, Schema } from "effect"
 import * as App from "../src/App.ts"
 import { Conversations } from "../src/actors/conversation/Conversations.ts"
 import { UserId } from "../src/domain/Ids.ts"
 import { TokenVerifier } from "../src/domain/ports/TokenVerifier.ts"
+
+/** Whoever may reach this port may ask for anything: what is no user's id is nobody's. */
+const asked = Schema.decodeUnknownOption(UserId)
 
 const greeter = Effect.gen(function* () {
   const conversations = yield* Conversations
@@ -27,9 +30,10 @@ const greeter = Effect.gen(function* () {
 
   const answer = Effect.runForkWith(yield* Effect.context<never>())
   const server = createServer((request, response) => {
-    const guest = UserId.make(new URL(request.url ?? "", "http://localhost").searchParams.get("user") ?? "")
+    const guest = asked(new URLSearchParams(request.url?.split("?")[1]).get("user"))
+    if (Option.isNone(guest)) return response.writeHead(400).end("Whom? /?user=<a user's id>\n")
     answer(
-      Effect.match(greet(guest), {
+      Effect.match(greet(guest.value), {
         onSuccess: ({ seq }) => response.end(`greeted with message ${seq}\n`),
         onFailure: ({ _tag }) => response.writeHead(503).end(`${_tag}\n`)
       })

@@ -155,6 +155,9 @@ describe("The example", () => {
         const { token, user_id } = yield* Effect.promise(
           () => issued.json() as Promise<{ readonly token: string; readonly user_id: string }>
         )
+        // A browser asks for more than it is told to.
+        const stray = yield* Effect.promise(() => fetch(new URL("/favicon.ico", greeting)))
+        assert.strictEqual(stray.status, 400)
         const answer = yield* Effect.promise(async () => (await fetch(greeting + user_id)).text())
         assert.strictEqual(answer, "greeted with message 1\n")
         const list = yield* new RestClient(url, token).ok<{ readonly items: ReadonlyArray<unknown> }>(
