@@ -83,7 +83,11 @@ export const userDefaults: Readonly<Record<Action, Described>> = {
 
 export const addressDefaults: Readonly<Record<AddressAction, Described>> = {
   connection: per(100, HOUR, "Connections: WebSocket, long-poll, streams of typed RPC"),
-  auth_attempts: per(20, HOUR, "Tokens refused; past it none is looked at. An expired one does not count")
+  auth_attempts: per(
+    20,
+    HOUR,
+    "Tokens refused; past it none is looked at. One that expired or was revoked does not count"
+  )
 }
 
 export const serviceDefaults: Readonly<Record<ServiceAction, Described>> = {
@@ -100,7 +104,11 @@ export const ruleDefaults: Readonly<Record<Rule, Described>> = {
   connections: per(20, 5 * MINUTE, "Connections of a user"),
   joins: per(30, MINUTE, "Conversations joined by a user. A rejoin with `last_seq` does not count"),
   rejected_content: per(5, 10 * MINUTE, "Messages of a user that the content policy refused"),
-  bad_tokens: per(10, 5 * MINUTE, "Tokens of an address refused. An expired one does not count")
+  bad_tokens: per(
+    10,
+    5 * MINUTE,
+    "Tokens of an address refused. One that expired or was revoked does not count"
+  )
 }
 
 export const trustDefaults: Limits["trust"] = { suspect: 0.1, normal: 1, verified: 2, premium: 3 }

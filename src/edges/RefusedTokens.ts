@@ -1,7 +1,8 @@
 /**
  * What a token meets at every edge. An address that has shown too many bad ones is not listened to; a token that was not
  * believed goes on record, and counts against the address it came from. That there was none says nothing; and one that
- * has expired was good once, which no attacker's is.
+ * has expired, or was revoked, was good once, which no guess is: the device that was signed out comes back with it again
+ * and again, and those who share its address are not to be shut out for that.
  */
 import { Effect } from "effect"
 import type { RateLimited, Refusal, UserBlocked } from "../domain/Errors.ts"
@@ -9,6 +10,8 @@ import type { Admission } from "../domain/ports/Admission.ts"
 import type { AuditLog } from "../domain/ports/AuditLog.ts"
 import { wait } from "../domain/ports/RateLimiter.ts"
 import { limitKey } from "./ClientAddress.ts"
+
+const WAS_GOOD: ReadonlySet<string> = new Set(["expired", "revoked"])
 
 interface Services {
   readonly audit: AuditLog["Service"]
@@ -18,7 +21,7 @@ interface Services {
 const noteRefusedToken = ({ admission, audit }: Services, refusal: Refusal, address: string): void => {
   if (refusal._tag !== "TokenRejected" || refusal.reason === "missing") return
   audit.note({ action: "token.refused", outcome: "refused", address, details: { reason: refusal.reason } })
-  if (refusal.reason !== "expired") admission.distrust(limitKey(address))
+  if (!WAS_GOOD.has(refusal.reason)) admission.distrust(limitKey(address))
 }
 
 /** The verification of a token that was shown at this address, if it may still show one. */

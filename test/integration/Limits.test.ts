@@ -253,6 +253,14 @@ describe("Limits on two nodes", () => {
           assert.strictEqual((yield* connectFrom(app, good, "10.0.0.3")).status, 101)
           assert.strictEqual(yield* rpcFrom(app, good, "10.0.0.2"), "429 rate_limited")
         }
+        // A device that was signed out tries on, as clients do. Others of its address come in all the same.
+        const phone = yield* Chat.person(one)
+        yield* phone.rest.request("DELETE", "/api/v1/me/sessions")
+        for (let i = 0; i < 6; i++) {
+          const { reason, status } = yield* connectFrom(one, phone.token, "10.0.0.3")
+          assert.deepStrictEqual([status, reason], [401, "token_revoked"])
+        }
+        assert.strictEqual((yield* connectFrom(one, good, "10.0.0.3")).status, 101)
       }),
     minutes
   )
