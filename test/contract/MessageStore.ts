@@ -129,6 +129,26 @@ export const messageStoreContract = <E>(
       })
     )
 
+    it.effect(
+      "shows no attachments of messages that the conversation keeps no longer, deleted already or not",
+      () =>
+        Effect.gen(function* () {
+          const id = yield* newConversation
+          yield* append({ conversationId: id, sentAt: someTime, attachments: [attachment()] })
+          yield* append({ conversationId: id, sentAt: someTime + 1, attachments: [attachment()] })
+          const { attachments } = yield* MessageStore
+          const shownAt = (at: number) =>
+            Effect.map(attachments(id, undefined, 10, at), ({ items }) => items.map(({ seq }) => seq))
+          assert.deepStrictEqual(yield* shownAt(someTime + 60_000), [2, 1])
+          const { configure } = yield* ConversationStore
+          yield* configure(id, { retention_seconds: 60 })
+          assert.deepStrictEqual(yield* shownAt(someTime + 59_999), [2, 1])
+          assert.deepStrictEqual(yield* shownAt(someTime + 60_000), [2])
+          yield* configure(id, { retention_seconds: null })
+          assert.deepStrictEqual(yield* shownAt(someTime + 60_000), [2, 1])
+        })
+    )
+
     describe("search", () => {
       const ask = { conversationId: undefined, cursor: undefined, limit: 10, at: someTime }
 

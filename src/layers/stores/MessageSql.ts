@@ -123,7 +123,10 @@ const pages = (hasViewer: boolean) => {
       FROM message_attachments a JOIN messages m ON m.id = a.message_id
       WHERE a.conversation_id = $1
         AND (a.seq, a.position) < (coalesce($3::float8::bigint, 9223372036854775807), coalesce($4::int, 0)::smallint)
-        AND (m.expires_at IS NULL OR m.expires_at > $5) ${visible(6, "a.message_id", "m.seq")}
+        AND (m.expires_at IS NULL OR m.expires_at > $5) AND m.sent_at > coalesce($5::timestamptz - (
+          SELECT (s.settings ->> 'retention_seconds')::float8 * interval '1 second'
+          FROM conversation_settings s WHERE s.conversation_id = $1
+        ), '-infinity') ${visible(6, "a.message_id", "m.seq")}
       ORDER BY a.seq DESC, a.position DESC LIMIT $2`
   }
 }

@@ -20,11 +20,16 @@ interface Row {
 
 const columns = "d.conversation_id, d.content, d.metadata, d.reply_to_id, d.updated_at"
 
+/** Drafts `d` of conversations that their user is in: the others are out of reach, until the user is back. */
+const within = `
+  JOIN conversation_members m ON m.user_id = d.user_id AND m.conversation_id = d.conversation_id AND m.is_active
+  JOIN conversations c ON c.id = d.conversation_id AND c.is_active`
+
 /** $7 how many a user may have. No row: they have as many, and this would be one more. */
 const saveSql = `
   INSERT INTO drafts AS d (user_id, conversation_id, content, metadata, reply_to_id, updated_at)
   SELECT $1::uuid, $2::uuid, $3::bytea, $4::jsonb, $5::uuid, $6::timestamptz
-  WHERE (SELECT count(*) FROM drafts d WHERE d.user_id = $1 AND d.conversation_id <> $2) < $7::int
+  WHERE (SELECT count(*) FROM drafts d${within} WHERE d.user_id = $1 AND d.conversation_id <> $2) < $7::int
   ON CONFLICT (user_id, conversation_id) DO UPDATE SET content = excluded.content, metadata = excluded.metadata,
     reply_to_id = excluded.reply_to_id, updated_at = excluded.updated_at
   RETURNING ${columns}`
@@ -35,8 +40,7 @@ const removeSql = "DELETE FROM drafts WHERE user_id = $1 AND conversation_id = $
 
 /** $1 user, $2 µs and $3 conversation where the last page ended, or null, $4 rows. */
 export const listSql = `
-  SELECT ${columns} FROM drafts d
-  JOIN conversation_members m ON m.user_id = d.user_id AND m.conversation_id = d.conversation_id AND m.is_active
+  SELECT ${columns} FROM drafts d${within}
   WHERE d.user_id = $1 AND ($2::float8 IS NULL
     OR (d.updated_at, d.conversation_id) < ('epoch'::timestamptz + $2 * interval '1 microsecond', $3::uuid))
   ORDER BY d.updated_at DESC, d.conversation_id DESC LIMIT $4`

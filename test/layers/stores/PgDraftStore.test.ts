@@ -46,6 +46,10 @@ for (const [name, database] of Object.entries(databases)) {
 
         yield* conversations.removeMember(ids[1]!, null, ann, "owner")
         assert.lengthOf((yield* store.list(ann, { cursor: undefined, limit: 9 })).items, 1)
+        yield* save(2, "third", 5)
+        assert.lengthOf((yield* store.list(ann, { cursor: undefined, limit: 9 })).items, 2, "out of reach")
+        yield* conversations.close(ids[2]!, ann, someTime)
+        assert.lengthOf((yield* store.list(ann, { cursor: undefined, limit: 9 })).items, 1)
         assert.deepStrictEqual(
           [yield* store.remove(ann, ids[0]!), yield* store.remove(ann, ids[0]!)],
           [true, false]
