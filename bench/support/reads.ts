@@ -8,7 +8,7 @@ import { readSql as seenSql } from "../../src/layers/stores/PgLastSeenStore.ts"
 import { afterSql, dueSql } from "../../src/layers/stores/PgRetentionStore.ts"
 import { listSql as schedulesSql, takeSql } from "../../src/layers/stores/PgScheduleStore.ts"
 import { recipientsSql } from "../../src/layers/stores/PgStatusStore.ts"
-import { changedSql } from "../../src/layers/stores/PgSyncStore.ts"
+import { backlogSql, changedSql, unreadSql } from "../../src/layers/stores/PgSyncStore.ts"
 import { longConversation as id, messageIn, reader, userIn } from "./fill.ts"
 
 export interface Read {
@@ -80,6 +80,18 @@ export const reads = (size: number): ReadonlyArray<Read> => {
         PgTypes.uuid(null)
       ],
       indexes: ["conversation_members_user", "messages_seq_unique", "message_mentions_pkey"]
+    },
+    {
+      name: "what is unread, in all of one's conversations",
+      text: unreadSql,
+      parameters: [reader, PAGE, now],
+      indexes: ["conversation_members_user", "conversations_pkey", "messages_seq_unique"]
+    },
+    {
+      name: "what a device that was away has missed",
+      text: backlogSql,
+      parameters: [reader, PgTypes.float8(0), uuids([]), PAGE, PAGE, PgTypes.bool(true)],
+      indexes: ["conversation_members_user", "conversations_pkey", "messages_version_seq"]
     },
     {
       name: "which of one's conversations have changed",

@@ -3,7 +3,59 @@
 import { MAX_MEMBERS } from "../../domain/Conversation.ts"
 
 /** Unread messages are counted up to here: a badge shows no more, and counting further costs with the backlog. */
-export const maxUnread = 1000
+const maxUnread = 1000
+
+/** How a statement names what it takes to count what a member has not read. */
+interface Counted {
+  readonly conversation: string
+  readonly user: string
+  /** Up to here the member has read, or was not there, or has cleared. */
+  readonly seen: string
+  /** Where the conversation stood when the member last deleted a message for themselves. */
+  readonly hidden: string
+  readonly at: string
+}
+
+/** Of a message `u`: its time is not over, and it was not deleted for oneself, which most members never do. */
+const isShown = ({
+  at,
+  hidden,
+  seen,
+  user
+}: Counted): string => `(u.expires_at IS NULL OR u.expires_at > ${at})
+          AND (${hidden} <= ${seen} OR NOT EXISTS (
+            SELECT FROM hidden_messages h WHERE h.user_id = ${user} AND h.message_id = u.id
+          ))`
+
+/** Messages of others that a member has not read and can see. The one meaning of "unread", wherever it is counted. */
+export const unreadMessages = (counted: Counted): string => `
+      SELECT count(*)::int FROM (
+        SELECT FROM messages u
+        WHERE u.conversation_id = ${counted.conversation} AND u.seq > ${counted.seen}
+          AND u.sender_id <> ${counted.user} AND NOT u.is_deleted
+          AND ${isShown(counted)}
+        LIMIT ${maxUnread}
+      ) unread`
+
+/** Those of them that mention the member. */
+const unreadMentions = (counted: Counted): string => `
+      SELECT count(*)::int FROM (
+        SELECT FROM message_mentions n JOIN messages u ON u.id = n.message_id
+        WHERE n.user_id = ${counted.user} AND n.conversation_id = ${counted.conversation} AND n.seq > ${counted.seen}
+          AND ${isShown(counted)}
+        LIMIT ${maxUnread}
+      ) mentioned`
+
+/** Of a member's row `m`. */
+export const seenBy = "greatest(m.last_read_seq, m.joined_seq, m.cleared_seq)"
+
+const listed: Counted = {
+  conversation: "p.id",
+  user: "$1",
+  seen: "p.seen_seq",
+  hidden: "p.last_hidden_seq",
+  at: "$6"
+}
 
 /** $1 id, $2 type, $3 direct key, $4 external group id, $5 metadata, $6 at; members: $7 row ids, $8 users, $9 roles; $10 whose external group id. */
 export const create = `
@@ -55,8 +107,7 @@ export const lastSeqs = "SELECT id, last_seq::float8 FROM conversations WHERE id
  */
 export const list = `
   WITH mine AS (
-    SELECT c.*, m.role, m.last_read_seq, m.settings AS my_settings,
-      greatest(m.last_read_seq, m.joined_seq, m.cleared_seq) AS seen_seq,
+    SELECT c.*, m.role, m.last_read_seq, m.last_hidden_seq, m.settings AS my_settings, ${seenBy} AS seen_seq,
       coalesce((m.settings ->> 'pinned')::boolean, false)::int AS pinned
     FROM conversation_members m
     JOIN conversations c ON c.id = m.conversation_id
@@ -76,21 +127,9 @@ export const list = `
   SELECT p.id, p.type, p.external_group_id, p.metadata, p.is_active, p.last_seq::float8, p.member_count, p.created_at,
     p.updated_at, p.role, p.last_read_seq::float8, p.my_settings, p.pinned, s.settings,
     (extract(epoch FROM p.updated_at) * 1000000)::float8 AS activity,
-    (
-      SELECT count(*)::int FROM (
-        SELECT FROM messages u
-        WHERE u.conversation_id = p.id AND u.seq > p.seen_seq AND u.sender_id <> $1 AND NOT u.is_deleted
-          AND (u.expires_at IS NULL OR u.expires_at > $6)
-        LIMIT ${maxUnread}
-      ) unread
+    (${unreadMessages(listed)}
     ) AS unread_count,
-    (
-      SELECT count(*)::int FROM (
-        SELECT FROM message_mentions n JOIN messages u ON u.id = n.message_id
-        WHERE n.user_id = $1 AND n.conversation_id = p.id AND n.seq > p.seen_seq
-          AND (u.expires_at IS NULL OR u.expires_at > $6)
-        LIMIT ${maxUnread}
-      ) mentioned
+    (${unreadMentions(listed)}
     ) AS unread_mentions
   FROM page p LEFT JOIN conversation_settings s ON s.conversation_id = p.id
   ORDER BY p.pinned DESC, p.updated_at DESC, p.id DESC`
@@ -101,13 +140,13 @@ export const stats = `
       SELECT count(*) FROM messages a
       WHERE a.conversation_id = c.id AND NOT a.is_deleted AND (a.expires_at IS NULL OR a.expires_at > $4)
     ) END)::float8 AS messages,
-    (CASE WHEN m.id IS NOT NULL THEN (
-      SELECT count(*) FROM (
-        SELECT FROM messages u
-        WHERE u.conversation_id = c.id AND u.seq > greatest(m.last_read_seq, m.joined_seq, m.cleared_seq)
-          AND u.sender_id <> $3 AND NOT u.is_deleted AND (u.expires_at IS NULL OR u.expires_at > $4)
-        LIMIT ${maxUnread}
-      ) unread
+    (CASE WHEN m.id IS NOT NULL THEN (${unreadMessages({
+      conversation: "c.id",
+      user: "$3",
+      seen: seenBy,
+      hidden: "m.last_hidden_seq",
+      at: "$4"
+    })}
     ) END)::float8 AS unread,
     floor(extract(epoch FROM c.updated_at) * 1000)::float8 AS last_activity
   FROM conversations c

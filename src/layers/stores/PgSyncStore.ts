@@ -1,15 +1,15 @@
 /** What a user's devices may have missed, read from their own memberships: as many rows as they have conversations. */
 import { PgTypes } from "@effect/sql-pg"
-import { Effect, Layer } from "effect"
+import { Clock, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { ConversationId } from "../../domain/Ids.ts"
 import { MAX_UNREAD_CONVERSATIONS, SyncStore } from "../../domain/ports/SyncStore.ts"
 import { Database } from "../database/Database.ts"
 import { uuids } from "../database/SqlArrays.ts"
-import { maxUnread } from "./ConversationSql.ts"
+import { seenBy, unreadMessages } from "./ConversationSql.ts"
 
 /** $1 user, $2 since (Unix ms), $3 conversations that are named, $4 rows, $5 changes looked through, $6 undelivered too. */
-const backlogSql = `
+export const backlogSql = `
   SELECT c.id, c.last_seq::float8, m.joined_seq::float8, m.cleared_seq::float8,
     m.last_delivered_seq::float8, (s.settings ->> 'retention_seconds')::float8 * 1000 AS retention,
     (
@@ -41,18 +41,18 @@ export const changedSql = `
     AND greatest(m.entry_changed_at, c.entry_changed_at, s.updated_at) >= to_timestamp($2 / 1000)
   LIMIT $3`
 
-/** $1 user, $2 rows. */
-const unreadSql = `
-  SELECT c.id, c.last_seq::float8, m.last_read_seq::float8, (
-    SELECT count(*)::int FROM (
-      SELECT FROM messages u
-      WHERE u.conversation_id = c.id AND u.seq > greatest(m.last_read_seq, m.joined_seq)
-        AND u.sender_id <> $1 AND NOT u.is_deleted
-      LIMIT ${maxUnread}
-    ) counted
+/** $1 user, $2 rows, $3 at. */
+export const unreadSql = `
+  SELECT c.id, c.last_seq::float8, m.last_read_seq::float8, (${unreadMessages({
+    conversation: "c.id",
+    user: "$1",
+    seen: seenBy,
+    hidden: "m.last_hidden_seq",
+    at: "$3"
+  })}
   ) AS unread_count
   FROM conversation_members m JOIN conversations c ON c.id = m.conversation_id
-  WHERE m.user_id = $1 AND m.is_active AND c.is_active AND c.last_seq > greatest(m.last_read_seq, m.joined_seq)
+  WHERE m.user_id = $1 AND m.is_active AND c.is_active AND c.last_seq > ${seenBy}
   ORDER BY c.updated_at DESC, c.id LIMIT $2`
 
 interface BacklogRow {
@@ -112,26 +112,24 @@ export const layer = Layer.effect(
           (rows) => rows.map((row) => row.id)
         ),
 
-      unread: (userId) =>
-        Effect.map(
-          database.run(
-            "SyncStore.unread",
-            sql.unsafe<UnreadRow>(unreadSql, [userId, MAX_UNREAD_CONVERSATIONS + 1])
-          ),
-          (rows) => {
-            const shown = rows.slice(0, MAX_UNREAD_CONVERSATIONS).filter((row) => row.unread_count > 0)
-            return {
-              total: shown.reduce((sum, row) => sum + row.unread_count, 0),
-              conversations: shown.map((row) => ({
-                conversation_id: row.id,
-                last_seq: row.last_seq,
-                last_read_seq: row.last_read_seq,
-                unread_count: row.unread_count
-              })),
-              has_more: rows.length > MAX_UNREAD_CONVERSATIONS
-            }
-          }
+      unread: Effect.fnUntraced(function* (userId) {
+        const at = PgTypes.timestamptz(yield* Clock.currentTimeMillis)
+        const rows = yield* database.run(
+          "SyncStore.unread",
+          sql.unsafe<UnreadRow>(unreadSql, [userId, MAX_UNREAD_CONVERSATIONS + 1, at])
         )
+        const shown = rows.slice(0, MAX_UNREAD_CONVERSATIONS).filter((row) => row.unread_count > 0)
+        return {
+          total: shown.reduce((sum, row) => sum + row.unread_count, 0),
+          conversations: shown.map((row) => ({
+            conversation_id: row.id,
+            last_seq: row.last_seq,
+            last_read_seq: row.last_read_seq,
+            unread_count: row.unread_count
+          })),
+          has_more: rows.length > MAX_UNREAD_CONVERSATIONS
+        }
+      })
     })
   })
 )

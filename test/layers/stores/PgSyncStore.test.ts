@@ -60,6 +60,38 @@ for (const [name, database] of Object.entries(databases)) {
       })
     )
 
+    it.effect("counts as unread what the list does and the figures do: what one can still see", () =>
+      Effect.gen(function* () {
+        const conversations = yield* ConversationStore
+        const { unread } = yield* SyncStore
+        const [ann, bob] = [userId(), userId()]
+        const id = conversationId()
+        yield* conversations.create(group({ id, creator: ann, memberIds: [ann, bob] }))
+        const mention = { senderId: ann, metadata: { mentions: [bob] } }
+        const send = (fields: object) => append({ conversationId: id, ...mention, ...fields })
+        const counts = Effect.gen(function* () {
+          const { items } = yield* conversations.listOf(bob, { cursor: undefined, limit: 1 })
+          const figures = yield* conversations.stats(id, { countMessages: false, unreadOf: bob })
+          const { unreadCount, unreadMentions } = items[0] ?? { unreadCount: 0, unreadMentions: 0 }
+          return [(yield* unread(bob)).total, unreadCount, unreadMentions, figures.unread]
+        })
+        const all = (count: number) => [count, count, count, count]
+        yield* send({})
+        const second = yield* send({})
+        yield* send({ expiresAt: someTime })
+        yield* send({ senderId: bob })
+        assert.deepStrictEqual(yield* counts, all(2))
+        yield* change(newChange(id, second.id, { kind: "hide" }, { userId: ann }))
+        assert.deepStrictEqual(yield* counts, all(2), "deleted for another")
+        yield* change(newChange(id, second.id, { kind: "hide" }, { userId: bob }))
+        assert.deepStrictEqual(yield* counts, all(1))
+        yield* conversations.clear(id, bob)
+        assert.deepStrictEqual(yield* counts, all(0))
+        yield* send({})
+        assert.deepStrictEqual(yield* counts, all(1))
+      })
+    )
+
     it.effect("says which conversations a member came into or left, and which changed otherwise", () =>
       Effect.gen(function* () {
         const conversations = yield* ConversationStore
