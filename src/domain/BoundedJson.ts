@@ -7,6 +7,18 @@ import type { Schema } from "effect"
 /** Levels of arrays and objects inside one another. */
 export const MAX_DEPTH = 32
 
+/** Items of one list at the most, whatever it lists. */
+export const MAX_ITEMS = 1_000
+
+/**
+ * The field of an input that lists more. Asked before the input is decoded: every wrong item is an issue of its own, and
+ * costs a hundred times what it cost to send.
+ */
+export const overlong = (input: unknown, maxItems = MAX_ITEMS): string | undefined => {
+  if (typeof input !== "object" || input === null) return undefined
+  return Object.entries(input).find(([, value]) => Array.isArray(value) && value.length > maxItems)?.[0]
+}
+
 /** Text that every store can hold. */
 export const isText = (text: string): boolean => text.isWellFormed() && !text.includes("\u0000")
 

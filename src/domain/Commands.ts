@@ -3,14 +3,14 @@
  * behind it everything is typed. Unknown fields are ignored, wrong ones are named.
  */
 import { Schema } from "effect"
-import { isText } from "./BoundedJson.ts"
+import { isText, MAX_ITEMS } from "./BoundedJson.ts"
 import { ConversationType, Role } from "./Conversation.ts"
 import { MAX_EXPIRES_IN } from "./Expiry.ts"
 import { ConversationId, MediaId, MessageId, UserId } from "./Ids.ts"
 import { ClientRandom, MediaType, MessageMetadata, Metadata, Position } from "./Message.ts"
 
 /** Ids in one request at the most. */
-export const MAX_IDS_PER_REQUEST = 1_000
+export const MAX_IDS_PER_REQUEST = MAX_ITEMS
 /** Messages in one page at the most, and by default. */
 export const MAX_PAGE = 200
 export const DEFAULT_PAGE = 50

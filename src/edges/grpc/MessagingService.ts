@@ -4,6 +4,7 @@ import { Clock, Effect } from "effect"
 import type { Services } from "../../../proto/Contracts.ts"
 import { Conversations } from "../../actors/conversation/Conversations.ts"
 import { PeerConversations } from "../../actors/conversation/PeerConversations.ts"
+import { MAX_MEMBERS } from "../../domain/Conversation.ts"
 import { decoderEffect } from "../../domain/Decode.ts"
 import * as Commands from "../../domain/PeerCommands.ts"
 import { newId } from "../../domain/TimeOrderedId.ts"
@@ -19,7 +20,7 @@ type Implementation = {
 const decodeEvent = decoderEffect(Commands.ConversationEvent)
 const decodeLink = decoderEffect(Commands.MediaLink)
 const decodeStats = decoderEffect(Commands.ConversationStats)
-const decodeGroup = decoderEffect(Commands.GroupCreation)
+const decodeGroup = decoderEffect(Commands.GroupCreation, MAX_MEMBERS)
 
 export const make = Effect.fnUntraced(function* (options: Calls.CallOptions) {
   const peers = yield* PeerConversations

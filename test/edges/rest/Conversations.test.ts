@@ -101,6 +101,20 @@ describe("POST /conversations", () => {
     })
   )
 
+  it.live("does not look into a list of more than a thousand", () =>
+    Effect.gen(function* () {
+      const call = yield* serve({})
+      const member_ids = Array.from({ length: 1_001 }, () => 1)
+      const answer = yield* call("/api/v1/conversations", {
+        as: "alice",
+        body: { type: "group", member_ids }
+      })
+      assert.strictEqual(answer.status, 400)
+      const { issues } = answer.json as { readonly issues: unknown }
+      assert.deepStrictEqual(issues, [{ path: "member_ids", message: "Expected at most 1000 items" }])
+    })
+  )
+
   it.live("answers what the service refuses from the one table", () =>
     Effect.gen(function* () {
       for (const [refusal, status] of [
