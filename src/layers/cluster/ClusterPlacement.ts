@@ -81,7 +81,7 @@ const GROUP = "default"
 /** Kept apart from the application's pool: a busy database must not cost a node its shards. */
 const CONNECTIONS = 3
 
-/** Milliseconds for which nobody else is kept waiting for an owner that has not answered. */
+/** Milliseconds for which nobody waits for an owner that has not answered; then one ask finds out whether it does again. */
 const SILENCE_MS = 2_000
 
 const timing = {
@@ -195,11 +195,17 @@ const joined = Effect.fnUntraced(function* (options: ClusterOptions) {
   const clientOf = yield* Conversation.client
   /** Shards whose owner has not answered, and until when (Unix ms) nobody else is kept waiting for it. */
   const silent = new Map<string, number>()
+  const speaks = (shard: string) => Effect.sync(() => silent.delete(shard))
+  const patience = Duration.toMillis(options.patience)
 
   const ask: Joined["ask"] = Effect.fnUntraced(function* (id, question) {
     const shard = shardOf(sharding, id).toString()
-    const now = yield* Clock.currentTimeMillis
-    if ((silent.get(shard) ?? 0) > now) return yield* new OwnerSilent()
+    const until = silent.get(shard)
+    if (until !== undefined) {
+      const now = yield* Clock.currentTimeMillis
+      if (until > now) return yield* new OwnerSilent()
+      silent.set(shard, now + patience + SILENCE_MS)
+    }
     return yield* clientOf(id)
       .Ask({ question })
       .pipe(
@@ -209,7 +215,6 @@ const joined = Effect.fnUntraced(function* (options: ClusterOptions) {
         Effect.timeout(options.patience),
         // The owner, or the way to it, was ended while it worked; whoever is interrupted himself does not get here.
         Effect.catchCauseIf(Cause.hasInterruptsOnly, () => Effect.fail(new OwnerGone())),
-        Effect.tap(() => Effect.sync(() => silent.delete(shard))),
         Effect.catchTag(
           [
             "OwnerGone",
@@ -219,11 +224,15 @@ const joined = Effect.fnUntraced(function* (options: ClusterOptions) {
             "PersistenceError",
             "EntityNotAssignedToRunner"
           ],
-          () => {
-            silent.set(shard, now + SILENCE_MS)
-            return Effect.fail(new OwnerSilent())
-          }
-        )
+          () =>
+            Effect.flatMap(Clock.currentTimeMillis, (now) => {
+              silent.set(shard, now + SILENCE_MS)
+              return Effect.fail(new OwnerSilent())
+            })
+        ),
+        // A refusal is an answer, too.
+        Effect.tapError((error) => (error._tag === "OwnerSilent" ? Effect.void : speaks(shard))),
+        Effect.tap(() => speaks(shard))
       )
   })
   return { sharding, ask } satisfies Joined

@@ -10,14 +10,15 @@ import * as PostgresServer from "../../support/PostgresServer.ts"
 
 const placement = Effect.fnUntraced(function* (
   databaseUrl: string,
-  answer: () => Effect.Effect<string, Refusal>
+  answer: () => Effect.Effect<string, Refusal>,
+  patience: Duration.Input = "1 second"
 ) {
   const layer = ClusterPlacement.layer({
     databaseUrl: Redacted.make(databaseUrl),
     host: "127.0.0.1",
     listen: "127.0.0.1",
     port: 0,
-    patience: Duration.seconds(1),
+    patience: Duration.fromInputUnsafe(patience),
     maxActive: 1_000,
     maxFrameBytes: 1024 * 1024
   })
@@ -46,6 +47,49 @@ describe("An ask of another node", () => {
         assert.strictEqual((yield* Effect.flip(here.ask(one!, "question")))._tag, "OwnerSilent")
         answer = Effect.never
         assert.strictEqual((yield* Effect.flip(here.ask(two!, "question")))._tag, "OwnerSilent")
+      }),
+    { timeout: 90_000 }
+  )
+
+  it.live(
+    "waits for a silent owner once; one ask in a while finds out whether it answers again, however patient all are",
+    () =>
+      Effect.gen(function* () {
+        const { url } = yield* PostgresServer.make({ fsync: false })
+        let answer: Effect.Effect<string> = Effect.succeed("answered")
+        let asked = 0
+        const here = yield* placement(url, () => Effect.succeed("asked itself"), "3 seconds")
+        const other = yield* placement(url, () =>
+          Effect.suspend(() => {
+            asked++
+            return answer
+          })
+        )
+        const ids = Array.from({ length: 100 }, () => crypto.randomUUID() as ConversationId)
+        const settled = () => ids.every((id) => here.isHere(id) !== other.isHere(id))
+        const id = yield* Poll.until(() => (settled() ? ids.find((id) => other.isHere(id)) : undefined), {
+          deadline: 30_000,
+          what: "a conversation of the other"
+        })
+        const ask = Effect.result(here.ask(id, "question"))
+        const many = Effect.forEach(Array.from({ length: 20 }), () => ask, { concurrency: "unbounded" })
+        assert.strictEqual((yield* ask)._tag, "Success")
+        answer = Effect.never
+        asked = 0
+        assert.strictEqual((yield* ask)._tag, "Failure")
+        yield* many
+        assert.strictEqual(asked, 1, "nobody else waits")
+        yield* Poll.until(
+          Effect.map(many, () => asked > 1),
+          { deadline: 20_000 }
+        )
+        assert.strictEqual(asked, 2, "one of twenty finds out")
+        answer = Effect.succeed("answered")
+        yield* Poll.until(
+          Effect.map(ask, ({ _tag }) => _tag === "Success"),
+          { deadline: 20_000 }
+        )
+        assert.isTrue((yield* many).every(({ _tag }) => _tag === "Success"))
       }),
     { timeout: 90_000 }
   )
