@@ -57,16 +57,13 @@ export const layer = Layer.effect(
       )
     }
 
-    const repair = (name: string) => {
-      hub.inDoubt(name)
-      return compare(name)
-    }
-
     const next = Effect.suspend(() => {
       const topics = Array.from(inDoubt)
       inDoubt.clear()
       filled.closeUnsafe()
-      return Effect.forEach(topics, repair, { concurrency: CONCURRENCY, discard: true }).pipe(
+      // All are told first: a revocation that was missed does not wait for a database that is away.
+      return Effect.forEach(topics, (name) => Effect.sync(() => hub.inDoubt(name)), { discard: true }).pipe(
+        Effect.andThen(Effect.forEach(topics, compare, { concurrency: CONCURRENCY, discard: true })),
         Effect.onError(() => Effect.sync(() => doubt(topics)))
       )
     })

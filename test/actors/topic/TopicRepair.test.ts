@@ -55,7 +55,13 @@ const setup = Effect.fnUntraced(function* (
   const arrive = (...seqs: ReadonlyArray<number | null>) => {
     for (const seq of seqs) wire.arrive({ topic, event: "e", payload: "{}", seq, except: null })
   }
-  return { hub, topic, subscriber, arrive, suspect: () => wire.suspect([topic]) }
+  return {
+    hub,
+    topic,
+    subscriber,
+    arrive,
+    suspect: (...others: ReadonlyArray<string>) => wire.suspect([...others, topic])
+  }
 })
 
 const patience = TestClock.adjust("300 millis")
@@ -103,6 +109,15 @@ describe("A topic in doubt", () => {
       suspect()
       yield* patience
       assert.deepStrictEqual(subscriber.misses, [4])
+      assert.strictEqual(subscriber.doubts, 1)
+    })
+  )
+
+  it.effect("tells its subscribers at once, however many others storage does not answer for", () =>
+    Effect.gen(function* () {
+      const { subscriber, suspect } = yield* setup(() => Effect.never)
+      suspect(...Array.from({ length: 1_000 }, () => `conversation:${conversationId()}`))
+      yield* patience
       assert.strictEqual(subscriber.doubts, 1)
     })
   )
