@@ -3,6 +3,7 @@ import { existsSync, globSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Duration } from "effect"
+import { IpNetwork } from "effect/net"
 import { settings } from "../../src/layers/config/Settings.ts"
 
 const root = join(import.meta.dirname, "../..")
@@ -96,6 +97,23 @@ describe("The deployment files", () => {
       assert.match(deployment, /requests: \{ cpu: "\d+", memory: \d+Gi \}/)
       assert.match(read("deploy/kubernetes/autoscaler.yaml"), /kind: Deployment, name: messaging-service/)
       assert.match(read("deploy/kubernetes/disruption-budget.yaml"), /maxUnavailable: 1$/m)
+      assert.notMatch(
+        deployment,
+        /^ {2}replicas:/m,
+        "an upgrade would take away what the autoscaler has added"
+      )
+      assert.match(read("deploy/kubernetes/autoscaler.yaml"), /minReplicas: 3$/m)
+    })
+
+    it("say themselves which pods they mean, where Kustomize only adds to what there is", () => {
+      for (const [file, selector] of [
+        ["disruption-budget", /^ {2}selector:\n {4}matchLabels: (.+)$/m],
+        ["network-policy", /^ {2}podSelector:\n {4}matchLabels: (.+)$/m],
+        ["network-policy", /- podSelector:\n {12}matchLabels: (.+)$/m]
+      ] as const) {
+        const labels = selector.exec(read(`deploy/kubernetes/${file}.yaml`))?.[1]
+        assert.strictEqual(labels, "{ app.kubernetes.io/name: messaging-service }", file)
+      }
     })
 
     it("let the nodes ask which pods are ready, under the label they ask by", () => {
@@ -108,14 +126,31 @@ describe("The deployment files", () => {
     })
   })
 
+  it("believe their proxy's word for where requests come from, or all clients would be one to the limits", () => {
+    const compose = read("deploy/compose.yaml")
+    const subnet = /subnet: ([\d./]+)/.exec(compose)?.[1]
+    assert.strictEqual(/TRUSTED_PROXIES: (.+)/.exec(compose)?.[1], subnet)
+    assert.isTrue(IpNetwork.fromString(subnet ?? "")._tag === "Success", subnet)
+    assert.match(read("deploy/kubernetes/kustomization.yaml"), /^ {6}- TRUSTED_PROXIES=[\d./]+$/m)
+  })
+
+  it("leave no node out for an answer it gave, and find one that was made anew", () => {
+    const nginx = read("deploy/nginx.conf")
+    const servers = nginx.match(/^ +server node-.+;$/gm) ?? []
+    assert.strictEqual(servers.length, 6)
+    for (const server of servers) assert.match(server, / resolve max_fails=0;$/)
+    assert.strictEqual(nginx.match(/^ +zone /gm)?.length, 2)
+    assert.match(nginx, /^ {2}resolver /m)
+  })
+
   it("watch all nodes, and show them from a source that there is", () => {
     const nodes = [...read("deploy/compose.yaml").matchAll(/^ {2}(node-\d+):$/gm)].map(([, node]) => node!)
     assert.strictEqual(nodes.length, 3)
     const [port, grpcPort] = [settings.port.shown("prod"), settings.grpcPort.shown("prod")]
     for (const node of nodes) {
       assert.include(read("deploy/prometheus.yml"), `"${node}:${port}"`)
-      assert.include(read("deploy/nginx.conf"), `server ${node}:${port};`)
-      assert.include(read("deploy/nginx.conf"), `server ${node}:${grpcPort};`)
+      assert.include(read("deploy/nginx.conf"), `server ${node}:${port} `)
+      assert.include(read("deploy/nginx.conf"), `server ${node}:${grpcPort} `)
     }
     const sources = [
       ...read("deploy/grafana/dashboards/messaging-service.json").matchAll(/"uid": "(\w+)"/g)
