@@ -118,7 +118,7 @@ const redis = (config: Config): Effect.Effect<Finding, never, Scope.Scope> => {
   }).pipe(
     Effect.catch(({ message }) =>
       Effect.succeed(
-        failed(`it cannot be used: ${message}`, "See that REDIS_URL names a running Redis 7 or newer")
+        failed(`it cannot be used: ${message}`, "See that REDIS_URL names a running Redis 6 or newer")
       )
     )
   )
