@@ -387,7 +387,9 @@ class Conversation implements Subscriber, Managed {
         if (this.state.members.has(userId)) this.state.members.set(userId, reached)
         const isPublic = kind === "read" && reached.hidesReads !== true
         const receipt = isPublic ? Events.readReceipt : Events.deliveryReceipt
-        this.#publish(receipt(id, reached, caller.sessionId))
+        // To all of a large conversation they would be as many as it has members, squared.
+        const isLarge = this.state.members.size > (this.#services.maxPositions ?? Infinity)
+        this.#publish(isLarge ? Events.memberChanged(id) : receipt(id, reached, caller.sessionId))
         const status = kind === "read" ? Events.readStatus : Events.deliveryStatus
         this.#publish(status(id, reached, caller.sessionId))
       }

@@ -25,7 +25,7 @@ export interface ConversationOptions {
   readonly deleteWindow: Duration.Input
   /** Messages of one member in a row; past it they answer `rate_limited`. Default: any number. */
   readonly unanswered?: Rate | undefined
-  /** Members at the most whose read positions a join answers with; in larger conversations one's own. Default: any number. */
+  /** Members at the most of whom each is told how far all have read; in larger conversations, their own. Default: any number. */
   readonly maxPositions?: number | undefined
 }
 

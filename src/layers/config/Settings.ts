@@ -433,7 +433,7 @@ export const settings = {
   maxReadPositions: int(
     "MAX_READ_POSITIONS",
     200,
-    "Members of a conversation up to which a join tells the read positions of all; of a larger one it tells one's own."
+    "Members of a conversation up to which each is told how far all have read, at a join and by receipts; in a larger one each is told of their own reading."
   ),
   maxTimedMembers: int(
     "MAX_TIMED_MEMBERS",
