@@ -125,6 +125,15 @@ export const conversationNotices = {
 
 type Notices = typeof conversationNotices
 
+/** What a reader who is too slow is not told: the next one of its kind says as much. All else is told, or the reader ends. */
+const passing: ReadonlySet<string> = new Set<keyof Notices>([
+  "typing_indicator",
+  "read_receipt",
+  "delivery_receipt"
+])
+
+export const isPassing = (event: string): boolean => passing.has(event)
+
 /** What a stream of events begins with, and, of one that has much to catch up with, what it goes on with. */
 export const SNAPSHOT = "snapshot"
 

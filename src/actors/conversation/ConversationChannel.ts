@@ -5,6 +5,7 @@
 import { Cause, Effect, Exit, Result } from "effect"
 import { decodeChange } from "../../domain/ChangeRequests.ts"
 import { History, JoinConversation, type SendMessage, type Sent, UpTo } from "../../domain/Commands.ts"
+import { isPassing } from "../../domain/ConversationEvent.ts"
 import { decoder } from "../../domain/Decode.ts"
 import type { InvalidInput, Refusal } from "../../domain/Errors.ts"
 import type { ConversationId } from "../../domain/Ids.ts"
@@ -63,9 +64,9 @@ class ConversationChannel implements Channel, FeedSink {
     this.#feed.snapshotAt(snapshot)
   }
 
-  event({ event, seq }: Publication, frame: SharedFrame): void {
+  event({ event }: Publication, frame: SharedFrame): void {
     if (event === DIFF_EVENT) this.#presence?.diff(frame.for(this.#host.serializer))
-    else this.#host.send(frame.for(this.#host.serializer), seq === null)
+    else this.#host.send(frame.for(this.#host.serializer), isPassing(event))
   }
 
   /** Its client rejoins, and resumes. */

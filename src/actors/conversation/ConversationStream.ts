@@ -1,12 +1,13 @@
 /**
  * The events of a conversation as a stream, for one reader: the snapshot, further ones as long as there is more to catch
  * up with than one holds, then what its feed tells. The reader's pace is its own: what waits for a slow one is bounded,
- * first by leaving out what is not kept, then by ending the stream, which is resumed from the last number it has told.
+ * first by leaving out what passes (typing, receipts), then by ending the stream, which is resumed from the last number it has told.
  */
 import { Cause, Effect, Option, Queue, Stream } from "effect"
 import {
   type ConversationEvent,
   isConversationEvent,
+  isPassing,
   SNAPSHOT,
   StreamEnded
 } from "../../domain/ConversationEvent.ts"
@@ -75,7 +76,7 @@ class Live implements FeedSink, OpenStream {
   event(publication: Publication): void {
     if (!isConversationEvent(publication.event)) return
     const waiting = this.#waiting + publication.payload.length
-    if (publication.seq === null && waiting > this.#limits.soft) return
+    if (isPassing(publication.event) && waiting > this.#limits.soft) return
     const isTooMuch = this.#waiting > 0 && waiting > this.#limits.hard
     if (isTooMuch || !Queue.offerUnsafe(this.#queue, publication)) {
       return this.end(new StreamEnded({ reason: "slow" }))

@@ -204,6 +204,27 @@ layer(app, { excludeTestServices: true, timeout: "60 seconds" })("A stream of ev
     }).pipe(Effect.scoped)
   )
 
+  it.effect("leaves out typing for who reads slowly, and nothing that is not said again", () =>
+    Effect.gen(function* () {
+      const { alice, client, here, id } = yield* people()
+      const raw = yield* RawRpc.connect(here.url, { params: { token: alice.token } })
+      raw.request("1", "conversationEvents", { conversation_id: id })
+      yield* raw.messages.next()
+      // Half of what may wait, and more than may when it passes.
+      for (let n = 1; n <= (0.6 * HARD) / 1_000; n++) {
+        yield* client.sendMessage({ conversation_id: id, content: "x".repeat(1_000), client_random: n })
+      }
+      yield* client.typing({ conversation_id: id, action: "start" })
+      yield* client.updateConversation({ conversation_id: id, metadata: { name: "Tea" } })
+      const told: Array<unknown> = []
+      while (told.at(-1) !== "conversation_updated") {
+        raw.acknowledge("1")
+        for (const { event } of (yield* raw.messages.next()).values ?? []) told.push(event)
+      }
+      assert.notInclude(told, "typing_indicator")
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("is one of as many as a connection may have, and gives its place back", () =>
     Effect.gen(function* () {
       const { alice, here, id } = yield* people()

@@ -54,6 +54,13 @@ describe("Sockets under pressure", () => {
         typing(server, 16 * KB)
       }
       yield* flood(publish, 16 * KB)
+      server.hub.publishLocal({
+        topic: A,
+        event: "conversation_updated",
+        payload: "{}",
+        seq: null,
+        except: null
+      })
       const late = yield* open(server, { query: "token=bob&vsn=2.0.0" })
       yield* late.join(A)
       yield* quick.frames.next({
@@ -61,6 +68,8 @@ describe("Sockets under pressure", () => {
       })
       send(late, "2", "durable")
       slow.ws.resume()
+      // It has no number, and no other says it again.
+      yield* slow.frames.next({ where: isEvent("conversation_updated") })
       yield* slow.frames.next({ where: isEvent("new_message") })
       const state = yield* slow.frames.next({ where: isEvent("presence_state") })
       assert.hasAllKeys(payloadOf<object>(state), [userId("alice"), userId("bob")])
