@@ -66,7 +66,17 @@ export const make = Effect.fnUntraced(function* (limits: SessionLimits, local: L
       return reached === undefined ? Effect.void : Effect.fail(reached)
     })
 
-  const update = (session: Connected) => Effect.ignore(cache.renew(recordOf(session)))
+  const release: SessionRegister["release"] = (session) => Effect.ignore(cache.close(session))
+
+  /** One that ended meanwhile may have given its place back before that was renewed: it has none. */
+  const update = (session: Connected) =>
+    Effect.suspend(() => {
+      const record = recordOf(session)
+      return Effect.andThen(
+        Effect.ignore(cache.renew(record)),
+        Effect.suspend(() => (session.hasEnded ? release(record) : Effect.void))
+      )
+    })
   const renewAll = Effect.suspend(() =>
     Effect.forEach(Array.from(local.all()), (session) => (session.hasEnded ? Effect.void : update(session)), {
       concurrency: CONCURRENCY,
@@ -85,7 +95,7 @@ export const make = Effect.fnUntraced(function* (limits: SessionLimits, local: L
       return session
     }),
     update,
-    release: (session) => Effect.ignore(cache.close(session)),
+    release,
     keep: Effect.andThen(
       Effect.repeat(renewAll, Schedule.spaced(Duration.millis(cache.lease / 3))),
       Effect.never
