@@ -1,4 +1,4 @@
-/** What is one's own across conversations: status, preferences, drafts, sessions and devices. */
+/** What is one's own across conversations: status, preferences, drafts, sessions and devices, reports. */
 import { Schema } from "effect"
 import { RpcGroup } from "effect/rpc"
 import {
@@ -25,6 +25,7 @@ import {
 import { ConversationId, DeviceId, SessionId, UserId } from "../domain/Ids.ts"
 import { Preferences, UpdatePreferences } from "../domain/Preferences.ts"
 import { Unread } from "../domain/ports/SyncStore.ts"
+import { NewReport, Report } from "../domain/Report.ts"
 import { UserPresence } from "../domain/UserPresence.ts"
 import { Authentication } from "./Authentication.ts"
 import { Nothing, operation } from "./Operation.ts"
@@ -136,6 +137,13 @@ export const createSocketTicket = operation("createSocketTicket", {
   errors: [Overloaded, Unavailable]
 })
 
+/** To those who run the service; of what one can see. */
+export const report = operation("report", {
+  input: NewReport,
+  success: Report,
+  errors: [NotFound, RateLimited, UserBlocked, Overloaded, Unavailable]
+})
+
 export class MeRpcs extends RpcGroup.make(
   myStatus,
   unread,
@@ -152,5 +160,6 @@ export class MeRpcs extends RpcGroup.make(
   endAllSessions,
   listDevices,
   endDevice,
-  createSocketTicket
+  createSocketTicket,
+  report
 ).middleware(Authentication) {}

@@ -1,5 +1,6 @@
 /** What is one's own across conversations, served by the application services. */
 import { Effect, Redacted } from "effect"
+import { Reports } from "../../../actors/conversation/Reports.ts"
 import { UserPresence } from "../../../actors/presence/UserPresence.ts"
 import { SignIns } from "../../../actors/session/SignIns.ts"
 import { Drafts } from "../../../actors/user/Drafts.ts"
@@ -17,6 +18,7 @@ export const layer = Rpcs.MeRpcs.toLayer(
     const presence = yield* UserPresence
     const signIns = yield* SignIns
     const tickets = yield* ConnectTickets
+    const reports = yield* Reports
 
     return Rpcs.MeRpcs.of({
       myStatus: answer(Rpcs.myStatus, ({ identity }) =>
@@ -70,7 +72,8 @@ export const layer = Rpcs.MeRpcs.toLayer(
           ticket: Redacted.value(ticket),
           expires_at: new Date(expiresAt).toISOString()
         }))
-      )
+      ),
+      report: answer(Rpcs.report, ({ identity }, report) => reports.file(identity, report))
     })
   })
 )
