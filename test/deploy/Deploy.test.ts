@@ -10,7 +10,7 @@ const root = join(import.meta.dirname, "../..")
 const read = (path: string) => readFileSync(join(root, path), "utf8")
 
 /** Of the images beside ours, and of the runtime. */
-const foreign = /^(POSTGRES|GF)_|^NODE_ENV$/
+const foreign = /^(POSTGRES|GF)_|^NODE_(ENV|OPTIONS)$/
 
 const own = new Set(["APP_ENV", ...Object.values(settings).map(({ name }) => name)])
 
@@ -103,6 +103,14 @@ describe("The deployment files", () => {
         "an upgrade would take away what the autoscaler has added"
       )
       assert.match(read("deploy/kubernetes/autoscaler.yaml"), /minReplicas: 3$/m)
+    })
+
+    it("give a pod the heap that its sockets take, so that the next one is refused and nothing crashes", () => {
+      const limit = number(/limits: \{ memory: (\d+)Gi \}/) * 2 ** 30
+      const heap = (limit * number(/max-old-space-size-percentage=(\d+)/)) / 100
+      const socket =
+        Number(/\| memory \| (\d+) KB for an idle socket/.exec(read("docs/scaling.md"))?.[1]) * 2 ** 10
+      assert.isAtMost(number(/MAX_SOCKETS, value: "(\d+)"/) * socket * 1.5, heap)
     })
 
     it("say themselves which pods they mean, where Kustomize only adds to what there is", () => {
