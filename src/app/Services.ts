@@ -59,9 +59,11 @@ const health = Layer.effect(
         },
         {
           name: "sockets",
-          run: Effect.sync(
-            (): Finding => (sessions.isFull() ? { status: "down", detail: "no new sockets" } : up)
-          )
+          run: Effect.sync((): Finding => {
+            if (!sessions.isAccepting()) return { status: "down", detail: "no new sockets" }
+            // It has its clients, and all the rest works: were all nodes full, nobody would be served by any.
+            return sessions.isFull() ? { status: "degraded", detail: "no room for more sockets" } : up
+          })
         },
         ...Option.toArray(Option.map(redis, ({ check }) => ({ name: "redis", run: check }))),
         ...peers.map(({ check, name }) => ({ name: name.replace(" ", "_"), run: check }))

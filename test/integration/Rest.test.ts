@@ -8,8 +8,10 @@ import { assert, describe, it, layer } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import type { Message } from "../../src/domain/Message.ts"
 import { makeIssuer } from "../layers/jwt/JwtIssuer.ts"
+import { connect, poll } from "../security/Nodes.ts"
 import * as AppProcess from "../support/AppProcess.ts"
 import * as Chat from "../support/Chat.ts"
+import * as Poll from "../support/Poll.ts"
 import { RestClient } from "../support/RestClient.ts"
 import * as TempDir from "../support/TempDir.ts"
 
@@ -211,6 +213,29 @@ layer(App.layer, { excludeTestServices: true, timeout: "60 seconds" })("REST in 
         assert.strictEqual((yield* fetching(`${app.url}${path}`)).status, 200, path)
       }
     })
+  )
+})
+
+describe("REST on a node that is full of sockets", () => {
+  it.live(
+    "answers as ever, for the node is ready, until it drains",
+    () =>
+      Effect.gen(function* () {
+        const room = 5
+        const env = { MAX_SOCKETS: String(room), DRAIN_TIMEOUT: "20 seconds" }
+        const app = yield* AppProcess.start({ env })
+        const people = yield* Effect.forEach(Array.from({ length: room }), () => Chat.person(app))
+        for (const person of people) yield* connect(app, person)
+        const ready = new RestClient(app.url, "").request<{ readonly status: string }>("GET", "/health/ready")
+        const { body, status } = yield* ready
+        assert.deepStrictEqual([status, body.status], [200, "degraded"])
+        const late = yield* Chat.person(app)
+        assert.deepInclude(yield* poll(app, { token: late.token }), { reason: "overloaded" })
+        yield* late.rest.ok("GET", "/api/v1/conversations")
+        yield* app.kill("SIGTERM")
+        yield* Poll.until(Effect.map(ready, ({ status }) => status === 503))
+      }),
+    { timeout: 60_000 }
   )
 })
 

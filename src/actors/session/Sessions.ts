@@ -121,6 +121,8 @@ export class Sessions extends Context.Service<
       make: (options: ConnectedOptions) => Connected<F>
     ) => SessionHandle<F> | undefined
     readonly isFull: () => boolean
+    /** Whether it takes connections, as long as there is room: false while it drains. */
+    readonly isAccepting: () => boolean
     /** Waits for a turn among the connections and joins that come. */
     readonly turn: Effect.Effect<void>
     /**
@@ -219,7 +221,8 @@ export const layer = (options: SessionsOptions) =>
         description: "Frames that sockets have sent",
         value: () => received
       })
-      const isFull = () => !isAccepting || supervisor === undefined || sessions.size >= options.maxSockets
+      const takesAny = () => isAccepting && supervisor !== undefined
+      const isFull = () => !takesAny() || sessions.size >= options.maxSockets
 
       const arrive = (begin: () => void): boolean => {
         if (isFull() || sessions.size + arriving >= options.maxSockets) return false
@@ -403,6 +406,7 @@ export const layer = (options: SessionsOptions) =>
         open,
         openWith,
         isFull,
+        isAccepting: takesAny,
         turn,
         arrive,
         count: () => sessions.size,
