@@ -15,6 +15,7 @@ export interface Rate {
 export const actions = [
   "message",
   "media",
+  "reaction",
   "typing",
   "search",
   "presence",
@@ -71,6 +72,7 @@ const per = (max: number, windowMs: number, doc: string): Described => ({ max, w
 export const userDefaults: Readonly<Record<Action, Described>> = {
   message: per(1000, HOUR, "Messages sent and edited"),
   media: per(100, HOUR, "Attachments, with messages or added later"),
+  reaction: per(1000, HOUR, "Reactions and pins, set and taken back"),
   typing: per(1000, HOUR, "Typing indicators started"),
   search: per(500, HOUR, "Searches"),
   presence: per(20_000, HOUR, "Users whose presence is asked for, or begun to be watched"),

@@ -5,7 +5,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as RawRpc from "../edges/rpc/RawRpc.ts"
-import type * as AppProcess from "../support/AppProcess.ts"
+import * as AppProcess from "../support/AppProcess.ts"
 import * as Chat from "../support/Chat.ts"
 import * as Nodes from "../support/Nodes.ts"
 import * as PhoenixClient from "../support/PhoenixClient.ts"
@@ -85,6 +85,43 @@ const pollFrom = (app: AppProcess.RunningApp, token: string, address: string) =>
   })
 
 const minutes = { timeout: 120_000 }
+
+describe("A limit", () => {
+  it.live(
+    "is set to what can be done and undone without end, over every edge together, and to nothing else",
+    () =>
+      Effect.gen(function* () {
+        const env = { ...calm, RATE_LIMITS: "on", RATE_LIMIT_REACTION: "4 per 1 hour" }
+        const app = yield* AppProcess.start({ env })
+        const [alice, bob] = [yield* Chat.person(app), yield* Chat.person(app)]
+        const id = yield* Chat.group(alice, bob)
+        const { body: said } = yield* send(alice, id)
+        const at = `/api/v1/conversations/${id}/messages/${(said as { readonly id?: string }).id}`
+        const channel = yield* Effect.flatMap(Chat.connect(app, alice), (socket) =>
+          socket.join(`conversation:${id}`)
+        )
+        const one = { message_id: at.split("/").at(-1) }
+        yield* channel.push("add_reaction", { ...one, reaction: "👍" })
+        yield* channel.push("remove_reaction", { ...one, reaction: "👍" })
+        yield* channel.push("pin_message", one)
+        yield* alice.rest.ok("DELETE", `${at}/pin`)
+        const refused = { reason: "rate_limited", scope: "reaction", limit: 4 }
+        for (const [event, payload] of [
+          ["add_reaction", { ...one, reaction: "👍" }],
+          ["unpin_message", one]
+        ] as const) {
+          const error = yield* Effect.flip(channel.push(event, payload))
+          assert.deepInclude(error.response as object, refused, event)
+        }
+        const over = yield* alice.rest.request<object>("POST", `${at}/reactions`, { reaction: "👍" })
+        assert.deepInclude(over.body, { ...refused, status: 429 })
+        yield* bob.rest.ok("POST", `${at}/reactions`, { reaction: "👍" })
+        yield* alice.rest.ok("PATCH", at, { content: "edited" })
+        yield* alice.rest.ok("DELETE", `${at}?scope=everyone`)
+      }),
+    minutes
+  )
+})
 
 describe("Limits on two nodes", () => {
   it.live(

@@ -24,6 +24,9 @@ import type { Conversations, SendError } from "./Conversations.ts"
 
 type Edit = Extract<Change, { readonly kind: "edit" }>
 
+/** What can be done and undone without end, each time with a number, and told to everybody. */
+const repeatable: ReadonlySet<Change["kind"]> = new Set(["react", "unreact", "pin", "unpin"])
+
 const hasAttachments = ({ attachments }: SendMessage): boolean =>
   attachments !== undefined && attachments.length > 0
 
@@ -161,6 +164,7 @@ export const make = Effect.gen(function* () {
   const change: Conversations["Service"]["change"] = Effect.fnUntraced(
     function* (caller, id, messageId, wanted) {
       const snapshot = yield* snapshotOf(caller.identity, id)
+      if (repeatable.has(wanted.kind)) yield* wait(admission.act(caller.identity, "reaction"))
       // An edit reaches others like a message does.
       const permission = wanted.kind === "edit" ? maySend(caller.identity, id) : undefined
       if (permission !== undefined) yield* permission

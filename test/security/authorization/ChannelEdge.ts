@@ -99,8 +99,18 @@ export const make = (wsUrl: string, unblocked: Unblocked): Edge => {
     event("send", "send_message", () => ({ content: "x", client_random: clientRandom() }), limited),
     event("send", "typing_start", () => ({}), limited),
     event("send", "typing_stop"),
-    event("change", "add_reaction", (actor, place) => ({ ...others(actor, place), reaction: ":no:" })),
-    event("change", "remove_reaction", (actor, place) => ({ ...others(actor, place), reaction: ":no:" })),
+    event(
+      "change",
+      "add_reaction",
+      (actor, place) => ({ ...others(actor, place), reaction: ":no:" }),
+      limited
+    ),
+    event(
+      "change",
+      "remove_reaction",
+      (actor, place) => ({ ...others(actor, place), reaction: ":no:" }),
+      limited
+    ),
     event("change", "edit_message", (actor, place) => ({ ...own(actor, place), content: "y" }), limited),
     event(
       "change",
@@ -119,8 +129,8 @@ export const make = (wsUrl: string, unblocked: Unblocked): Edge => {
       ...spending,
       refusal: "forbidden delete:sender_only"
     }),
-    event("pin", "pin_message", others),
-    event("pin", "unpin_message", others)
+    event("pin", "pin_message", others, limited),
+    event("pin", "unpin_message", others, limited)
   ]
 
   const contract = Object.keys(conversationEvents.requests).filter((name) => name !== "phx_leave")

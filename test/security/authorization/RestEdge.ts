@@ -112,8 +112,8 @@ export const calls: ReadonlyArray<RestCall> = [
   call("send", `POST ${C}/messages`, { body: message }, atOnce),
   // Written down now, judged when it is sent.
   call("read", `POST ${C}/scheduled-messages`, { body: inAnHour }),
-  call("change", `POST ${M}/reactions`, { message: "others", body: () => ({ reaction: ":yes:" }) }),
-  call("change", `DELETE ${M}/reactions/{reaction}`, { message: "others" }),
+  call("change", `POST ${M}/reactions`, { message: "others", body: () => ({ reaction: ":yes:" }) }, asMember),
+  call("change", `DELETE ${M}/reactions/{reaction}`, { message: "others" }, asMember),
   call("change", `PATCH ${M}`, { body: () => ({ content: "edited" }) }, asMember),
   call("change", `POST ${M}/attachments`, { body: medium }, asMember),
   call("change", `DELETE ${M}`, { query: "?scope=me", message: "others" }, spending),
@@ -124,8 +124,8 @@ export const calls: ReadonlyArray<RestCall> = [
     { query: "?scope=everyone", message: "others" },
     { ...spending, refusal: "forbidden delete:sender_only" }
   ),
-  call("pin", `POST ${M}/pin`, { message: "others" }),
-  call("pin", `DELETE ${M}/pin`, { message: "others" }),
+  call("pin", `POST ${M}/pin`, { message: "others" }, asMember),
+  call("pin", `DELETE ${M}/pin`, { message: "others" }, asMember),
   call("update", `PATCH ${C}`, { body: metadata }),
   call("update", `PUT ${C}`, { body: metadata }),
   call("configure", `PATCH ${C}/settings`, { body: () => ({ message_ttl_seconds: null }) }),

@@ -98,8 +98,18 @@ export const make = (url: string): Edge => {
     call("read", "scheduleMessage", () => ({ ...message(), scheduled_for: inAnHour() })),
     call("send", "sendMessage", message, atOnce),
     call("send", "typing", () => ({ action: "start" }), atOnce),
-    call("change", "addReaction", (actor, place) => ({ ...others(actor, place), reaction: ":rpc:" })),
-    call("change", "removeReaction", (actor, place) => ({ ...others(actor, place), reaction: ":rpc:" })),
+    call(
+      "change",
+      "addReaction",
+      (actor, place) => ({ ...others(actor, place), reaction: ":rpc:" }),
+      asMember
+    ),
+    call(
+      "change",
+      "removeReaction",
+      (actor, place) => ({ ...others(actor, place), reaction: ":rpc:" }),
+      asMember
+    ),
     call("change", "editMessage", (actor, place) => ({ ...own(actor, place), content: "z" }), asMember),
     call(
       "change",
@@ -118,8 +128,8 @@ export const make = (url: string): Edge => {
       ...spending,
       refusal: "forbidden delete:sender_only"
     }),
-    call("pin", "pinMessage", others),
-    call("pin", "unpinMessage", others),
+    call("pin", "pinMessage", others, asMember),
+    call("pin", "unpinMessage", others, asMember),
     call("update", "updateConversation", () => ({ metadata: { name: "x" } })),
     call("configure", "configureConversation", () => ({ settings: { message_ttl_seconds: null } })),
     call("add_member", "addMembers", () => ({ user_ids: [crypto.randomUUID()] }), ifAllowed),

@@ -19,7 +19,7 @@ export class PinsApi extends HttpApiGroup.make("pins")
     HttpApiEndpoint.post("pin", "/conversations/:conversation_id/messages/:message_id/pin", {
       params: oneMessage,
       success: Message,
-      error: problems(403, 404, 409, 503)
+      error: problems(403, 404, 409, 429, 503)
     })
       .annotate(RunsAgain, true)
       .annotateMerge(
@@ -31,7 +31,7 @@ export class PinsApi extends HttpApiGroup.make("pins")
     HttpApiEndpoint.delete("unpin", "/conversations/:conversation_id/messages/:message_id/pin", {
       params: oneMessage,
       success: Message,
-      error: problems(403, 404, 503)
+      error: problems(403, 404, 429, 503)
     }).annotateMerge(OpenApi.annotations({ summary: "Unpin a message; answers it" }))
   )
   .annotateMerge(OpenApi.annotations({ title: "Pinned messages" })) {}

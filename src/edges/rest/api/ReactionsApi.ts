@@ -23,7 +23,7 @@ export class ReactionsApi extends HttpApiGroup.make("reactions")
       params: oneMessage,
       payload: NewReaction,
       success: [Message.pipe(HttpApiSchema.status(201)), Message],
-      error: problems(403, 404, 409, 503)
+      error: problems(403, 404, 409, 429, 503)
     })
       .annotate(RunsAgain, true)
       .annotateMerge(
@@ -39,7 +39,7 @@ export class ReactionsApi extends HttpApiGroup.make("reactions")
       {
         params: { ...oneMessage, reaction: ReactionKey },
         success: Message,
-        error: problems(403, 404, 503)
+        error: problems(403, 404, 429, 503)
       }
     ).annotateMerge(
       OpenApi.annotations({
