@@ -2,7 +2,7 @@
 import { Effect, Option, Schema, SchemaTransformation } from "effect"
 import { Command, Flag } from "effect/cli"
 import * as App from "../App.ts"
-import { json, print } from "./Report.ts"
+import { json, print, reporting } from "./Report.ts"
 
 /** For scripts: unlike 1, which says that nobody could look. */
 const BROKEN = 3
@@ -49,7 +49,7 @@ const verify = Command.make(
       : `The audit log is BROKEN: entry ${flaw.seq} ${says[flaw.kind]}`
     yield* print(json, { intact, flaw: flaw ?? null, head }, [text])
     if (!intact) process.exitCode = BROKEN
-  })
+  }, reporting)
 ).pipe(Command.withDescription("Check every entry's hash; exit 3 when an entry is changed, missing or moved"))
 
 export const audit = Command.make("audit").pipe(

@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { Command } from "effect/cli"
 import * as App from "../App.ts"
-import { json, print } from "./Report.ts"
+import { json, print, reporting } from "./Report.ts"
 
 export const migrate = Command.make(
   "migrate",
@@ -11,5 +11,5 @@ export const migrate = Command.make(
     const applied = yield* App.migrate
     const text = applied.length === 0 ? "The database is up to date" : `Applied ${applied.join(", ")}`
     yield* print(json, { applied }, [text])
-  })
+  }, reporting)
 ).pipe(Command.withDescription("Bring the database up to date, without starting the service"))

@@ -1,6 +1,8 @@
 /** The commands of the process, as an operator runs them. */
+import { execFile } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { promisify } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as AppProcess from "../support/AppProcess.ts"
@@ -8,6 +10,8 @@ import * as PostgresServer from "../support/PostgresServer.ts"
 import * as RedisServer from "../support/RedisServer.ts"
 import { RestClient } from "../support/RestClient.ts"
 import * as TempDir from "../support/TempDir.ts"
+
+const main = join(import.meta.dirname, "../../src/main.ts")
 
 const run = Effect.fnUntraced(function* (
   args: ReadonlyArray<string>,
@@ -74,6 +78,23 @@ describe("migrate", () => {
       assert.strictEqual(first.applied[0], "0001_conversations")
       assert.deepStrictEqual(JSON.parse((yield* migrate).output), { applied: [] })
       assert.strictEqual((yield* examine({ DATABASE_URL })).statuses.schema, "ok")
+    })
+  )
+})
+
+describe("A command that answers in JSON", () => {
+  it.live("writes nothing else to standard output, however much it logs", () =>
+    Effect.gen(function* () {
+      for (const LOG_FORMAT of ["pretty", "json"]) {
+        const DATA_DIR = `${yield* TempDir.make("json")}/data`
+        const { stderr, stdout } = yield* Effect.promise(() =>
+          promisify(execFile)(process.execPath, [main, "migrate", "--json"], {
+            env: { PATH: process.env.PATH, DATA_DIR, LOG_FORMAT, LOG_LEVEL: "debug" }
+          })
+        )
+        assert.strictEqual(JSON.parse(stdout).applied[0], "0001_conversations")
+        assert.match(stderr, /Running migration/)
+      }
     })
   )
 })

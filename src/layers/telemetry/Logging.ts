@@ -7,7 +7,9 @@ const levels = { trace: "Trace", debug: "Debug", info: "Info", warn: "Warn", err
 export const layer = Layer.unwrap(
   Effect.gen(function* () {
     const { logFormat, logLevel } = yield* AppConfig
-    const logger = logFormat === "json" ? Logger.consoleJson : Logger.consolePretty()
+    // The pretty logger asks by itself where to write.
+    const lines = (yield* Logger.LogToStderr) ? Logger.withConsoleError : Logger.withConsoleLog
+    const logger = logFormat === "json" ? lines(Logger.formatJson) : Logger.consolePretty()
     return Layer.mergeAll(Logger.layer([logger]), Layer.succeed(References.MinimumLogLevel, levels[logLevel]))
   })
 )
