@@ -5,7 +5,6 @@
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from "node:net"
 import { logVerbosity, Server, setLogVerbosity } from "@grpc/grpc-js"
 import type { ServiceDefinition } from "@grpc/proto-loader"
-import { ReflectionService } from "@grpc/reflection"
 import { Effect, Schema } from "effect"
 import { HealthImplementation } from "grpc-health-check"
 import { load } from "../../../proto/Proto.ts"
@@ -13,6 +12,7 @@ import { Health, report } from "../../domain/ports/Health.ts"
 import type { CallOptions } from "./Calls.ts"
 import * as Credentials from "./Credentials.ts"
 import * as MessagingService from "./MessagingService.ts"
+import * as Reflection from "./Reflection.ts"
 
 /** The address cannot be listened on. `message` names the variable to change. */
 export class GrpcListenFailed extends Schema.TaggedError<GrpcListenFailed>()("GrpcListenFailed", {
@@ -104,7 +104,7 @@ export const listen = Effect.fnUntraced(function* (options: GrpcOptions) {
   server.addService(contract[MessagingService.NAME] as ServiceDefinition, service)
   const health = new HealthImplementation()
   health.addToServer(server)
-  if (options.reflection) new ReflectionService(contract).addToServer(server)
+  if (options.reflection) Reflection.addTo(server, contract)
 
   const tell = (isServing: boolean) =>
     Effect.sync(() => {

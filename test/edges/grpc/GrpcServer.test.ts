@@ -1,4 +1,5 @@
 /** What the gRPC server offers beside MessagingService, and to whom it opens a connection. */
+import { execFileSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
@@ -11,7 +12,7 @@ import type { Finding } from "../../../src/domain/ports/Health.ts"
 import * as Certificates from "../../support/Certificates.ts"
 import * as GrpcClient from "../../support/GrpcClient.ts"
 import * as TempDir from "../../support/TempDir.ts"
-import { tools } from "../../support/Tools.ts"
+import { requireTool, tools } from "../../support/Tools.ts"
 import { uuidOf } from "../rest/RestServer.ts"
 import { serve } from "./GrpcEdge.ts"
 
@@ -56,6 +57,19 @@ describe("The health service", () => {
   )
 })
 
+/** Fails where a description is not what the protobuf compiler makes of the contract. */
+const readDescriptions = `
+import base64, sys
+from google.protobuf import descriptor_pb2, descriptor_pool
+pool = descriptor_pool.DescriptorPool()
+for text in sys.argv[1:]:
+    pool.Add(descriptor_pb2.FileDescriptorProto.FromString(base64.b64decode(text)))
+service = pool.FindServiceByName("messaging.MessagingService")
+print(service.methods_by_name["NotifyConversationEvent"].input_type.fields_by_name["metadata"].message_type.full_name)
+print(service.methods_by_name["GetConversationStats"].output_type.fields_by_name["stats"].message_type.full_name)
+print(pool.FindServiceByName("grpc.health.v1.Health").methods_by_name["Check"].input_type.full_name)
+`
+
 describe("The reflection service", () => {
   const directory = dirname(createRequire(import.meta.url).resolve("@grpc/reflection"))
   const contract = (version: string) =>
@@ -69,8 +83,9 @@ describe("The reflection service", () => {
         const list = method(contract(version), "ServerReflectionInfo")
         const on = yield* connect((yield* serve({ reflection: true })).port)
         const answer = yield* ask(on, list, { list_services: "" })
+        const names = ["messaging.MessagingService", "grpc.health.v1.Health"]
         assert.deepInclude(answer, {
-          list_services_response: { service: [{ name: "messaging.MessagingService" }] }
+          list_services_response: { service: names.map((name) => ({ name })) }
         })
         const off = yield* connect((yield* serve({ reflection: false })).port)
         const error = yield* Effect.flip(ask(off, list, { list_services: "" }))
@@ -78,6 +93,33 @@ describe("The reflection service", () => {
       })
     )
   }
+
+  it.live.skipIf(tools.grpcPython === undefined)(
+    "describes them as the protobuf of other languages takes it",
+    () =>
+      Effect.gen(function* () {
+        const client = yield* connect((yield* serve({ reflection: true })).port)
+        const list = method(contract("v1"), "ServerReflectionInfo")
+        const described: Array<string> = []
+        for (const file_containing_symbol of ["messaging.MessagingService", "grpc.health.v1.Health"]) {
+          const { file_descriptor_response } = (yield* ask(client, list, { file_containing_symbol })) as {
+            readonly file_descriptor_response?: { readonly file_descriptor_proto: ReadonlyArray<Buffer> }
+          }
+          for (const file of file_descriptor_response?.file_descriptor_proto ?? [])
+            described.push(file.toString("base64"))
+        }
+        const said = execFileSync(requireTool("grpcPython"), [
+          "-c",
+          readDescriptions,
+          ...described
+        ]).toString()
+        assert.deepStrictEqual(said.trim().split("\n"), [
+          "messaging.ConversationEventRequest.MetadataEntry",
+          "messaging.ConversationStatsResponse.StatsEntry",
+          "grpc.health.v1.HealthCheckRequest"
+        ])
+      })
+  )
 })
 
 describe("TLS", () => {
