@@ -149,9 +149,15 @@ export const reads = (size: number): ReadonlyArray<Read> => {
     },
     {
       name: "one's scheduled messages",
-      text: schedulesSql,
+      text: schedulesSql(),
       parameters: [reader, ...nowhere, PAGE],
       indexes: ["scheduled_messages_sender"]
+    },
+    {
+      name: "one's scheduled messages that are still to be sent",
+      text: schedulesSql("pending"),
+      parameters: [reader, ...nowhere, PAGE],
+      indexes: ["scheduled_messages_pending"]
     },
     {
       name: "whom a message has reached",

@@ -1,5 +1,6 @@
 /** A message that is to be sent later: what its sender asks for, and what they see of it. */
 import { Schema } from "effect"
+import { pageQuery } from "./Answers.ts"
 import { NewAttachment, SendMessage } from "./Commands.ts"
 import { ConversationId, MessageId, UserId } from "./Ids.ts"
 import { ClientRandom, Metadata, Timestamp } from "./Message.ts"
@@ -32,6 +33,9 @@ export type Reschedule = typeof Reschedule.Type
 
 export const ScheduleStatus = Schema.Literals(["pending", "sent", "cancelled", "failed"])
 export type ScheduleStatus = typeof ScheduleStatus.Type
+
+/** How one's own are listed: all, or those of one status. */
+export const scheduledQuery = { ...pageQuery, status: Schema.optionalKey(ScheduleStatus) }
 
 export const ScheduledMessage = Schema.Struct({
   id: Schema.String,

@@ -34,7 +34,7 @@ import {
 } from "../domain/Errors.ts"
 import { ConversationId, MessageId } from "../domain/Ids.ts"
 import { Message } from "../domain/Message.ts"
-import { Reschedule, ScheduledMessage, ScheduleMessage } from "../domain/Scheduled.ts"
+import { Reschedule, ScheduledMessage, ScheduleMessage, scheduledQuery } from "../domain/Scheduled.ts"
 import { MessageStatus } from "../domain/Statuses.ts"
 import { Authentication } from "./Authentication.ts"
 import { operation } from "./Operation.ts"
@@ -128,9 +128,9 @@ export const scheduleMessage = operation("scheduleMessage", {
   errors: [Conflict, MessageTooLarge, ...ask]
 })
 
-/** One's own, by their time. */
+/** One's own, by their time: all, or those of one status. */
 export const listScheduledMessages = operation("listScheduledMessages", {
-  input: Schema.Struct(pageQuery),
+  input: Schema.Struct(scheduledQuery),
   success: page(ScheduledMessage),
   errors: [Unavailable]
 })

@@ -13,7 +13,7 @@ import {
 } from "../../domain/Errors.ts"
 import type { Identity } from "../../domain/Identity.ts"
 import type { ConversationId } from "../../domain/Ids.ts"
-import { type SchedulePage, ScheduleStore } from "../../domain/ports/ScheduleStore.ts"
+import { type SchedulePage, type ScheduleQuery, ScheduleStore } from "../../domain/ports/ScheduleStore.ts"
 import {
   MAX_DAYS_AHEAD,
   type Reschedule,
@@ -45,7 +45,7 @@ export class ScheduledMessages extends Context.Service<
     >
     readonly list: (
       caller: Identity,
-      options: { readonly cursor: string | undefined; readonly limit: number }
+      query: ScheduleQuery
     ) => Effect.Effect<SchedulePage, InvalidInput | Unavailable>
     readonly show: (caller: Identity, id: string) => Effect.Effect<ScheduledMessage, NotFound | Unavailable>
     readonly update: (

@@ -7,7 +7,7 @@ import { Context } from "effect"
 import type { Conflict, NotFound, Unavailable } from "../Errors.ts"
 import type { TrustLevel } from "../Identity.ts"
 import type { ConversationId, MessageId, UserId } from "../Ids.ts"
-import type { Reschedule, ScheduledMessage, ScheduleMessage } from "../Scheduled.ts"
+import type { Reschedule, ScheduledMessage, ScheduleMessage, ScheduleStatus } from "../Scheduled.ts"
 
 export interface NewSchedule {
   readonly id: string
@@ -17,6 +17,13 @@ export interface NewSchedule {
   readonly message: ScheduleMessage
   /** Unix ms. */
   readonly at: number
+}
+
+/** Which of a sender's own: all, or those of one status. */
+export interface ScheduleQuery {
+  readonly cursor: string | undefined
+  readonly limit: number
+  readonly status?: ScheduleStatus | undefined
 }
 
 export interface SchedulePage {
@@ -51,7 +58,7 @@ export class ScheduleStore extends Context.Service<
     /** A sender's own, the first to be sent first. `Conflict` on a cursor that is not ours. */
     readonly list: (
       senderId: UserId,
-      options: { readonly cursor: string | undefined; readonly limit: number }
+      query: ScheduleQuery
     ) => Effect.Effect<SchedulePage, Conflict | Unavailable>
     /** `Conflict`: it is sent, or being sent, or cancelled, or has failed. */
     readonly update: (

@@ -36,6 +36,7 @@ import lastSeen from "../../../migrations/0026_last_seen.ts"
 import idempotencyKeys from "../../../migrations/0027_idempotency_keys.ts"
 import reports from "../../../migrations/0028_reports.ts"
 import entriesChanged from "../../../migrations/0029_entries_changed.ts"
+import scheduledPending from "../../../migrations/0030_scheduled_pending.ts"
 import { messageOf } from "./SqlFailure.ts"
 
 /** In code rather than read from a folder, so that it works wherever the package is installed. */
@@ -68,7 +69,8 @@ const steps = {
   "0026_last_seen": lastSeen,
   "0027_idempotency_keys": idempotencyKeys,
   "0028_reports": reports,
-  "0029_entries_changed": entriesChanged
+  "0029_entries_changed": entriesChanged,
+  "0030_scheduled_pending": scheduledPending
 }
 
 /** A step may take as long as it takes, unlike a query of the service. */

@@ -55,10 +55,18 @@ const findSql = `
 
 const getSql = `SELECT ${columns} FROM scheduled_messages s WHERE s.id = $1::uuid AND s.sender_id = $2`
 
+/** As `statusOf` has it. */
+const having: Readonly<Record<ScheduleStatus, string>> = {
+  pending,
+  sent: "s.is_sent",
+  cancelled: "s.is_cancelled",
+  failed: "s.failure IS NOT NULL"
+}
+
 /** $1 sender, $2 µs and $3 id where the last page ended, or null, $4 rows. */
-export const listSql = `
+export const listSql = (status?: ScheduleStatus) => `
   SELECT ${columns} FROM scheduled_messages s
-  WHERE s.sender_id = $1
+  WHERE s.sender_id = $1${status === undefined ? "" : ` AND ${having[status]}`}
     AND ($2::float8 IS NULL OR (s.scheduled_for, s.id) > ('epoch'::timestamptz + $2 * interval '1 microsecond', $3::uuid))
   ORDER BY s.scheduled_for, s.id LIMIT $4`
 
@@ -171,10 +179,10 @@ const make = Effect.gen(function* () {
       return yield* new Conflict({ what: `you have ${maxPending} scheduled messages, the most there may be` })
     }),
 
-    list: Effect.fnUntraced(function* (senderId, { cursor, limit }) {
+    list: Effect.fnUntraced(function* (senderId, { cursor, limit, status }) {
       const after = cursor === undefined ? undefined : ConversationCursor.decode(cursor)
       if (cursor !== undefined && after === undefined) return yield* new Conflict({ what: "cursor" })
-      const rows = yield* query("list", listSql, [
+      const rows = yield* query("list", listSql(status), [
         senderId,
         PgTypes.float8(after?.updatedAt ?? null),
         PgTypes.uuid(after?.id ?? null),

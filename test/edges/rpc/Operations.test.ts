@@ -142,7 +142,12 @@ layer(TestApp.layer(), { excludeTestServices: true, timeout: "60 seconds" })("Ty
       const { id } = scheduled
       yield* same(rpc.updateScheduledMessage({ id, content: "much later" }), `/scheduled-messages/${id}`)
       yield* same(rpc.listScheduledMessages({}), "/scheduled-messages")
+      const pending = { status: "pending" } as const
+      yield* same(rpc.listScheduledMessages(pending), "/scheduled-messages?status=pending")
       assert.strictEqual((yield* rpc.cancelScheduledMessage({ id })).status, "cancelled")
+      assert.isEmpty(
+        (yield* same(rpc.listScheduledMessages(pending), "/scheduled-messages?status=pending")).items
+      )
       yield* same(rpc.showScheduledMessage({ id }), `/scheduled-messages/${id}`)
     }).pipe(Effect.scoped)
   )

@@ -3,7 +3,7 @@ import { Effect, Layer } from "effect"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import type { ConversationId, UserId } from "../../../src/domain/Ids.ts"
 import { ScheduleStore } from "../../../src/domain/ports/ScheduleStore.ts"
-import type { ScheduleMessage } from "../../../src/domain/Scheduled.ts"
+import type { ScheduleMessage, ScheduleStatus } from "../../../src/domain/Scheduled.ts"
 import * as Databases from "../../contract/Databases.ts"
 import { messageId, newConversation, someTime, userId } from "../../contract/Fixtures.ts"
 
@@ -150,6 +150,34 @@ for (const [name, database] of Object.entries(databases)) {
         )
         assert.isNull(second.nextCursor)
         assert.strictEqual(yield* failure(store.list(ann, { cursor: "x", limit: 3 })), "Conflict")
+      })
+    )
+
+    it.effect("lists those of one status, page by page", () =>
+      Effect.gen(function* () {
+        const [id, ann] = [yield* newConversation, userId()]
+        const store = yield* ScheduleStore
+        const made = yield* Effect.forEach([10, 20, 30, 40, 50], (ahead) => create(id, ann, { in: ahead }))
+        const [first, second, third, fourth, fifth] = made.map(({ scheduled }) => scheduled.id)
+        yield* store.sent(first!, messageId())
+        yield* store.cancel(second!, ann)
+        yield* store.failed(third!, "not_member")
+        const listed = (status: ScheduleStatus, cursor?: string) =>
+          Effect.map(store.list(ann, { cursor, limit: 1, status }), ({ items, nextCursor }) => ({
+            ids: items.map((one) => one.id),
+            nextCursor
+          }))
+        for (const [status, one] of [
+          ["sent", first],
+          ["cancelled", second],
+          ["failed", third]
+        ] as const) {
+          assert.deepStrictEqual(yield* listed(status), { ids: [one!], nextCursor: null })
+        }
+        const page = yield* listed("pending")
+        assert.deepStrictEqual(page.ids, [fourth])
+        const rest = yield* listed("pending", page.nextCursor ?? "")
+        assert.deepStrictEqual(rest, { ids: [fifth!], nextCursor: null })
       })
     )
   })

@@ -1,10 +1,10 @@
 /** Messages that are sent later. Only their sender sees them. */
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
-import { page, pageQuery } from "../../../domain/Answers.ts"
+import { page } from "../../../domain/Answers.ts"
 import { ConversationId, MessageId } from "../../../domain/Ids.ts"
 import { ClientRandom } from "../../../domain/Message.ts"
-import { Reschedule, ScheduledMessage, ScheduleMessage } from "../../../domain/Scheduled.ts"
+import { Reschedule, ScheduledMessage, ScheduleMessage, scheduledQuery } from "../../../domain/Scheduled.ts"
 import { RunsAgain } from "../Idempotency.ts"
 import { problems } from "../Problem.ts"
 import { idempotencyHeaders } from "./MessagesApi.ts"
@@ -36,10 +36,15 @@ export class ScheduledMessagesApi extends HttpApiGroup.make("scheduledMessages")
         })
       ),
     HttpApiEndpoint.get("list", "/scheduled-messages", {
-      query: pageQuery,
+      query: scheduledQuery,
       success: page(ScheduledMessage),
       error: problems(503)
-    }).annotateMerge(OpenApi.annotations({ summary: "My scheduled messages, by their time" })),
+    }).annotateMerge(
+      OpenApi.annotations({
+        summary: "My scheduled messages, by their time",
+        description: "With `status`, those alone: `pending` are the ones that are still to be sent."
+      })
+    ),
     HttpApiEndpoint.get("show", "/scheduled-messages/:scheduled_message_id", {
       params: one,
       success: ScheduledMessage,

@@ -35,7 +35,8 @@ export const layer = HttpApiBuilder.group(
       list: Effect.fn("Rest.scheduledMessages.list")(function* ({ query }) {
         const { items, nextCursor } = yield* schedule.list(yield* CurrentIdentity, {
           cursor: query.cursor,
-          limit: query.limit ?? DEFAULT_PAGE
+          limit: query.limit ?? DEFAULT_PAGE,
+          status: query.status
         })
         return { items, next_cursor: nextCursor }
       }, answerRefusals),

@@ -85,8 +85,8 @@ export const layer = Rpcs.MessageRpcs.toLayer(
       ),
       listScheduledMessages: answer(
         Rpcs.listScheduledMessages,
-        ({ identity }, { cursor, limit = DEFAULT_PAGE }) =>
-          Effect.map(schedule.list(identity, { cursor, limit }), ({ items, nextCursor }) => ({
+        ({ identity }, { cursor, limit = DEFAULT_PAGE, status }) =>
+          Effect.map(schedule.list(identity, { cursor, limit, status }), ({ items, nextCursor }) => ({
             items,
             next_cursor: nextCursor
           }))
