@@ -36,10 +36,26 @@ const bearer = /^Bearer +(\S+)$/i
 const missing = Effect.fail(new TokenRejected({ reason: "missing" }))
 const overloaded = new Overloaded({ what: "connections" })
 
+const misfit = (message: string) => new InvalidInput({ issues: [{ path: "", message }] })
+
 /** Every request is answered: where there is no answer there was none. */
-const noRequest = new InvalidInput({
-  issues: [{ path: "", message: "The body holds no request; each is one line of JSON, with its end" }]
-})
+const noRequest = misfit("The body holds no request; each is one line of JSON, with its end")
+
+/**
+ * Messages in one body. Whoever may ask nothing is told so by each of them, and what cannot be decoded is answered before
+ * anybody reads the answers, for as many of which there must be room.
+ */
+const MAX_MESSAGES = 16
+
+const tooMany = misfit(`The body holds more than ${MAX_MESSAGES} messages`)
+
+const hasTooMany = (text: string): boolean => {
+  let lines = 0
+  for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", end + 1)) {
+    if (++lines > MAX_MESSAGES) return true
+  }
+  return false
+}
 
 const isEmpty = ({ body }: HttpServerResponse.HttpServerResponse): boolean =>
   body._tag === "Empty" || (body._tag === "Uint8Array" && body.body.length === 0)
@@ -59,7 +75,7 @@ export const make = Effect.fnUntraced(function* ({ socketIdleTimeout }: HttpRout
   const audit = yield* AuditLog
   const admission = yield* Admission
   const sessions = yield* Sessions
-  const http = yield* RpcServer.makeProtocolWithHttpEffect()
+  const http = yield* RpcServer.makeProtocolWithHttpEffect({ streamBufferSize: MAX_MESSAGES })
   const protocol = RpcServer.Protocol.of({
     ...http.protocol,
     send: (clientId, response) => http.protocol.send(clientId, sealed(response))
@@ -114,7 +130,9 @@ export const make = Effect.fnUntraced(function* ({ socketIdleTimeout }: HttpRout
   }
 
   const serve = Effect.gen(function* () {
-    const { headers } = yield* HttpServerRequest.HttpServerRequest
+    const { headers, text } = yield* HttpServerRequest.HttpServerRequest
+    // A body that cannot be read is answered by the edge.
+    if (hasTooMany(yield* Effect.orDie(text))) return yield* respond(tooMany)
     const address = yield* ClientAddress
     const signs = new Set<Sign>()
     // A single-use token is good for all that one request asks.

@@ -286,7 +286,7 @@ layer(app, { excludeTestServices: true, timeout: "60 seconds" })("A socket of ty
   it.effect("is no way around that bound over HTTP, which says no more of it", () =>
     Effect.gen(function* () {
       const { alice, here } = yield* people()
-      const asked = Array.from({ length: 30 }, () => ({ tag: "listConversations", payload: {} }))
+      const asked = Array.from({ length: 16 }, () => ({ tag: "listConversations", payload: {} }))
       const answers = yield* RawRpc.postAll(here.url, { authorization: `Bearer ${alice.token}` }, asked)
       assert.lengthOf(answers, asked.length)
       const refused = answers.filter(({ exit }) => exit?._tag === "Failure")
@@ -295,6 +295,22 @@ layer(app, { excludeTestServices: true, timeout: "60 seconds" })("A socket of ty
       for (const { exit } of refused) {
         assert.deepStrictEqual(exit?.cause?.[0]?.error, { _tag: "Overloaded", what: "service" })
       }
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("takes a few messages in one body over HTTP, whatever they are, and nothing of more", () =>
+    Effect.gen(function* () {
+      const { here } = yield* people()
+      const ask = (count: number) =>
+        RawRpc.postAll(
+          here.url,
+          { authorization: undefined },
+          Array.from({ length: count }, () => ({ tag: "nothing like it", payload: {} }))
+        )
+      assert.lengthOf(yield* ask(16), 16)
+      const [refused, ...others] = yield* ask(17)
+      assert.lengthOf(others, 0)
+      assert.deepInclude(refused, { status: 400, reason: "invalid" })
     }).pipe(Effect.scoped)
   )
 
