@@ -37,10 +37,12 @@ import type { Message } from "../src/domain/Message.ts"
 import { LastSeenStore } from "../src/domain/ports/LastSeenStore.ts"
 import { TokenVerifier } from "../src/domain/ports/TokenVerifier.ts"
 import { v2 } from "../src/domain/protocol/V2.ts"
+import * as MemoryAuditLog from "../src/layers/memory/MemoryAuditLog.ts"
 import * as MemoryBroker from "../src/layers/memory/MemoryBroker.ts"
 import * as MemorySessionCache from "../src/layers/memory/MemorySessionCache.ts"
 import * as MemoryTokenRevocations from "../src/layers/memory/MemoryTokenRevocations.ts"
 import * as ChildSpec from "../src/supervisors/ChildSpec.ts"
+import * as NoLimits from "../test/support/NoLimits.ts"
 
 const RUNS = 5
 const PUSHES = 200_000
@@ -156,7 +158,7 @@ const services = Sessions.layer({
   Layer.provide(MemoryBroker.layer),
   Layer.provide(MemorySessionCache.layer({ lease: Duration.hours(1) })),
   Layer.provide(MemoryTokenRevocations.layer({ lifetime: Duration.hours(1) })),
-  Layer.provide(Layer.mock(TokenVerifier, {}))
+  Layer.provide([Layer.mock(TokenVerifier, {}), NoLimits.layer, MemoryAuditLog.layer])
 )
 
 /** A socket that counts the frames it gets, bytes and all, and says when it has them. */

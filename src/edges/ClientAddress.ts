@@ -6,6 +6,7 @@
 import type { IncomingHttpHeaders } from "node:http"
 import { Context, Result } from "effect"
 import { IpNetwork, NetAddress } from "effect/net"
+import type { Place } from "../actors/session/ShownTokens.ts"
 
 /** The client's address, for what handles a request. */
 export const ClientAddress = Context.Reference<string>("messaging-service/edges/ClientAddress", {
@@ -71,3 +72,6 @@ export const limitKey = (address: string): string => {
     onFailure: () => address
   })
 }
+
+/** An address, with what limits count it by. */
+export const placeOf = (address: string): Place => ({ address, source: limitKey(address) })

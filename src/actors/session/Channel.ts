@@ -13,6 +13,8 @@ import type { EncodedFrame } from "../topic/SharedFrame.ts"
 /** The session as its channels see it. */
 export interface ChannelHost {
   readonly caller: Caller & { readonly sessionId: SessionId }
+  /** The client's, as limits count it. */
+  readonly address: string
   readonly serializer: Serializer
   /** Hands a finished frame to the socket's outbox; ephemeral ones may be dropped under pressure (false). */
   readonly send: (frame: EncodedFrame, ephemeral: boolean) => boolean

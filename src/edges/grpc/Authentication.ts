@@ -6,13 +6,13 @@
 import type { ServerUnaryCall } from "@grpc/grpc-js"
 import { Effect, Redacted } from "effect"
 import type { IpNetwork } from "effect/net"
+import { shownAt } from "../../actors/session/ShownTokens.ts"
 import { Forbidden, type Refusal, TokenRejected } from "../../domain/Errors.ts"
 import type { Peer } from "../../domain/PeerCommands.ts"
 import { Admission } from "../../domain/ports/Admission.ts"
 import { AuditLog } from "../../domain/ports/AuditLog.ts"
 import { TokenVerifier } from "../../domain/ports/TokenVerifier.ts"
 import * as ClientAddress from "../ClientAddress.ts"
-import { shownAt } from "../RefusedTokens.ts"
 
 export const SCOPE = "service"
 
@@ -58,7 +58,7 @@ export const make = Effect.fnUntraced(function* (options: AuthenticationOptions)
     if (token === undefined) return yield* missing
     const identity = yield* shownAt(
       { audit, admission },
-      addressOf(call),
+      ClientAddress.placeOf(addressOf(call)),
       verifier.verify(Redacted.make(token))
     )
     if (!identity.scopes.includes(SCOPE)) return yield* forbidden

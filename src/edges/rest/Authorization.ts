@@ -4,12 +4,12 @@
  */
 import { Context, Effect, Layer } from "effect"
 import { HttpApiMiddleware, HttpApiSecurity } from "effect/http-api"
+import { shownAt } from "../../actors/session/ShownTokens.ts"
 import type { Caller, Identity } from "../../domain/Identity.ts"
 import { Admission } from "../../domain/ports/Admission.ts"
 import { AuditLog } from "../../domain/ports/AuditLog.ts"
 import { TokenVerifier } from "../../domain/ports/TokenVerifier.ts"
-import { ClientAddress } from "../ClientAddress.ts"
-import { shownAt } from "../RefusedTokens.ts"
+import { ClientAddress, placeOf } from "../ClientAddress.ts"
 import { problems, respond } from "./Problem.ts"
 
 export class CurrentIdentity extends Context.Service<CurrentIdentity, Identity>()(
@@ -39,7 +39,7 @@ export const layer = Layer.effect(
     return Authorization.of({
       bearer: (handler, { credential }) =>
         Effect.flatMap(ClientAddress, (address) =>
-          Effect.matchEffect(shownAt({ audit, admission }, address, verifier.verify(credential)), {
+          Effect.matchEffect(shownAt({ audit, admission }, placeOf(address), verifier.verify(credential)), {
             onFailure: respond,
             onSuccess: (identity) => Effect.provideService(handler, CurrentIdentity, identity)
           })

@@ -12,6 +12,7 @@ import type { StreamEnd, StreamHost } from "../../actors/conversation/Conversati
 import type { Transport } from "../../actors/session/Outbox.ts"
 import { RpcSession } from "../../actors/session/RpcSession.ts"
 import { Sessions } from "../../actors/session/Sessions.ts"
+import { shownAt } from "../../actors/session/ShownTokens.ts"
 import { StreamEnded } from "../../domain/ConversationEvent.ts"
 import { InvalidInput, Overloaded, TokenRejected } from "../../domain/Errors.ts"
 import { Admission } from "../../domain/ports/Admission.ts"
@@ -19,8 +20,7 @@ import { AuditLog } from "../../domain/ports/AuditLog.ts"
 import { wait } from "../../domain/ports/RateLimiter.ts"
 import { TokenVerifier } from "../../domain/ports/TokenVerifier.ts"
 import { PATH } from "../../rpc/MessagingRpcs.ts"
-import { ClientAddress, limitKey } from "../ClientAddress.ts"
-import { shownAt } from "../RefusedTokens.ts"
+import { ClientAddress, limitKey, placeOf } from "../ClientAddress.ts"
 import { respond } from "../rest/Problem.ts"
 import { Connection, type Rejection } from "./Connection.ts"
 import { sealed } from "./Sealed.ts"
@@ -84,7 +84,7 @@ export const make = Effect.fnUntraced(function* ({ socketIdleTimeout }: HttpRout
   const verify = Effect.fnUntraced(function* (authorization: string | undefined, address: string) {
     const token = bearer.exec(authorization ?? "")?.[1]
     const verified = token === undefined ? missing : verifier.verify(Redacted.make(token))
-    return { identity: yield* shownAt({ audit, admission }, address, verified), sessionId: null }
+    return { identity: yield* shownAt({ audit, admission }, placeOf(address), verified), sessionId: null }
   })
 
   /** A session for as long as the scope is open; `signs` are called whenever its reader has shown that it lives. */

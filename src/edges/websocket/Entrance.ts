@@ -6,6 +6,7 @@ import type { IncomingHttpHeaders } from "node:http"
 import { Effect, Redacted } from "effect"
 import type { IpNetwork } from "effect/net"
 import { Sessions } from "../../actors/session/Sessions.ts"
+import { shownAt } from "../../actors/session/ShownTokens.ts"
 import { TokenRejected } from "../../domain/Errors.ts"
 import type { Identity } from "../../domain/Identity.ts"
 import { Admission } from "../../domain/ports/Admission.ts"
@@ -18,7 +19,6 @@ import * as ConnectParams from "../../domain/protocol/ConnectParams.ts"
 import * as Origin from "../../domain/protocol/Origin.ts"
 import { toWire } from "../../domain/Refusal.ts"
 import * as ClientAddress from "../ClientAddress.ts"
-import { shownAt } from "../RefusedTokens.ts"
 import { fromWire, type HttpRefusal } from "./Refuse.ts"
 
 export interface ConnectRequest {
@@ -71,7 +71,7 @@ export const make = Effect.gen(function* () {
         : ticket !== undefined
           ? tickets.redeem(Redacted.make(ticket))
           : Effect.fail(new TokenRejected({ reason: "missing" }))
-    return yield* shownAt({ audit, admission }, address, verified).pipe(
+    return yield* shownAt({ audit, admission }, { address, source }, verified).pipe(
       Effect.tap((identity) => wait(admission.connection(identity, source))),
       Effect.flatMap((identity) =>
         Effect.map(sessions.admit(identity, source), (place) => ({ identity, place }))

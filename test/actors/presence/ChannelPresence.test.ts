@@ -27,6 +27,7 @@ const make = () => {
     },
     room: Effect.void,
     status: () => socket.status,
+    address: "192.0.2.1",
     setStatus: () => {},
     goOnAs: () => {},
     crash: () => {},

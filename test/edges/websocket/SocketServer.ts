@@ -61,8 +61,8 @@ const namedTokens = (verifying: Effect.Effect<void>, startedAt: number) =>
     verify: (token) => {
       const name = Redacted.value(token)
       const decided =
-        name === "expired"
-          ? Effect.fail(new TokenRejected({ reason: "expired" }))
+        name === "expired" || name === "signature"
+          ? Effect.fail(new TokenRejected({ reason: name }))
           : Effect.succeed(identityOf(name, startedAt))
       return Effect.andThen(verifying, decided)
     }
@@ -148,7 +148,7 @@ export const start = Effect.fnUntraced(function* (options: ServerOptions = {}) {
     Layer.provide(MemorySessionCache.layer({ lease: Duration.minutes(2) })),
     Layer.merge(MemoryConnectTickets.layer),
     Layer.merge(options.addresses ?? MemoryNodeAddresses.layer),
-    Layer.merge(options.admission ?? NoLimits.layer),
+    Layer.provideMerge(options.admission ?? NoLimits.layer),
     Layer.provideMerge(MemoryAuditLog.layer),
     Layer.merge(Layer.succeed(References.MinimumLogLevel, "None"))
   )

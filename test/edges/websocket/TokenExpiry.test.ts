@@ -1,7 +1,10 @@
 /** A connection and its token: told in time that it expires, gone on with a newer one, or closed. Both transports. */
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect } from "effect"
+import { Duration, Effect, Layer, Result } from "effect"
 import { TestClock } from "effect/testing"
+import { UserBlocked } from "../../../src/domain/Errors.ts"
+import { Admission } from "../../../src/domain/ports/Admission.ts"
+import * as NoLimits from "../../support/NoLimits.ts"
 import { isEvent, open, type RawSocket } from "./RawSocket.ts"
 import { type SocketServer, start, userId } from "./SocketServer.ts"
 
@@ -98,6 +101,42 @@ describe("A connection whose token expires", () => {
       yield* pass(660)
       assert.deepStrictEqual(yield* socket.closes.next(), { code: 1008, reason: "token_expired" })
     })
+  )
+
+  it.effect(
+    "counts a bad one against its address, on record, and looks at none any more past the limit",
+    () =>
+      Effect.gen(function* () {
+        const distrusted: Array<string> = []
+        const until = Date.UTC(2026, 0, 1)
+        const server = yield* start({
+          ...options,
+          admission: Layer.succeed(Admission, {
+            ...NoLimits.admission,
+            distrust: (address) => void distrusted.push(address),
+            arrival: () =>
+              distrusted.length < 2 ? Result.succeed(undefined) : Result.fail(new UserBlocked({ until }))
+          })
+        })
+        const socket = yield* alice(server, "alice:phone:600")
+        const refused = (reason: string) => ({ status: "error", response: { reason } })
+        assert.deepStrictEqual(yield* refresh(socket, { token: "signature" }), refused("token_signature"))
+        assert.deepStrictEqual(yield* refresh(socket, { token: "expired" }), refused("token_expired"))
+        assert.deepStrictEqual(distrusted, ["127.0.0.1"])
+        yield* refresh(socket, { token: "signature" })
+        assert.deepInclude((yield* refresh(socket, { token: "alice:phone:1200" })) as object, {
+          response: { reason: "blocked", until: "2026-01-01T00:00:00.000Z" }
+        })
+        const noted = yield* server.audit.read({ action: "token.refused", limit: 10 })
+        assert.deepStrictEqual(
+          noted.map(({ address, details }) => [address, details?.reason]),
+          [
+            ["127.0.0.1", "signature"],
+            ["127.0.0.1", "expired"],
+            ["127.0.0.1", "signature"]
+          ]
+        )
+      })
   )
 
   it.effect("ends its long-poll, too", () =>
