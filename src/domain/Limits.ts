@@ -70,7 +70,11 @@ interface Described extends Rate {
 const per = (max: number, windowMs: number, doc: string): Described => ({ max, windowMs, doc })
 
 export const userDefaults: Readonly<Record<Action, Described>> = {
-  message: per(1000, HOUR, "Messages sent and edited"),
+  message: per(
+    1000,
+    HOUR,
+    "Messages sent and edited; metadata of conversations, and of attachments added later"
+  ),
   media: per(100, HOUR, "Attachments, with messages or added later"),
   reaction: per(1000, HOUR, "Reactions and pins, set and taken back"),
   typing: per(1000, HOUR, "Typing indicators started"),

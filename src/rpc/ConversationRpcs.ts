@@ -10,6 +10,7 @@ import {
   Conflict,
   ContentRejected,
   Forbidden,
+  MessageTooLarge,
   NotFound,
   NotMember,
   Overloaded,
@@ -50,7 +51,7 @@ export const createConversation = operation("createConversation", {
     external_group_id: CreateGroup.fields.external_group_id
   }),
   success: Schema.Struct({ conversation: ConversationView, created: Schema.Boolean }),
-  errors: [ContentRejected, Conflict, Forbidden, RateLimited, UserBlocked, ...ask]
+  errors: [ContentRejected, Conflict, Forbidden, MessageTooLarge, RateLimited, UserBlocked, ...ask]
 })
 
 export const showConversation = operation("showConversation", {
@@ -70,7 +71,7 @@ export const conversationStatus = operation("conversationStatus", {
 export const updateConversation = operation("updateConversation", {
   input: Schema.Struct({ ...one, metadata: Metadata }),
   success: ConversationView,
-  errors: [ContentRejected, ...manage]
+  errors: [ContentRejected, MessageTooLarge, RateLimited, UserBlocked, ...manage]
 })
 
 /** Changes its settings. What is left out stays as it is. */

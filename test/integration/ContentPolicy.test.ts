@@ -51,12 +51,48 @@ describe("The content policy", () => {
         const renamed = yield* alice.rest.request<Body>("PATCH", path, { metadata: { name: "Te\u0007am" } })
         assert.deepStrictEqual(renamed.body.metadata, { name: "Team" })
 
+        const attachment = (name: string) => ({
+          media_id: crypto.randomUUID(),
+          media_type: "document",
+          metadata: { name }
+        })
+        const attached = { content: "see", client_random: 50, attachments: [attachment("badword.pdf")] }
+        refused(yield* alice.rest.request<Body>("POST", `${path}/messages`, attached), "blocked_words")
+        const attach = (name: string) =>
+          alice.rest.request<Body>("POST", `${path}/messages/${sent.body.id}/attachments`, attachment(name))
+        refused(yield* attach("badword.pdf"), "blocked_words")
+        assert.strictEqual((yield* attach("fine.pdf")).status, 201)
+
         const socket = yield* Chat.connect(app, alice)
         const channel = yield* socket.join(`conversation:${id}`)
         const reply = yield* Effect.flip(
           channel.push("send_message", { content: "badword", client_random: 99 })
         )
         assert.deepInclude(reply, { response: { reason: "content_rejected", rule: "blocked_words" } })
+      }),
+    minute
+  )
+
+  it.live(
+    "is one path with the limits: what conversations are called is as large, and as often, as messages may be",
+    () =>
+      Effect.gen(function* () {
+        const app = yield* AppProcess.start({
+          env: { RATE_LIMITS: "on", RATE_LIMIT_MESSAGE: "3 per 1 hour" }
+        })
+        const [alice, bob] = yield* Effect.all([Chat.person(app), Chat.person(app)])
+        const id = yield* Chat.direct(alice, bob)
+        const call = (name: string) =>
+          Effect.map(
+            alice.rest.request<Body>("PATCH", `/api/v1/conversations/${id}`, { metadata: { name } }),
+            ({ body, status }) => [status, body.reason]
+          )
+        const large = "x".repeat(65 * 1024)
+        assert.deepStrictEqual(yield* call(large), [413, "message_too_large"])
+        const group = { member_ids: [bob.user_id], metadata: { name: large } }
+        assert.strictEqual((yield* alice.rest.request("POST", "/api/v1/groups", group)).status, 413)
+        for (let i = 0; i < 3; i++) assert.deepStrictEqual(yield* call(`name ${i}`), [200, undefined])
+        assert.deepStrictEqual(yield* call("once more"), [429, "rate_limited"])
       }),
     minute
   )

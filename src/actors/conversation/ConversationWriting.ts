@@ -23,6 +23,7 @@ import { ConversationRegistry } from "./ConversationRegistry.ts"
 import type { Conversations, SendError } from "./Conversations.ts"
 
 type Edit = Extract<Change, { readonly kind: "edit" }>
+type Attach = Extract<Change, { readonly kind: "attach" }>
 
 /** What can be done and undone without end, each time with a number, and told to everybody. */
 const repeatable: ReadonlySet<Change["kind"]> = new Set(["react", "unreact", "pin", "unpin"])
@@ -161,6 +162,20 @@ export const make = Effect.gen(function* () {
           (admitted) => ({ ...edit, ...admitted })
         )
 
+  /** What is said of a medium is read like a message, and counts as one. */
+  const admitAttachment = (caller: Identity, id: ConversationId, attach: Attach) =>
+    attach.attachment.metadata === undefined
+      ? Effect.succeed(attach)
+      : Effect.map(
+          wait(admission.message(caller, id, { content: "", metadata: attach.attachment.metadata })),
+          ({ metadata }): Attach => ({ ...attach, attachment: { ...attach.attachment, metadata } })
+        )
+
+  const admit = (caller: Identity, id: ConversationId, wanted: Change, found: Message | undefined) => {
+    if (wanted.kind === "edit") return admitEdit(caller, id, wanted, found)
+    return wanted.kind === "attach" ? admitAttachment(caller, id, wanted) : Effect.succeed(wanted)
+  }
+
   const change: Conversations["Service"]["change"] = Effect.fnUntraced(
     function* (caller, id, messageId, wanted) {
       const snapshot = yield* snapshotOf(caller.identity, id)
@@ -174,7 +189,7 @@ export const make = Effect.gen(function* () {
       // Hiding again what is hidden already is no mistake.
       const viewer = wanted.kind === "hide" ? undefined : viewerOf(caller.identity, snapshot)
       const found = yield* messages.get(messageId, viewer)
-      const admitted = wanted.kind === "edit" ? yield* admitEdit(caller.identity, id, wanted, found) : wanted
+      const admitted: Change = yield* admit(caller.identity, id, wanted, found)
       const at = yield* Clock.currentTimeMillis
       const target = found && asOf(found, at, snapshot.retention)
       const changed = registry.ask(id, "Change", { caller, target, change: admitted, at })

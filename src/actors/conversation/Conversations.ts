@@ -26,7 +26,6 @@ import type {
 } from "../../domain/ConversationSettings.ts"
 import type {
   Conflict,
-  ContentRejected,
   Forbidden,
   InvalidInput,
   NotFound,
@@ -98,7 +97,7 @@ export class Conversations extends Context.Service<
       id?: ConversationId
     ) => Effect.Effect<
       { readonly conversation: ConversationView; readonly created: boolean },
-      ContentRejected | InvalidInput | Conflict | Forbidden | Limited | AskError
+      AdmissionRefusal | InvalidInput | Conflict | Forbidden | AskError
     >
     readonly list: (
       caller: Identity,
@@ -111,7 +110,7 @@ export class Conversations extends Context.Service<
       id: ConversationId,
       metadata: Metadata,
       expected?: string
-    ) => Effect.Effect<ConversationView, ContentRejected | ManageError>
+    ) => Effect.Effect<ConversationView, AdmissionRefusal | ManageError>
     readonly configure: (
       caller: Identity,
       id: ConversationId,

@@ -11,7 +11,6 @@ import type { Metadata } from "../../domain/Message.ts"
 import { forbids } from "../../domain/Policy.ts"
 import { Admission } from "../../domain/ports/Admission.ts"
 import { Broker } from "../../domain/ports/Broker.ts"
-import { ContentPolicy } from "../../domain/ports/ContentPolicy.ts"
 import { ConversationStore } from "../../domain/ports/ConversationStore.ts"
 import { wait } from "../../domain/ports/RateLimiter.ts"
 import { UserDirectory } from "../../domain/ports/UserDirectory.ts"
@@ -35,7 +34,6 @@ export const layer = Layer.effect(
     const registry = yield* ConversationRegistry
     const store = yield* ConversationStore
     const admission = yield* Admission
-    const policy = yield* ContentPolicy
     const broker = yield* Broker
     const directory = yield* UserDirectory
     const snapshotOf = snapshots(registry)
@@ -48,10 +46,10 @@ export const layer = Layer.effect(
         ? Effect.succeed(seq ?? Number.MAX_SAFE_INTEGER)
         : Effect.map(reading.message(identity, id, message_id), (found) => found.seq)
 
-    /** What a conversation is called is read by all its members, like a message. */
-    const admitMetadata = (caller: Identity, metadata: Metadata) =>
+    /** What a conversation is called is read by all its members, and counts like a message. */
+    const admitMetadata = (caller: Identity, id: ConversationId, metadata: Metadata) =>
       Effect.map(
-        Effect.fromResult(policy.judge(caller, { content: "", metadata })),
+        wait(admission.message(caller, id, { content: "", metadata })),
         (admitted) => admitted.metadata
       )
 
@@ -70,12 +68,15 @@ export const layer = Layer.effect(
           caller.userId,
           memberIds.filter((userId) => userId !== caller.userId)
         )
+        const wantedId = decidedId ?? (newId() as ConversationId)
+        const metadata =
+          input.metadata === undefined ? {} : yield* admitMetadata(caller, wantedId, input.metadata)
         const { created, id } = yield* store.create({
-          id: decidedId ?? (newId() as ConversationId),
+          id: wantedId,
           type: input.type,
           creator: caller.userId,
           memberIds,
-          metadata: yield* admitMetadata(caller, input.metadata ?? {}),
+          metadata,
           externalGroupId: input.external_group_id ?? null,
           externalGroupCreator: input.external_group_id === undefined ? undefined : caller.userId,
           createdAt: yield* Clock.currentTimeMillis
@@ -90,7 +91,7 @@ export const layer = Layer.effect(
       }),
 
       update: Effect.fnUntraced(function* (caller, id, wanted, expected) {
-        const metadata = yield* admitMetadata(caller, wanted)
+        const metadata = yield* admitMetadata(caller, id, wanted)
         const at = yield* Clock.currentTimeMillis
         return yield* registry.ask(id, "Update", {
           by: caller.userId,

@@ -1,8 +1,9 @@
 /**
- * What a token meets wherever it is shown: at every edge, and on a socket that goes on with it. An address that has shown too many bad ones is not listened to; a token that was not
- * believed goes on record, and counts against the address it came from. That there was none says nothing; and one that
- * has expired, or was revoked, was good once, which no guess is: the device that was signed out comes back with it again
- * and again, and those who share its address are not to be shut out for that.
+ * What a token meets wherever it is shown: at every edge, and on a socket that is to go on with it. An address that has
+ * shown too many bad ones is not listened to; a token that was not believed goes on record, and counts against the address
+ * it came from. That there was none says nothing; and one that has expired, or was revoked, was good once, which no guess
+ * is: the device that was signed out comes back with it again and again, and those who share its address are not to be shut
+ * out for that.
  */
 import { Effect } from "effect"
 import type { RateLimited, Refusal, UserBlocked } from "../../domain/Errors.ts"

@@ -15,10 +15,11 @@ import type { Admitted, Standing } from "./RateLimiter.ts"
 
 export type AdmissionRefusal = MessageTooLarge | RateLimited | UserBlocked | ContentRejected | Unavailable
 
-/** What a person writes: a message, or the edit of one. */
+/** What a person writes: a message, the edit of one, what they call a conversation or say of a medium. */
 export interface Writing {
   readonly content: string
   readonly metadata?: Metadata
+  readonly attachments?: ReadonlyArray<{ readonly metadata?: Metadata }>
 }
 
 export class Admission extends Context.Service<

@@ -77,18 +77,24 @@ const make = ({ blockedWords, modes }: ContentOptions) =>
 
     return ContentPolicy.of({
       judge: <W extends Writing>(author: Identity, writing: W) => {
-        const { content, metadata } = writing
+        const { attachments, content, metadata } = writing
         const judge = judgeText(author)
         const text = isOpaque(metadata) ? Result.succeed(content) : judge(content)
         if (Result.isFailure(text)) return Result.fail(text.failure)
         const facts = metadata === undefined ? Result.succeed(undefined) : judgeJson(judge, metadata)
         if (Result.isFailure(facts)) return Result.fail(facts.failure)
-        return text.success === content && facts.success === metadata
+        const media =
+          attachments === undefined
+            ? Result.succeed(undefined)
+            : judgeJson(judge, attachments as ReadonlyArray<Metadata>)
+        if (Result.isFailure(media)) return Result.fail(media.failure)
+        return text.success === content && facts.success === metadata && media.success === attachments
           ? Result.succeed(writing)
           : Result.succeed({
               ...writing,
               content: text.success,
-              ...(metadata && { metadata: facts.success })
+              ...(metadata && { metadata: facts.success }),
+              ...(attachments && { attachments: media.success })
             })
       }
     })

@@ -46,6 +46,22 @@ const judge = (content: string, modes?: Partial<Record<RuleName, RuleMode>>) =>
 const rules: Readonly<Record<RuleName, Rule>> = makeRules(blockedWords)
 
 describe("The content policy by default", () => {
+  it.effect("looks at what is said of media as well, and changes nothing else of them", () =>
+    Effect.gen(function* () {
+      const { judge } = yield* policy()
+      const media = (name: string) => [{ media_id: "m", metadata: { name, size: 1 } }]
+      const judged = (name: string) => judge(author, { content: "see", attachments: media(name) })
+      assert.deepStrictEqual(
+        Result.getOrThrow(judged("photo\u202Egpj.exe")).attachments,
+        media("photogpj.exe")
+      )
+      const refused = judged("badword.png")
+      assert.strictEqual(Result.isFailure(refused) && refused.failure.rule, "blocked_words")
+      const ordinary = { content: "see", attachments: media("photo.jpg") }
+      assert.strictEqual(Result.getOrThrow(judge(author, ordinary)), ordinary)
+    })
+  )
+
   it.effect("changes and refuses nothing that people write", () =>
     Effect.gen(function* () {
       for (const text of ordinary) assert.strictEqual(yield* judge(text), text)

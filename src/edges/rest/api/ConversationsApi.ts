@@ -25,7 +25,7 @@ const update = {
   headers: { "if-match": Schema.optionalKey(ConversationTag) },
   payload: UpdateConversation,
   success: ConversationView,
-  error: problems(403, 409, 422, 503)
+  error: problems(403, 409, 413, 422, 429, 503)
 }
 
 const updated =
@@ -39,7 +39,7 @@ export class ConversationsApi extends HttpApiGroup.make("conversations")
     HttpApiEndpoint.post("create", "/conversations", {
       payload: CreateConversation,
       success: [ConversationView.pipe(HttpApiSchema.status(201)), ConversationView],
-      error: problems(403, 409, 422, 503)
+      error: problems(403, 409, 413, 422, 429, 503)
     }).annotateMerge(
       OpenApi.annotations({
         summary: "Create a conversation",

@@ -15,7 +15,7 @@ const update = {
   headers: { "if-match": Schema.optionalKey(ConversationTag) },
   payload: UpdateConversation,
   success: ConversationView,
-  error: problems(403, 404, 409, 422, 503)
+  error: problems(403, 404, 409, 413, 422, 429, 503)
 }
 
 const updated =
@@ -26,7 +26,7 @@ export class GroupsApi extends HttpApiGroup.make("groups")
     HttpApiEndpoint.post("create", "/groups", {
       payload: CreateGroup,
       success: [ConversationView.pipe(HttpApiSchema.status(201)), ConversationView],
-      error: problems(403, 409, 422, 503)
+      error: problems(403, 409, 413, 422, 429, 503)
     }).annotateMerge(
       OpenApi.annotations({
         summary: "Create a group",
