@@ -14,7 +14,7 @@ const elements = new Set([
 const scripts = /^(?:javascript|vbscript|livescript|data:text\/html|data:image\/svg|data:application\/x)/i
 /** What browsers skip in a URL. */
 const skipped = /[\p{Cc} ]+/gu
-/** Characters of a value that tell its scheme. */
+/** Characters of a value that tell its scheme, without those that are skipped, of which there may be any number. */
 const SCHEME = 200
 /** Longer than the names of all elements. */
 const LONGEST_NAME = 16
@@ -55,14 +55,13 @@ const findTags = (text: string, all: boolean): ReadonlyArray<Tag> => {
         value = ""
       },
       onattribdata: (from, to) => {
-        if (value.length < SCHEME) value += text.slice(from, Math.min(to, from + SCHEME))
+        if (value.length < SCHEME) value += text.slice(from, to).replace(skipped, "").slice(0, SCHEME)
       },
       onattribentity: (codepoint) => {
-        if (value.length < SCHEME) value += String.fromCodePoint(codepoint)
+        if (value.length < SCHEME) value += String.fromCodePoint(codepoint).replace(skipped, "")
       },
       onattribend: () => {
-        isActive ||=
-          isHandler(attribute) || attribute === "srcdoc" || scripts.test(value.replace(skipped, ""))
+        isActive ||= isHandler(attribute) || attribute === "srcdoc" || scripts.test(value)
       },
       onopentagend: onTagEnd,
       onselfclosingtag: onTagEnd,

@@ -122,7 +122,9 @@ const asLatin = (word: string): string => {
 
 export const make = (words: ReadonlyArray<string>): BlockedWords => {
   const blocked = new Set(words.map((word) => plain(word.trim())).filter((word) => word !== ""))
-  const isBlocked = (word: string): boolean => {
+  const isBlocked = (written: string): boolean => {
+    // What cannot be seen makes no word longer than it looks.
+    const word = written.length > MAX_WORD ? written.replace(inWord, "") : written
     if (word.length > MAX_WORD) return false
     if (blocked.has(word)) return true
     const folded = plainLetters.test(word) ? word.toLowerCase() : asLatin(plain(word))

@@ -37,6 +37,8 @@ export const activeMarkup: ReadonlyArray<string> = [
   "<object data=javascript:alert(1)>",
   "<embed src=//evil.example/x.swf>",
   "<base href=//evil.example/>",
+  `<a href="${" ".repeat(300)}java${"\t".repeat(300)}script:alert(1)">x</a>`,
+  `<a href="${"&#10;".repeat(300)}javascript:alert(1)">x</a>`,
   "<link rel=stylesheet href=//evil.example/x.css>",
   '<meta http-equiv=refresh content="0;url=javascript:alert(1)">',
   "<style>@import '//evil.example/x.css'</style>",

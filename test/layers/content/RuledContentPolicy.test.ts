@@ -109,6 +109,8 @@ describe("The content policy by default", () => {
         "badword",
         "You BadWord!",
         "(badword)",
+        // As many as are let through, before, between and behind the letters.
+        ["", ..."badword", ""].join("\u200D".repeat(16)),
         "ｂａｄｗｏｒｄ",
         "𝐛𝐚𝐝𝐰𝐨𝐫𝐝",
         "ⓑⓐⓓⓦⓞⓡⓓ",
