@@ -23,6 +23,7 @@ export const actions = [
   "group_creation",
   "contact_add",
   "report",
+  "sign_out",
   "keyed_request"
 ] as const
 export type Action = (typeof actions)[number]
@@ -84,6 +85,7 @@ export const userDefaults: Readonly<Record<Action, Described>> = {
   group_creation: per(10, DAY, "Groups created"),
   contact_add: per(50, DAY, "Direct conversations begun, and additions of members, whatever their number"),
   report: per(20, DAY, "Reports"),
+  sign_out: per(100, HOUR, "Devices signed out one by one, also by who is blocked"),
   keyed_request: per(2000, HOUR, "Requests with an `Idempotency-Key`, which is remembered for a day")
 }
 

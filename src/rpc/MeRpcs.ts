@@ -127,7 +127,7 @@ export const listDevices = operation("listDevices", {
 export const endDevice = operation("endDevice", {
   input: Schema.Struct({ device_id: DeviceId }),
   success: Schema.Void,
-  errors: [Overloaded, Unavailable]
+  errors: [RateLimited, Overloaded, Unavailable]
 })
 
 /** Good once, for 30 seconds, on any node, in a connection's parameter `ticket`. */

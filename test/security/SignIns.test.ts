@@ -126,6 +126,34 @@ describe("Sessions and devices", () => {
   )
 
   it.live(
+    "are signed out one by one only so often, also by who is blocked; everywhere, always",
+    () =>
+      Effect.gen(function* () {
+        const app = yield* AppProcess.start({
+          env: {
+            RATE_LIMITS: "on",
+            RATE_LIMIT_SIGN_OUT: "2 per 1 hour",
+            SUSPICION_MESSAGES: "1 per 1 minute"
+          }
+        })
+        const [alice, bob] = yield* Effect.all([Chat.person(app, { device_id: "phone" }), Chat.person(app)])
+        const id = yield* Chat.direct(alice, bob)
+        const ask = (method: string, path: string, body?: unknown) =>
+          Effect.map(alice.rest.request(method, path, body), ({ status }) => status)
+        const send = (client_random: number) =>
+          ask("POST", `/api/v1/conversations/${id}/messages`, { content: "x", client_random })
+        assert.deepStrictEqual([yield* send(1), yield* send(2)], [201, 403])
+        const endDevice = (name: string) => ask("DELETE", `/api/v1/me/devices/${name}`)
+        assert.deepStrictEqual(
+          [yield* endDevice("a"), yield* endDevice("b"), yield* endDevice("c")],
+          [204, 204, 429]
+        )
+        assert.strictEqual(yield* ask("DELETE", "/api/v1/me/sessions"), 204)
+      }),
+    minutes
+  )
+
+  it.live(
     "are found again after Redis came back empty, and follow the token they go on with",
     () =>
       Effect.gen(function* () {

@@ -7,6 +7,7 @@ const yes = Result.succeed<void>(undefined)
 export const admission = Admission.of({
   message: (_sender, _conversationId, message) => Result.succeed(message),
   act: () => yes,
+  signOut: () => yes,
   undo: () => {},
   join: () => yes,
   arrival: () => yes,

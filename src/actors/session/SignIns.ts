@@ -3,9 +3,11 @@
  * that whoever holds them does not come back with them; the sockets are closed on every node.
  */
 import { Clock, Context, Effect, Layer } from "effect"
-import { NotFound, type Overloaded, type Unavailable } from "../../domain/Errors.ts"
+import { NotFound, type Overloaded, type RateLimited, type Unavailable } from "../../domain/Errors.ts"
 import type { Identity } from "../../domain/Identity.ts"
 import type { DeviceId, SessionId } from "../../domain/Ids.ts"
+import { Admission } from "../../domain/ports/Admission.ts"
+import { wait } from "../../domain/ports/RateLimiter.ts"
 import { type ConnectedSession, SessionCache } from "../../domain/ports/SessionCache.ts"
 import { Revocations } from "./Revocations.ts"
 
@@ -27,7 +29,7 @@ export class SignIns extends Context.Service<
     /** Revokes the token that one of one's own connections goes on with. */
     readonly endSession: (by: Identity, id: SessionId) => Effect.Effect<void, NotFound | Refused>
     /** Whatever it was issued until now, whether it is connected or not. */
-    readonly endDevice: (by: Identity, id: DeviceId) => Effect.Effect<void, Refused>
+    readonly endDevice: (by: Identity, id: DeviceId) => Effect.Effect<void, RateLimited | Refused>
     /** On this device, too. */
     readonly endAll: (by: Identity) => Effect.Effect<void, Refused>
   }
@@ -38,6 +40,7 @@ export const layer = Layer.effect(
   Effect.gen(function* () {
     const cache = yield* SessionCache
     const revocations = yield* Revocations
+    const admission = yield* Admission
 
     return SignIns.of({
       sessions: ({ userId }) => cache.list(userId),
@@ -58,6 +61,8 @@ export const layer = Layer.effect(
         yield* revocations.revoke(by, { kind: "token", token_id: session.tokenId, before })
       }),
       endDevice: Effect.fn("SignIns.endDevice")(function* (by, device_id) {
+        // Any name may be that of a device, and all nodes keep each revocation for as long as a token lives.
+        yield* wait(admission.signOut(by))
         const before = yield* Clock.currentTimeMillis
         yield* revocations.revoke(by, { kind: "device", user_id: by.userId, device_id, before })
       }),

@@ -33,6 +33,8 @@ export class Admission extends Context.Service<
     ) => Admitted<M, AdmissionRefusal>
     /** Anything else that is limited per user. */
     readonly act: (who: Identity, action: Action, units?: number) => Admitted<void, RateLimited | UserBlocked>
+    /** Signing out a device of one's own: who is blocked may still do that, or a thief could keep them from it. */
+    readonly signOut: (who: Identity) => Admitted<void, RateLimited>
     /** It was for nothing: nothing was done. */
     readonly undo: (who: Identity, action: Action, units?: number) => void
     /** Joining a conversation; resuming one that was joined before is nothing suspicious. */

@@ -167,6 +167,7 @@ export const layer = ({ limits, maxMessageBytes }: AdmissionOptions) =>
             () => judge(sender, message)
           )
         },
+        signOut: ({ trust, userId }) => take(perUser[trust].sign_out, userId),
         undo: (who, action, units) => perUser[who.trust][action]?.giveBack(who.userId, units),
         join: ({ userId }, isResuming) => {
           const subject = ofUser(userId)
