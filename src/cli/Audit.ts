@@ -1,8 +1,7 @@
 /** `messaging-service audit verify`: whether the audit log is the one that was written. */
 import { Effect, Option, Schema, SchemaTransformation } from "effect"
 import { Command, Flag } from "effect/cli"
-import * as App from "../App.ts"
-import { json, print, reporting } from "./Report.ts"
+import { app, json, print, reporting } from "./Report.ts"
 
 /** For scripts: unlike 1, which says that nobody could look. */
 const BROKEN = 3
@@ -42,7 +41,7 @@ const verify = Command.make(
     json
   },
   Effect.fnUntraced(function* ({ head: witness, json }) {
-    const { flaw, head } = yield* App.verifyAudit(Option.getOrUndefined(witness))
+    const { flaw, head } = yield* (yield* app).verifyAudit(Option.getOrUndefined(witness))
     const intact = flaw === undefined
     const text = intact
       ? `The audit log is as it was written, ${head.seq} entries. Head: ${head.seq}:${head.hash}`

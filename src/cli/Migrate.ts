@@ -1,14 +1,13 @@
 /** `messaging-service migrate`: brings the database up to date, and nothing else. */
 import { Effect } from "effect"
 import { Command } from "effect/cli"
-import * as App from "../App.ts"
-import { json, print, reporting } from "./Report.ts"
+import { app, json, print, reporting } from "./Report.ts"
 
 export const migrate = Command.make(
   "migrate",
   { json },
   Effect.fnUntraced(function* ({ json }) {
-    const applied = yield* App.migrate
+    const applied = yield* (yield* app).migrate
     const text = applied.length === 0 ? "The database is up to date" : `Applied ${applied.join(", ")}`
     yield* print(json, { applied }, [text])
   }, reporting)

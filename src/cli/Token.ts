@@ -1,10 +1,9 @@
 /** `messaging-service token`: a token of the dev issuer, as `POST /dev/token` gives it, without a running service. */
 import { Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
-import * as App from "../App.ts"
 import { TrustLevel } from "../domain/Identity.ts"
 import { DeviceId, UserId } from "../domain/Ids.ts"
-import { json, print } from "./Report.ts"
+import { app, json, print } from "./Report.ts"
 
 const flags = {
   user: Flag.String("user").pipe(
@@ -29,7 +28,7 @@ export const token = Command.make(
   "token",
   flags,
   Effect.fnUntraced(function* ({ device, json, scope, trust, user }) {
-    const issued = yield* App.devToken({
+    const issued = yield* (yield* app).devToken({
       ...(Option.isSome(user) && { user_id: user.value }),
       ...(Option.isSome(device) && { device_id: device.value }),
       ...(Option.isSome(trust) && { trust_level: trust.value }),
