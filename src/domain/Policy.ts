@@ -3,7 +3,7 @@
  * it; docs/permissions.md is printed from it. Pure.
  */
 import { Result } from "effect"
-import { type ConversationType, MAX_MEMBERS, type Member, type Role, type State } from "./Conversation.ts"
+import type { ConversationType, Member, Role, State } from "./Conversation.ts"
 import type { Audience, ConversationSettings } from "./ConversationSettings.ts"
 import { Forbidden, NotFound, NotMember } from "./Errors.ts"
 import type { UserId } from "./Ids.ts"
@@ -128,9 +128,6 @@ export const authorizePeer = (state: State, action: Action): Result.Result<void,
   if (!state.isActive) return Result.fail(new NotMember())
   if (state.type === "direct" && table[action].direct === "nobody") {
     return Result.fail(new Forbidden({ rule: `direct:${action}` }))
-  }
-  if (action === "add_member" && state.members.size >= MAX_MEMBERS) {
-    return Result.fail(new Forbidden({ rule: "members:full" }))
   }
   return Result.succeed(undefined)
 }

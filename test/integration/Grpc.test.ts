@@ -6,7 +6,7 @@ import { createInterface } from "node:readline"
 import { assert, describe, it } from "@effect/vitest"
 import { status } from "@grpc/grpc-js"
 import { Effect } from "effect"
-import type { ConversationView } from "../../src/domain/Conversation.ts"
+import { type ConversationView, MAX_MEMBERS } from "../../src/domain/Conversation.ts"
 import type { Message } from "../../src/domain/Message.ts"
 import type { AuditEntry } from "../../src/domain/ports/AuditLog.ts"
 import * as AppProcess from "../support/AppProcess.ts"
@@ -236,6 +236,38 @@ describe("A gRPC peer", () => {
       assert.deepInclude(created, { external_group_id: "team-1", member_count: 2 })
       assert.deepStrictEqual(created.metadata, { name: "Team", colour: "green" })
       assert.deepInclude(yield* alice.rest.ok("GET", `/api/v1/conversations/${id}`), { id })
+    })
+  )
+
+  it.live("is told that a group is full, and of who is in it that it is so already", () =>
+    Effect.gen(function* () {
+      const app = yield* AppProcess.start()
+      const peer = yield* peerOf(app)
+      const owner = yield* Chat.person(app)
+      const [member, other] = [randomUUID(), randomUUID()]
+      const group = {
+        group_id: "everybody",
+        creator_id: owner.user_id,
+        member_ids: [member, ...Array.from({ length: MAX_MEMBERS - 2 }, () => randomUUID())]
+      }
+      const made = yield* peer.call(SERVICE, "NotifyGroupCreation", group, { token: peer.token })
+      const id = made.response?.conversation_id as string
+      const tell = (event_type: string, user_id: string) =>
+        peer.call(
+          SERVICE,
+          "NotifyConversationEvent",
+          { conversation_id: id, event_type, user_id, timestamp: Date.now() },
+          { token: peer.token }
+        )
+      assert.deepInclude((yield* tell("member_added", member)).response, { message: "already so" })
+      const refused = yield* Effect.flip(tell("member_added", other))
+      assert.strictEqual(refused.code, status.PERMISSION_DENIED)
+      assert.deepStrictEqual(refused.metadata.get("reason"), ["forbidden"])
+      const one = { user_ids: [other] }
+      const { body } = yield* owner.rest.request("POST", `/api/v1/conversations/${id}/members`, one)
+      assert.match(JSON.stringify(body), /at most 10000 members/)
+      assert.deepInclude((yield* tell("member_removed", member)).response, { message: "applied" })
+      assert.deepInclude((yield* tell("member_added", other)).response, { message: "applied" })
     })
   )
 

@@ -17,7 +17,7 @@ import {
 import { completed } from "../../domain/ConversationSettings.ts"
 import {
   Conflict,
-  type Forbidden,
+  Forbidden,
   InvalidInput,
   type NotFound,
   NotMember,
@@ -62,6 +62,10 @@ export type ManagementCommand = Named<
   | "Clear"
   | "Close"
 >
+
+const tooMany = new InvalidInput({
+  issues: [{ path: "user_ids", message: `A conversation has at most ${MAX_MEMBERS} members` }]
+})
 
 const outdated = new Conflict({ what: "the members have changed meanwhile" })
 
@@ -110,8 +114,8 @@ export class Management {
     if (Result.isFailure(allowed)) return void reply.fail(allowed.failure)
     const fresh = userIds.filter((userId) => !state.members.has(userId))
     if (state.members.size + fresh.length > MAX_MEMBERS) {
-      const message = `A conversation has at most ${MAX_MEMBERS} members`
-      return void reply.fail(new InvalidInput({ issues: [{ path: "user_ids", message }] }))
+      // What a peer tells of is right in itself; there is no room for it.
+      return void reply.fail(authority === "peer" ? new Forbidden({ rule: "members:full" }) : tooMany)
     }
     if (fresh.length === 0) return void reply.succeed([])
     return this.#commit(reply, store.addMembers(state.id, fresh, role, at), (added) => {
