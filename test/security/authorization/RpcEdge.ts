@@ -130,7 +130,7 @@ export const make = (url: string): Edge => {
     }),
     call("pin", "pinMessage", others, asMember),
     call("pin", "unpinMessage", others, asMember),
-    call("update", "updateConversation", () => ({ metadata: { name: "x" } })),
+    call("update", "updateConversation", () => ({ metadata: { name: "x" } }), atOnce),
     call("configure", "configureConversation", () => ({ settings: { message_ttl_seconds: null } })),
     call("add_member", "addMembers", () => ({ user_ids: [crypto.randomUUID()] }), ifAllowed),
     call("grant_role", "addMembers", () => ({ user_ids: [crypto.randomUUID()], role: "admin" }), {
