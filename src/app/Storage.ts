@@ -1,6 +1,7 @@
 /** The database, and everything that is kept in it. */
 import { Layer } from "effect"
 import * as PgAuditLog from "../layers/audit/PgAuditLog.ts"
+import * as Database from "../layers/database/Database.ts"
 import * as Migrations from "../layers/database/Migrations.ts"
 import * as PgConversationStore from "../layers/stores/PgConversationStore.ts"
 import * as PgDraftStore from "../layers/stores/PgDraftStore.ts"
@@ -16,7 +17,15 @@ import * as PgSyncStore from "../layers/stores/PgSyncStore.ts"
 import * as PgUserPreferences from "../layers/stores/PgUserPreferences.ts"
 import * as PgWorkLeases from "../layers/stores/PgWorkLeases.ts"
 import { configured } from "./Configured.ts"
-import { database } from "./Database.ts"
+
+export const database = configured((config) =>
+  Database.layer({
+    url: config.databaseUrl,
+    dataDir: config.dataDir,
+    maxConnections: config.databaseConnections,
+    timeout: config.databaseTimeout
+  })
+)
 
 export const storage = configured((config) => {
   const limits = { capacity: config.writerQueue, maxBatch: config.writerBatch }

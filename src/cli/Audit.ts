@@ -1,7 +1,8 @@
 /** `messaging-service audit verify`: whether the audit log is the one that was written. */
 import { Effect, Option, Schema, SchemaTransformation } from "effect"
 import { Command, Flag } from "effect/cli"
-import { app, json, print, reporting } from "./Report.ts"
+import { app } from "./Program.ts"
+import { json, print, reporting } from "./Report.ts"
 
 /** For scripts: unlike 1, which says that nobody could look. */
 const BROKEN = 3

@@ -1,7 +1,8 @@
 /** `messaging-service migrate`: brings the database up to date, and nothing else. */
 import { Effect } from "effect"
 import { Command } from "effect/cli"
-import { app, json, print, reporting } from "./Report.ts"
+import { app } from "./Program.ts"
+import { json, print, reporting } from "./Report.ts"
 
 export const migrate = Command.make(
   "migrate",

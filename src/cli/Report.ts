@@ -12,6 +12,3 @@ export const print = (asJson: boolean, value: unknown, text: ReadonlyArray<strin
 
 /** What a command answers is all that there is on standard output, whatever is logged on the way to it. */
 export const reporting = Effect.provideService(Logger.LogToStderr, true)
-
-/** The program itself, loaded when a command needs it: help and a wrong command line do without. */
-export const app = Effect.promise(() => import("../App.ts"))

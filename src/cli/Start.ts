@@ -1,9 +1,7 @@
 /** `messaging-service start`, which is also what happens without a command. */
-import { Effect, Layer, Option, Schema } from "effect"
+import { Effect, Option, Schema } from "effect"
 import { Flag } from "effect/cli"
-import { database } from "../app/Database.ts"
-import { layer as configLayer } from "../layers/config/AppConfig.ts"
-import * as Logging from "../layers/telemetry/Logging.ts"
+import { app } from "./Program.ts"
 
 export const flags = {
   workers: Flag.Int("workers").pipe(
@@ -23,17 +21,6 @@ const leash = Effect.sync(() => {
   process.stdin.on("end", () => process.kill(process.pid, "SIGTERM")).resume()
 })
 
-/** Opening the database takes about as long as loading the program, so both go on at once. */
-const launch = Effect.gen(function* () {
-  const memoMap = yield* Layer.makeMemoMap
-  const opening = database.pipe(Layer.provide(Logging.layer), Layer.provide(configLayer))
-  yield* Effect.forkScoped(Layer.buildWithMemoMap(opening, memoMap, yield* Effect.scope), {
-    startImmediately: true
-  })
-  const { launch } = yield* Effect.promise(() => import("../App.ts"))
-  return yield* Effect.provideService(launch, Layer.CurrentMemoMap, memoMap)
-}).pipe(Effect.scoped)
-
 export const start = Effect.fnUntraced(function* ({
   leashed,
   workers
@@ -42,7 +29,7 @@ export const start = Effect.fnUntraced(function* ({
   readonly workers: Option.Option<number>
 }) {
   if (leashed) yield* leash
-  if (Option.isNone(workers)) return yield* launch
-  const { launch: launchAll } = yield* Effect.promise(() => import("./Workers.ts"))
-  return yield* launchAll(workers.value)
+  if (Option.isNone(workers)) return yield* (yield* app).launch
+  const { launch } = yield* Effect.promise(() => import("./Workers.ts"))
+  return yield* launch(workers.value)
 })

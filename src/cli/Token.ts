@@ -3,7 +3,8 @@ import { Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { TrustLevel } from "../domain/Identity.ts"
 import { DeviceId, UserId } from "../domain/Ids.ts"
-import { app, json, print } from "./Report.ts"
+import { app } from "./Program.ts"
+import { json, print } from "./Report.ts"
 
 const flags = {
   user: Flag.String("user").pipe(
