@@ -74,6 +74,13 @@ interface SendReply {
 /** The last one crosses a `phx_error` on its way, after which the client joins again. */
 export const passingReasons = new Set(["unavailable", "overloaded", "rate_limited", "unmatched topic"])
 
+/** What was pushed over it is not answered any more. */
+const lost = ({ raw }: PhoenixClient.ClientChannel<unknown>) =>
+  Effect.callback<undefined>((resume) => {
+    const ref = raw.onError(() => resume(Effect.undefined))
+    return Effect.sync(() => raw.off("phx_error", ref))
+  })
+
 /** Over a channel that is joined. */
 export const push =
   (channel: PhoenixClient.ClientChannel<unknown>, figures: Figures): Attempt =>
@@ -94,6 +101,7 @@ export const push =
             return undefined
           })
         ),
+        Effect.raceFirst(lost(channel)),
         Effect.runPromise
       )
 

@@ -3,6 +3,9 @@ import { h, setText } from "../dom.js"
 import { explain } from "../refusal.js"
 import { toggle } from "./toggle.js"
 
+/** While it is in sight and not known what is set. */
+const RETRY_AFTER_MS = 2_000
+
 export const privacyView = (client) => {
   const ask = async (request) => {
     try {
@@ -24,12 +27,17 @@ export const privacyView = (client) => {
     receipts.update(preferences.read_receipts)
   }
 
-  ask(() => client.preferences())
-  return h(
+  const element = h(
     "section",
     { class: "privacy", "aria-label": "What others may know" },
     h("div", { class: "toggles" }, lastSeen.element, receipts.element),
     h("p", {}, "Off: you neither tell it, nor are told it of others."),
     trouble
   )
+  const load = async () => {
+    await ask(() => client.preferences())
+    if (!trouble.hidden && element.isConnected) setTimeout(load, RETRY_AFTER_MS)
+  }
+  load()
+  return element
 }
