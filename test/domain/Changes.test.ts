@@ -2,9 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
 import { type Change, judge, ReactionKey } from "../../src/domain/Changes.ts"
 import type { ConversationType, Role, State } from "../../src/domain/Conversation.ts"
-import { defaultMemberSettings, defaultSettings } from "../../src/domain/ConversationSettings.ts"
 import type { ConversationId, MediaId, MessageId, UserId } from "../../src/domain/Ids.ts"
 import type { Message, MessageType } from "../../src/domain/Message.ts"
+import { memberOf, stateOf } from "../contract/States.ts"
 
 const uuid = (n: number) => `00000000-0000-7000-8000-${String(n).padStart(12, "0")}`
 const id = uuid(99) as ConversationId
@@ -13,33 +13,13 @@ const [sender, other, stranger] = [uuid(1), uuid(2), uuid(3)] as [UserId, UserId
 const hour = 3_600_000
 const limits = { editWindow: 2 * hour, deleteWindow: 3 * hour }
 
-const state = (type: ConversationType, senderRole: Role, otherRole: Role, isActive = true): State => ({
-  id,
-  type,
-  externalGroupId: null,
-  metadata: {},
-  settings: defaultSettings,
-  isActive,
-  createdAt: 0,
-  updatedAt: 0,
-  lastSeq: 1,
-  members: new Map(
-    [[sender, senderRole] as const, [other, otherRole] as const].map(([userId, role]) => [
-      userId,
-      {
-        userId,
-        role,
-        joinedAt: 0,
-        joinedSeq: 0,
-        lastReadSeq: 0,
-        lastDeliveredSeq: 0,
-        lastHiddenSeq: 0,
-        clearedSeq: 0,
-        settings: defaultMemberSettings
-      }
-    ])
-  )
-})
+const state = (type: ConversationType, senderRole: Role, otherRole: Role, isActive = true): State =>
+  stateOf([memberOf(sender, { role: senderRole }), memberOf(other, { role: otherRole })], {
+    id,
+    type,
+    isActive,
+    lastSeq: 1
+  })
 
 const message = (type: MessageType, isDeleted: boolean): Message => ({
   id: uuid(7) as MessageId,

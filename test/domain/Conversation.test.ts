@@ -7,36 +7,16 @@ import {
   type State,
   view
 } from "../../src/domain/Conversation.ts"
-import { defaultMemberSettings, defaultSettings } from "../../src/domain/ConversationSettings.ts"
 import type { ConversationId, UserId } from "../../src/domain/Ids.ts"
+import { memberOf, stateOf } from "../contract/States.ts"
 
 const user = (n: number) => `00000000-0000-7000-8000-${String(n).padStart(12, "0")}` as UserId
 
-const member = (n: number, role: Role, lastReadSeq = 0, lastDeliveredSeq = 0): Member => ({
-  userId: user(n),
-  role,
-  joinedAt: 0,
-  joinedSeq: 0,
-  lastReadSeq,
-  lastDeliveredSeq,
-  lastHiddenSeq: 0,
-  clearedSeq: 0,
-  settings: defaultMemberSettings
-})
+const member = (n: number, role: Role, lastReadSeq = 0, lastDeliveredSeq = 0): Member =>
+  memberOf(user(n), { role, lastReadSeq, lastDeliveredSeq })
 
-const state = (overrides: Partial<State> = {}, ...members: ReadonlyArray<Member>): State => ({
-  id: user(99) as string as ConversationId,
-  type: "group",
-  externalGroupId: null,
-  metadata: {},
-  settings: defaultSettings,
-  isActive: true,
-  createdAt: 0,
-  updatedAt: 0,
-  lastSeq: 10,
-  members: new Map(members.map((m) => [m.userId, m])),
-  ...overrides
-})
+const state = (overrides: Partial<State> = {}, ...members: ReadonlyArray<Member>): State =>
+  stateOf(members, { id: user(99) as string as ConversationId, lastSeq: 10, ...overrides })
 
 describe("Conversation", () => {
   it("moves watermarks forward only, and never past what exists", () => {

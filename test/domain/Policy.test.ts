@@ -1,29 +1,14 @@
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
-import type { ConversationType, Member, Role, State } from "../../src/domain/Conversation.ts"
-import {
-  type Audience,
-  defaultMemberSettings,
-  defaultSettings
-} from "../../src/domain/ConversationSettings.ts"
-import type { ConversationId, UserId } from "../../src/domain/Ids.ts"
+import type { ConversationType, Role, State } from "../../src/domain/Conversation.ts"
+import { type Audience, defaultSettings } from "../../src/domain/ConversationSettings.ts"
+import type { UserId } from "../../src/domain/Ids.ts"
 import { type Action, authorize, authorizeOver, rules, toMarkdownTable } from "../../src/domain/Policy.ts"
+import { memberOf, stateOf } from "../contract/States.ts"
 
 const user = (n: number) => `00000000-0000-7000-8000-${String(n).padStart(12, "0")}` as UserId
 const [alice, bob, stranger] = [user(1), user(2), user(3)]
-
-const member = (userId: UserId, role: Role): Member => ({
-  userId,
-  role,
-  joinedAt: 0,
-  joinedSeq: 0,
-  lastReadSeq: 0,
-  lastDeliveredSeq: 0,
-  lastHiddenSeq: 0,
-  clearedSeq: 0,
-  settings: defaultMemberSettings
-})
 
 interface Situation {
   readonly type: ConversationType
@@ -33,26 +18,17 @@ interface Situation {
   readonly theirs: Role
 }
 
-const stateOf = ({ audience, isActive, mine, theirs, type }: Situation): State => ({
-  id: user(99) as string as ConversationId,
-  type,
-  externalGroupId: null,
-  metadata: {},
-  settings: {
-    ...defaultSettings,
-    who_may_post: audience,
-    who_may_add_members: audience,
-    who_may_pin: audience
-  },
-  isActive,
-  createdAt: 0,
-  updatedAt: 0,
-  lastSeq: 10,
-  members: new Map([
-    [alice, member(alice, mine)],
-    [bob, member(bob, theirs)]
-  ])
-})
+const situated = ({ audience, isActive, mine, theirs, type }: Situation): State =>
+  stateOf([memberOf(alice, { role: mine }), memberOf(bob, { role: theirs })], {
+    type,
+    isActive,
+    settings: {
+      ...defaultSettings,
+      who_may_post: audience,
+      who_may_add_members: audience,
+      who_may_pin: audience
+    }
+  })
 
 const roles: ReadonlyArray<Role> = ["owner", "admin", "member"]
 
@@ -110,7 +86,7 @@ describe("Policy", () => {
   for (const action of Object.keys(rules) as ReadonlyArray<Action>) {
     it(`decides on ${action} by role, kind of conversation, settings and state`, () => {
       for (const situation of situations) {
-        const state = stateOf(situation)
+        const state = situated(situation)
         const said = JSON.stringify(situation)
         assert.strictEqual(answer(authorize(state, alice, action)), expected(action, situation), said)
         assert.strictEqual(answer(authorize(state, stranger, action)), "NotMember", said)
@@ -122,7 +98,7 @@ describe("Policy", () => {
     const order: ReadonlyArray<Role> = ["member", "admin", "owner"]
     for (const action of ["remove_member", "change_role", "transfer"] as const)
       for (const situation of situations) {
-        const state = stateOf(situation)
+        const state = situated(situation)
         const allowed = expected(action, situation)
         const isLower = order.indexOf(situation.theirs) < order.indexOf(situation.mine)
         const wanted = allowed === "allowed" && !isLower ? "role:lower_only" : allowed

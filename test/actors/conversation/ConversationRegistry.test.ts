@@ -5,8 +5,7 @@ import { ConversationRegistry, layer } from "../../../src/actors/conversation/Co
 import * as TopicHub from "../../../src/actors/topic/TopicHub.ts"
 import { Notifier } from "../../../src/actors/user/Notifier.ts"
 import { OfflineDispatch } from "../../../src/actors/user/OfflineDispatch.ts"
-import type { Member, State } from "../../../src/domain/Conversation.ts"
-import { defaultMemberSettings, defaultSettings } from "../../../src/domain/ConversationSettings.ts"
+import type { State } from "../../../src/domain/Conversation.ts"
 import { NotFound, Unavailable } from "../../../src/domain/Errors.ts"
 import type { ConversationId, UserId } from "../../../src/domain/Ids.ts"
 import { ConversationStore } from "../../../src/domain/ports/ConversationStore.ts"
@@ -16,6 +15,7 @@ import * as MemoryAuditLog from "../../../src/layers/memory/MemoryAuditLog.ts"
 import * as MemoryBroker from "../../../src/layers/memory/MemoryBroker.ts"
 import * as ChildSpec from "../../../src/supervisors/ChildSpec.ts"
 import * as Supervisor from "../../../src/supervisors/Supervisor.ts"
+import { memberOf, stateOf } from "../../contract/States.ts"
 
 const id = (n: number) => `00000000-0000-7000-8000-${String(n).padStart(12, "0")}`
 const alice = id(1) as UserId
@@ -30,30 +30,9 @@ const loading: { current: Effect.Effect<State, Unavailable> } = { current: Effec
 /** How far storage says that conversations have come. */
 const committed = { upTo: 0 }
 
-const member: Member = {
-  userId: alice,
-  role: "owner",
-  joinedAt: 0,
-  joinedSeq: 0,
-  lastReadSeq: 0,
-  lastDeliveredSeq: 0,
-  lastHiddenSeq: 0,
-  clearedSeq: 0,
-  settings: defaultMemberSettings
-}
+const member = memberOf(alice, { role: "owner" })
 
-const state = (of: ConversationId): State => ({
-  id: of,
-  type: "group",
-  externalGroupId: null,
-  metadata: {},
-  settings: defaultSettings,
-  isActive: true,
-  createdAt: 0,
-  updatedAt: 0,
-  lastSeq: 0,
-  members: new Map([[alice, member]])
-})
+const state = (of: ConversationId) => stateOf([member], { id: of })
 
 const unexpected = () => {
   throw new Error("nothing is written here")

@@ -2,45 +2,20 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as Notifier from "../../../src/actors/user/Notifier.ts"
-import type { Member, State } from "../../../src/domain/Conversation.ts"
-import { defaultMemberSettings, defaultSettings } from "../../../src/domain/ConversationSettings.ts"
+import type { Member } from "../../../src/domain/Conversation.ts"
+import { defaultMemberSettings } from "../../../src/domain/ConversationSettings.ts"
 import { Unavailable } from "../../../src/domain/Errors.ts"
 import type { UserId } from "../../../src/domain/Ids.ts"
 import type { Message } from "../../../src/domain/Message.ts"
 import { Broker, type Publication } from "../../../src/domain/ports/Broker.ts"
 import { type MessageNotification, Notifications } from "../../../src/domain/ports/Notifications.ts"
 import { UserPreferences } from "../../../src/domain/ports/UserPreferences.ts"
-import { conversationId, messageId, userId } from "../../contract/Fixtures.ts"
+import { messageId, userId } from "../../contract/Fixtures.ts"
+import { memberOf, stateOf } from "../../contract/States.ts"
 
 const [alice, bob, carol, dave, erin] = [userId(), userId(), userId(), userId(), userId()]
 
-const state: State = {
-  id: conversationId(),
-  type: "group",
-  externalGroupId: null,
-  metadata: {},
-  settings: defaultSettings,
-  isActive: true,
-  createdAt: 0,
-  updatedAt: 0,
-  lastSeq: 0,
-  members: new Map<UserId, Member>(
-    [alice, bob, carol, dave].map((id) => [
-      id,
-      {
-        userId: id,
-        role: "member",
-        joinedAt: 0,
-        joinedSeq: 0,
-        lastReadSeq: 0,
-        lastDeliveredSeq: 0,
-        lastHiddenSeq: 0,
-        clearedSeq: 0,
-        settings: defaultMemberSettings
-      }
-    ])
-  )
-}
+const state = stateOf([alice, bob, carol, dave].map((userId) => memberOf(userId)))
 
 const message = (fields: Partial<Message> = {}): Message => ({
   id: messageId(),

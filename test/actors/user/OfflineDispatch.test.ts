@@ -2,44 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as OfflineDispatch from "../../../src/actors/user/OfflineDispatch.ts"
-import type { Member, State } from "../../../src/domain/Conversation.ts"
-import { defaultMemberSettings, defaultSettings } from "../../../src/domain/ConversationSettings.ts"
 import { Unavailable } from "../../../src/domain/Errors.ts"
-import type { UserId } from "../../../src/domain/Ids.ts"
 import { MessageQueueCache, type News } from "../../../src/domain/ports/MessageQueueCache.ts"
-import { conversationId, userId } from "../../contract/Fixtures.ts"
+import { userId } from "../../contract/Fixtures.ts"
+import { memberOf, stateOf } from "../../contract/States.ts"
 
-const stateOf = (size: number): State => {
-  const members = Array.from({ length: size }, (): [UserId, Member] => {
-    const id = userId()
-    return [
-      id,
-      {
-        userId: id,
-        role: "member",
-        joinedAt: 0,
-        joinedSeq: 0,
-        lastReadSeq: 0,
-        lastDeliveredSeq: 0,
-        lastHiddenSeq: 0,
-        clearedSeq: 0,
-        settings: defaultMemberSettings
-      }
-    ]
-  })
-  return {
-    id: conversationId(),
-    type: "group",
-    externalGroupId: null,
-    metadata: {},
-    settings: defaultSettings,
-    isActive: true,
-    createdAt: 0,
-    updatedAt: 0,
-    lastSeq: 0,
-    members: new Map(members)
-  }
-}
+const groupOf = (size: number) => stateOf(Array.from({ length: size }, () => memberOf(userId())))
 
 /** The dispatch over a queue that notes what it gets, or refuses it. */
 const make = Effect.fnUntraced(function* (capacity = 10) {
@@ -67,7 +35,7 @@ describe("The offline dispatch", () => {
   it.effect("makes one reference per member of what is committed between two turns, from the first on", () =>
     Effect.gen(function* () {
       const { dispatch, got } = yield* make()
-      const state = stateOf(2)
+      const state = groupOf(2)
       for (const seq of [7, 8, 9]) dispatch.committed(state, seq)
       yield* TestClock.adjust("30 millis")
       const expected = Array.from(state.members.keys(), (userId) => ({
@@ -88,7 +56,7 @@ describe("The offline dispatch", () => {
   it.effect("gives large conversations their turn less often, and keeps no other waiting by it", () =>
     Effect.gen(function* () {
       const { dispatch, got } = yield* make()
-      const [large, small] = [stateOf(2_500), stateOf(1)]
+      const [large, small] = [groupOf(2_500), groupOf(1)]
       dispatch.committed(large, 1)
       dispatch.committed(small, 1)
       yield* TestClock.adjust("60 millis")
@@ -106,11 +74,11 @@ describe("The offline dispatch", () => {
       Effect.gen(function* () {
         const { dispatch, got, loop, queue } = yield* make(2)
         queue.isAway = true
-        dispatch.committed(stateOf(1), 1)
+        dispatch.committed(groupOf(1), 1)
         yield* TestClock.adjust("60 millis")
         queue.isAway = false
         assert.strictEqual(dispatch.depth(), 0)
-        for (let i = 0; i < 5; i++) dispatch.committed(stateOf(1), 1)
+        for (let i = 0; i < 5; i++) dispatch.committed(groupOf(1), 1)
         assert.strictEqual(dispatch.depth(), 2)
         yield* Fiber.interrupt(loop)
         assert.strictEqual(got.length, 2)
