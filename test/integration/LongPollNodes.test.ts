@@ -4,6 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { Redis } from "ioredis"
 import * as AppProcess from "../support/AppProcess.ts"
 import * as Chat from "../support/Chat.ts"
 import * as HttpDoor from "../support/HttpDoor.ts"
@@ -13,6 +14,18 @@ import * as Poll from "../support/Poll.ts"
 import { CheckedReader } from "../support/Talk.ts"
 
 const portOf = (app: AppProcess.RunningApp) => Number(new URL(app.url).port)
+
+/** A node listens before it has reached Redis, and until then others cannot know where it is. */
+const knowEachOther = Effect.fnUntraced(function* (redisUrl: string, count: number) {
+  const redis = yield* Effect.acquireRelease(
+    Effect.sync(() => new Redis(redisUrl)),
+    (client) => Effect.sync(() => client.disconnect())
+  )
+  yield* Poll.until(async () => (await redis.keys("messaging:node:*")).length === count, {
+    deadline: 30_000,
+    what: `the addresses of ${count} nodes`
+  })
+})
 
 /** Polls and pushes through the door. */
 const polling = Effect.fnUntraced(function* (
@@ -56,10 +69,10 @@ describe("A long-poll client behind three nodes", () => {
     "has one session, whichever node its requests meet, and another when that node is killed: phoenix %s",
     (version) =>
       Effect.gen(function* () {
-        const { env } = yield* Nodes.ground()
+        const { env, redis } = yield* Nodes.ground()
         const start = AppProcess.start({ env })
         const nodes = [yield* start, yield* start, yield* start] as const
-        yield* Effect.forEach(nodes, Nodes.hasRedis)
+        yield* knowEachOther(redis.url, nodes.length)
         const alice = yield* Chat.person(nodes[0])
         const bob = yield* Chat.person(nodes[0])
         const id = yield* Chat.direct(alice, bob)
@@ -103,12 +116,13 @@ describe("A long-poll client of two workers on one port", () => {
     "has one session, whichever worker its requests meet",
     () =>
       Effect.gen(function* () {
-        const { env } = yield* Nodes.ground()
+        const { env, redis } = yield* Nodes.ground()
         const app = yield* AppProcess.start({ args: ["start", "--workers", "2"], env })
         yield* Poll.until(() => (app.output().match(/listening http=/g) ?? []).length >= 2, {
           deadline: 30_000,
           what: "two workers that listen"
         })
+        yield* knowEachOther(redis.url, 2)
         const alice = yield* Chat.person(app)
         const bob = yield* Chat.person(app)
         const id = yield* Chat.direct(alice, bob)

@@ -12,14 +12,20 @@ import {
   type OutgoingHttpHeader,
   type ServerResponse
 } from "node:http"
-import { Duration, Effect, type Scope } from "effect"
-import { ADDRESS_LIFETIME, type NodeAddress, NodeAddresses } from "../../domain/ports/NodeAddresses.ts"
+import { type Duration, Effect, type Scope } from "effect"
+import { type NodeAddress, NodeAddresses } from "../../domain/ports/NodeAddresses.ts"
 
 /** On a request that comes from another node. A client that writes it is not served by others, and that is all. */
 const RELAYED = "x-messaging-relayed"
 
 /** What the other process needs to know of a request; all else is between the client and this one. */
 const passed = ["host", "origin", "content-type", "content-length", "x-phoenix-longpoll-token"] as const
+
+/**
+ * Between two announcements: for about as long is a node unknown that listens before it has reached Redis, or whose
+ * Redis came back empty, and clients whose polls meet others open one session after the other meanwhile.
+ */
+const ANNOUNCED_EVERY = "1 second"
 
 /** Addresses remembered. */
 const CAPACITY = 1_000
@@ -94,7 +100,7 @@ export const make = Effect.fnUntraced(function* (node: string, patience: Duratio
       addresses.announce(node, address).pipe(
         // Redis may be away for a while, or come back empty.
         Effect.ignore,
-        Effect.delay(Duration.millis(ADDRESS_LIFETIME / 6)),
+        Effect.delay(ANNOUNCED_EVERY),
         Effect.forever,
         Effect.forkScoped,
         Effect.andThen(Effect.ignore(addresses.announce(node, address)))

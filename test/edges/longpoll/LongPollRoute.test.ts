@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
+import { Unavailable } from "../../../src/domain/Errors.ts"
 import { NodeAddresses } from "../../../src/domain/ports/NodeAddresses.ts"
 import * as MemoryNodeAddresses from "../../../src/layers/memory/MemoryNodeAddresses.ts"
 import * as Poll from "../../support/Poll.ts"
@@ -474,6 +475,35 @@ describe("LongPollRoute", () => {
           assert.strictEqual((yield* post("[]")).status, 410)
           assert.strictEqual(other.sessions.count(), 0)
         })
+    )
+
+    it.effect("is taken there a second after its node could say where it is, or its address was lost", () =>
+      Effect.gen(function* () {
+        const reachable = yield* Effect.provide(NodeAddresses, MemoryNodeAddresses.layer)
+        const said: Array<string> = []
+        let isReached = false
+        const addresses = NodeAddresses.of({
+          announce: (node, address) =>
+            Effect.suspend(() => {
+              said.push(node)
+              return isReached ? reachable.announce(node, address) : new Unavailable({ what: "addresses" })
+            }),
+          find: (node) => reachable.find(node)
+        })
+        const one = yield* connect({ addresses: Layer.succeed(NodeAddresses, addresses) })
+        const other = yield* start({ addresses: Layer.succeed(NodeAddresses, reachable) })
+        const query = `${APP}&token=${one.token}`
+        const post = call(other, { method: "POST", query, body: JSON.stringify(heartbeat("1")) })
+        assert.strictEqual(said.length, 1)
+        assert.strictEqual((yield* post).status, 410)
+        isReached = true
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(said.length, 2)
+        assert.strictEqual((yield* post).status, 200)
+        // What is said again and again cannot be lost for long.
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(said.length, 3)
+      })
     )
 
     it.effect("is not waited for longer than a window and a half, and is taken on once", () =>
