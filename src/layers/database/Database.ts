@@ -51,7 +51,7 @@ const make = Effect.fnUntraced(function* (
   connections: number
 ) {
   const sql = yield* SqlClient
-  const { attempt, run } = yield* QueryGuard.make(timeout, connections)
+  const { attempt, run } = yield* QueryGuard.make({ timeout, connections, isCancellable: kind === "server" })
   return Database.of({ kind, run, attempt, ping: run("ping", Effect.asVoid(sql.unsafe("SELECT 1"))), keep })
 })
 

@@ -5,7 +5,7 @@
  * ask thousands of questions, and messages go on meanwhile.
  * No SQL text and no row leaves here, neither in an error nor in the log.
  */
-import { Cause, Clock, Data, Duration, Effect, Exit, Scope, Semaphore } from "effect"
+import { Cause, Clock, Data, Duration, Effect, Exit, identity, Scope, Semaphore } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import { Unavailable } from "../../domain/Errors.ts"
 import { describe, isRejection } from "./SqlFailure.ts"
@@ -40,7 +40,15 @@ const backoffMillis = (failures: number): number =>
 /** Connections that are left for commits, where there are so many. */
 const FOR_COMMITS = 2
 
-export const make = Effect.fnUntraced(function* (timeout: Duration.Duration, connections: number) {
+export interface QueryGuardOptions {
+  /** Past it a query is answered `Unavailable`. */
+  readonly timeout: Duration.Duration
+  readonly connections: number
+  /** Whether the database ends a statement on request. One that does not runs out there, whoever has given it up. */
+  readonly isCancellable: boolean
+}
+
+export const make = Effect.fnUntraced(function* ({ connections, isCancellable, timeout }: QueryGuardOptions) {
   const scope = yield* Scope.Scope
   const clock = yield* Clock.Clock
   const timeoutMillis = Duration.toMillis(timeout)
@@ -109,7 +117,10 @@ export const make = Effect.fnUntraced(function* (timeout: Duration.Duration, con
     return Effect.andThen(onTrouble(what, describe(error)), Effect.fail(unavailable))
   }
 
-  const attempt: QueryGuard["attempt"] = (what, query) =>
+  // Cancelled in vain a connection answers nobody for 5 seconds, and is given up then; waited for it is free soon.
+  const begun: <A, R>(query: Query<A, R>) => Query<A, R> = isCancellable ? identity : Effect.uninterruptible
+
+  const ask: QueryGuard["attempt"] = (what, query) =>
     Effect.suspend(() =>
       clock.currentTimeMillisUnsafe() < closedUntil
         ? Effect.fail(unavailable)
@@ -119,9 +130,11 @@ export const make = Effect.fnUntraced(function* (timeout: Duration.Duration, con
           )
     )
 
+  const attempt: QueryGuard["attempt"] = (what, query) => ask(what, begun(query))
+
   const run: QueryGuard["run"] = (what, query) =>
     // In line within the deadline: a query that waits too long for its turn has waited too long.
-    Effect.catchTag(attempt(what, line.withPermit(query)), "QueryRejected", (error) =>
+    Effect.catchTag(ask(what, line.withPermit(begun(query))), "QueryRejected", (error) =>
       Effect.logError("The database rejected a query").pipe(
         Effect.annotateLogs({ query: what, ...describe(error.cause) }),
         Effect.andThen(Effect.fail(unavailable))

@@ -3,8 +3,10 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Layer } from "effect"
+import { Context, Effect, Exit, Fiber, Layer } from "effect"
+import { SqlClient } from "effect/sql/SqlClient"
 import { MessageStore } from "../../../src/domain/ports/MessageStore.ts"
+import { Database } from "../../../src/layers/database/Database.ts"
 import * as EmbeddedDatabase from "../../../src/layers/database/EmbeddedDatabase.ts"
 import * as Databases from "../../contract/Databases.ts"
 import { append, newConversation } from "../../contract/Fixtures.ts"
@@ -182,6 +184,24 @@ describe("The embedded database", () => {
       const { socketPath } = yield* EmbeddedDatabase.make({ dataDir, settings: {} })
       assert.isBelow(socketPath.length, 100)
       assert.isTrue(existsSync(socketPath))
+    })
+  )
+
+  it.live("answers the next query when one was given up, which it cannot cancel", () =>
+    Effect.gen(function* () {
+      const dataDir = yield* MadeDirectory.make()
+      const services = yield* open(dataDir)
+      const sql = Context.get(services, SqlClient)
+      const { run } = Context.get(services, Database)
+      // Writes a file, by which one sees from here that it has begun.
+      const long = sql`DO $$ BEGIN
+        EXECUTE format('COPY (SELECT 1) TO %L', current_setting('data_directory') || '/begun');
+        PERFORM count(*) FROM generate_series(1, 1000000);
+      END $$`
+      const givenUp = yield* Effect.forkChild(run("long", long))
+      yield* Poll.until(() => existsSync(join(dataDir, "postgres", "begun")))
+      yield* Fiber.interrupt(givenUp)
+      assert.deepStrictEqual(yield* run("next", sql`SELECT 1 AS one`), [{ one: 1 }])
     })
   )
 

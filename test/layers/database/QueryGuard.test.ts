@@ -20,7 +20,11 @@ const forked = <A, E>(effect: Effect.Effect<A, E>) => Effect.forkChild(effect, {
 describe("QueryGuard", () => {
   it.live("leaves two connections for commits, and lets the others' queries in by their order", () =>
     Effect.gen(function* () {
-      const guard = yield* QueryGuard.make(Duration.seconds(5), 4)
+      const guard = yield* QueryGuard.make({
+        timeout: Duration.seconds(5),
+        connections: 4,
+        isCancellable: true
+      })
       const reads = yield* queries(4)
       const fibers = yield* Effect.forEach(reads, ({ effect }) => forked(guard.run("read", effect)))
       const begun = Effect.forEach(reads, (read) => read.begun)
@@ -42,7 +46,11 @@ describe("QueryGuard", () => {
   it.live("answers a query whose turn does not come in time, and forgets it", () =>
     Effect.gen(function* () {
       // One connection, as the embedded database has: there is nothing to leave.
-      const guard = yield* QueryGuard.make(Duration.millis(50), 1)
+      const guard = yield* QueryGuard.make({
+        timeout: Duration.millis(50),
+        connections: 1,
+        isCancellable: true
+      })
       const [first, second, third] = yield* queries(3)
       const stuck = yield* forked(Effect.flip(guard.run("first", Effect.uninterruptible(first!.effect))))
       const error = yield* Effect.flip(guard.run("second", second!.effect))
