@@ -68,13 +68,19 @@ export const make = Effect.fnUntraced(function* (limits: SessionLimits, local: L
 
   const release: SessionRegister["release"] = (session) => Effect.ignore(cache.close(session))
 
-  /** One that ended meanwhile may have given its place back before that was renewed: it has none. */
-  const update = (session: Connected) =>
+  /**
+   * One that ended meanwhile may have given its place back before that was renewed: it has none. One that went on with
+   * another token meanwhile may have been put back with the former: two renewals do not keep their order.
+   */
+  const update = (session: Connected): Effect.Effect<void> =>
     Effect.suspend(() => {
       const record = recordOf(session)
       return Effect.andThen(
         Effect.ignore(cache.renew(record)),
-        Effect.suspend(() => (session.hasEnded ? release(record) : Effect.void))
+        Effect.suspend(() => {
+          if (session.hasEnded) return release(record)
+          return session.caller.identity.tokenId === record.tokenId ? Effect.void : update(session)
+        })
       )
     })
   const renewAll = Effect.suspend(() =>

@@ -38,6 +38,11 @@ const sessionOf = ({ address, connectedAt, sessionId }: ConnectedSession): Conne
     maxStreams: 1
   })
 
+/** This node knows of none by itself. */
+const local = { all: () => [], ofUser: () => [], ofAddress: () => 0 }
+
+const services = Layer.merge(MemorySessionCache.layer({ lease: Duration.minutes(2) }), NoRevocations.layer)
+
 describe("SessionRegister", () => {
   it.effect("keeps no place for a connection that ended while it was being renewed", () =>
     Effect.gen(function* () {
@@ -47,7 +52,6 @@ describe("SessionRegister", () => {
         ...cache,
         renew: (session) => Effect.andThen(renewing.await, cache.renew(session))
       })
-      const local = { all: () => [], ofUser: () => [], ofAddress: () => 0 }
       const register = yield* SessionRegister.make(limits, local).pipe(
         Effect.provideService(SessionCache, slow)
       )
@@ -70,10 +74,34 @@ describe("SessionRegister", () => {
         (yield* cache.list(identity.userId)).map(({ sessionId }) => sessionId),
         [second.sessionId]
       )
-    }).pipe(
-      Effect.provide(
-        Layer.merge(MemorySessionCache.layer({ lease: Duration.minutes(2) }), NoRevocations.layer)
+    }).pipe(Effect.provide(services))
+  )
+
+  it.effect("knows the token that a connection goes on with, whichever of two renewals comes last", () =>
+    Effect.gen(function* () {
+      const cache = yield* SessionCache
+      const renewing = yield* Latch.make(false)
+      const slow = SessionCache.of({
+        ...cache,
+        renew: (session) =>
+          Effect.andThen(
+            session.tokenId === identity.tokenId ? renewing.await : Effect.void,
+            cache.renew(session)
+          )
+      })
+      const register = yield* SessionRegister.make(limits, local).pipe(
+        Effect.provideService(SessionCache, slow)
       )
-    )
+      const session = sessionOf(yield* register.admit(identity, "192.0.2.1"))
+      const former = yield* Effect.forkChild(register.update(session), { startImmediately: true })
+      session.goOnAs({ ...identity, tokenId: "newer" })
+      yield* register.update(session)
+      yield* renewing.open
+      yield* Fiber.join(former)
+      assert.deepStrictEqual(
+        (yield* cache.list(identity.userId)).map(({ tokenId }) => tokenId),
+        ["newer"]
+      )
+    }).pipe(Effect.provide(services))
   )
 })
