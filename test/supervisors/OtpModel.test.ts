@@ -17,6 +17,7 @@ import { crash, Puppets } from "./support/Puppets.ts"
 import { until } from "./support/Settle.ts"
 
 const trees = 2000
+const SEED = Number(process.env.FUZZ_SEED ?? 4)
 
 // ---- random trees and what befalls them -----------------------------------------------------------------------
 
@@ -291,7 +292,7 @@ describe("a tree of supervisors", () => {
           )
         )
       ),
-      { numRuns: trees, interruptAfterTimeLimit: 25_000, markInterruptAsFailure: false }
+      { numRuns: trees, seed: SEED, interruptAfterTimeLimit: 25_000, markInterruptAsFailure: false }
     )
   }, 60_000)
 })
