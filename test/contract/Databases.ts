@@ -22,7 +22,8 @@ import * as PostgresServer from "../support/PostgresServer.ts"
 /** Outages are logged; in these suites they are meant. */
 export const quiet = Logger.layer([])
 
-const defaults = { url: undefined, dataDir: "", maxConnections: 4, timeout: "5 seconds" } as const
+/** No database here is away unless a test says so, and then it says what is waited for: a busy machine is no outage. */
+const defaults = { url: undefined, dataDir: "", maxConnections: 4, timeout: "1 minute" } as const
 
 const migrated = (database: ReturnType<typeof Database.layer>) =>
   Layer.effectDiscard(migrate).pipe(Layer.provideMerge(database))
@@ -86,5 +87,5 @@ export const loops = Layer.effectDiscard(
 /** Everything of the storage over a database. */
 export const storage = loops.pipe(Layer.provideMerge(stores))
 
-/** Retries until it works, as callers would; fails with the last failure when it does not within ten seconds. */
+/** Retries until it works, as callers would; fails with the last failure when it does not in time. */
 export const eventually = <A, E, R>(effect: Effect.Effect<A, E, R>) => Poll.until(Effect.as(effect, true))

@@ -1,6 +1,6 @@
-/** What every `SessionCache` promises. Its leases last `lease`. */
+/** What every `SessionCache` promises, given how long its leases last. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, type Layer } from "effect"
+import { Duration, Effect, type Layer } from "effect"
 import type { DeviceId, SessionId, UserId } from "../../src/domain/Ids.ts"
 import { type ConnectedSession, SessionCache } from "../../src/domain/ports/SessionCache.ts"
 import * as Poll from "../support/Poll.ts"
@@ -31,7 +31,15 @@ const refusal = (connected: ConnectedSession, perAddress?: number) =>
 /** An address that no other test connects from. */
 const somewhere = () => `contract-${crypto.randomUUID()}`
 
-export const contract = <E>(name: string, layer: Layer.Layer<SessionCache, E>): void => {
+export const contract = <E>(
+  name: string,
+  layerOf: (lease: Duration.Duration) => Layer.Layer<SessionCache, E>
+): void => {
+  /** Of which none ends during a test. */
+  const layer = layerOf(Duration.hours(1))
+  /** Long enough for a few commands on a busy machine. */
+  const ending = layerOf(Duration.seconds(3))
+
   describe(`SessionCache: ${name}`, () => {
     it.live("lists a user's connections, oldest first, and nobody else's", () =>
       Effect.gen(function* () {
@@ -113,7 +121,7 @@ export const contract = <E>(name: string, layer: Layer.Layer<SessionCache, E>): 
         )
         yield* open(session(alice, "watch", here), 2)
         assert.deepStrictEqual(yield* refusal(session(someone(), "phone", here), 2), ["address_sockets", 2])
-      }).pipe(Effect.provide(layer))
+      }).pipe(Effect.provide(ending))
     )
 
     it.live("lets no more of an address in than there are places, however many come at once", () =>
@@ -144,7 +152,7 @@ export const contract = <E>(name: string, layer: Layer.Layer<SessionCache, E>): 
         )
         assert.deepStrictEqual(yield* cache.list(alice), [renewed])
         yield* open(session(alice, "watch"))
-      }).pipe(Effect.provide(layer))
+      }).pipe(Effect.provide(ending))
     )
 
     it.live("puts back what was lost", () =>

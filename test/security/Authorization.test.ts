@@ -97,7 +97,10 @@ const told = Effect.fnUntraced(function* (
 
 type Ask = readonly [method: string, path: string, body?: unknown]
 
-layer(TestApp.layer(), { excludeTestServices: true, timeout: "2 minutes" })("Authorization", (it) => {
+/** Who is blocked stays so, however long the test takes. */
+const service = TestApp.layer({ env: { BLOCK_LENGTHS: "1 day" } })
+
+layer(service, { excludeTestServices: true, timeout: "2 minutes" })("Authorization", (it) => {
   for (const [state, make] of Object.entries(states)) {
     it.effect(
       `is the policy's on every edge, in ${state}`,

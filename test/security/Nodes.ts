@@ -10,11 +10,7 @@ import * as Poll from "../support/Poll.ts"
 export type App = AppProcess.RunningApp
 
 export const twoNodes = Effect.fnUntraced(function* (extra: Readonly<Record<string, string>> = {}) {
-  const nodes = yield* Nodes.two({
-    REDIS_TIMEOUT: "500 millis",
-    REDIS_CONNECT_TIMEOUT: "1 second",
-    ...extra
-  })
+  const nodes = yield* Nodes.two({ REDIS_CONNECT_TIMEOUT: "1 second", ...extra })
   yield* Effect.all([Nodes.hasRedis(nodes.one), Nodes.hasRedis(nodes.two)])
   return nodes
 })

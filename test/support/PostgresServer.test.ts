@@ -14,10 +14,19 @@ const query = (url: string, statement: string) =>
     return yield* sql.unsafe(statement)
   }).pipe(Effect.provide(PgClient.layer({ url: Redacted.make(url), connectTimeout: "2 seconds" })))
 
+/** What is in the file of a server that runs; of one that has just ended there is none. */
+const contentOf = (path: string): string => {
+  try {
+    return readFileSync(join(TempDir.runRoot(), path), "utf8")
+  } catch {
+    return ""
+  }
+}
+
 /** The directories of running servers on this port: other suites have servers, too. */
 const directoriesOf = (port: number) =>
   globSync("postgres-*/postmaster.pid", { cwd: TempDir.runRoot() }).filter((path) =>
-    readFileSync(join(TempDir.runRoot(), path), "utf8").includes(`\n${port}\n`)
+    contentOf(path).includes(`\n${port}\n`)
   )
 
 describe.skipIf(tools.postgresBin === undefined)("PostgresServer", () => {

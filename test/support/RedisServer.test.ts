@@ -5,11 +5,9 @@ import * as Poll from "./Poll.ts"
 import * as RedisServer from "./RedisServer.ts"
 import { tools } from "./Tools.ts"
 
-const connect = (url: string) =>
+const connect = (url: string, options: { readonly commandTimeout?: number } = {}) =>
   Effect.acquireRelease(
-    Effect.sync(() =>
-      new Redis(url, { retryStrategy: () => null, commandTimeout: 200 }).on("error", () => {})
-    ),
+    Effect.sync(() => new Redis(url, { retryStrategy: () => null, ...options }).on("error", () => {})),
     (client) => Effect.sync(() => client.disconnect())
   )
 
@@ -41,8 +39,9 @@ describe.skipIf(tools.redisServer === undefined)("RedisServer", () => {
   it.live("hangs between stop and cont, with connections open", () =>
     Effect.gen(function* () {
       const server = yield* RedisServer.make()
-      const client = yield* connect(server.url)
-      yield* Effect.promise(() => client.ping())
+      const client = yield* connect(server.url, { commandTimeout: 500 })
+      // Connecting takes of a command's time, too.
+      yield* Poll.until(() => client.ping(), { what: "a connection" })
       yield* server.stop
       const failure = yield* Effect.flip(Effect.tryPromise(() => client.ping()))
       assert.match(String(failure.cause), /timed out/)

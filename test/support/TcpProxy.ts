@@ -51,7 +51,10 @@ export const make = (
         sockets.delete(socket)
         other.destroy()
       })
-      if (state === "frozen") socket.pause()
+      // A pipe lets its source go on when what it writes to has room again.
+      socket.on("resume", () => {
+        if (state === "frozen") socket.pause()
+      })
     }
     const server = createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true }, (client) => {
       client.on("error", () => {})

@@ -10,7 +10,7 @@ import * as Databases from "../../contract/Databases.ts"
 import * as Poll from "../../support/Poll.ts"
 import * as PostgresServer from "../../support/PostgresServer.ts"
 
-const options = { capacity: 10_000, timeout: "5 seconds" } as const
+const options = { capacity: 10_000, timeout: "1 minute" } as const
 
 const running = Layer.effectDiscard(Effect.flatMap(PgAuditLog.AuditLoop, ({ run }) => Effect.forkScoped(run)))
 
@@ -110,11 +110,11 @@ describe("The chain of the audit log", () => {
 describe("PgAuditLog", () => {
   it.live("loses nothing over an outage, and says so when an entry is not certain to be on record", () =>
     Effect.gen(function* () {
-      const server = yield* PostgresServer.make()
+      const server = yield* PostgresServer.make({ fsync: false })
       const context = yield* Layer.build(
         running.pipe(
           Layer.provideMerge(PgAuditLog.layer({ ...options, timeout: "300 millis" })),
-          Layer.provideMerge(Databases.at(server.url, { timeout: "700 millis" })),
+          Layer.provideMerge(Databases.at(server.url)),
           Layer.provide(Databases.quiet)
         )
       )

@@ -34,7 +34,7 @@ describe("An ask of another node", () => {
       Effect.gen(function* () {
         const { url } = yield* PostgresServer.make({ fsync: false })
         let answer: Effect.Effect<string> = Effect.succeed("answered")
-        const here = yield* placement(url, () => Effect.succeed("asked itself"))
+        const here = yield* placement(url, () => Effect.succeed("asked itself"), "5 seconds")
         const other = yield* placement(url, () => Effect.suspend(() => answer))
         const ids = Array.from({ length: 100 }, () => crypto.randomUUID() as ConversationId)
         const settled = () =>

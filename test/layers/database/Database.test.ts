@@ -7,7 +7,8 @@ import * as Databases from "../../contract/Databases.ts"
 import * as Ports from "../../support/Ports.ts"
 import * as PostgresServer from "../../support/PostgresServer.ts"
 
-const timeout = 700
+/** Enough for a busy machine to connect in. */
+const timeout = 2_000
 
 const connect = (url: string) =>
   Database.layer({ url: Redacted.make(url), dataDir: "", maxConnections: 2, timeout }).pipe(
@@ -144,7 +145,7 @@ layer(PostgresServer.layer({ fsync: false }), { excludeTestServices: true, timeo
           const started = performance.now()
           const tags = yield* Effect.forEach(Array.from({ length: 200 }), () => tagOf(database.ping))
           assert.deepStrictEqual(new Set(tags), new Set(["Unavailable"]))
-          assert.isBelow(performance.now() - started, timeout)
+          assert.isBelow(performance.now() - started, 5 * timeout)
           yield* server.restart
           yield* Databases.eventually(database.ping)
         })

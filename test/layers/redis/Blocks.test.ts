@@ -37,7 +37,7 @@ const node = (
     Effect.map((context) => Context.get(context, Blocks))
   )
 
-const redis = RedisPools.layer("main", { commandTimeout: "300 millis" })
+const redis = RedisPools.layer("main")
 
 describe("Blocks in Redis", () => {
   it.live(

@@ -44,9 +44,8 @@ TokenRevocations.contract(
   }).pipe(Layer.provide(pool("main")))
 )
 RateLimiter.contract(name, RedisRateLimiter.layer({ maxSubjects: 1000 }).pipe(Layer.provide(pool("main"))))
-SessionCache.contract(
-  name,
-  RedisSessionCache.layer({ lease: Duration.seconds(1) }).pipe(Layer.provide(pool("session")))
+SessionCache.contract(name, (lease) =>
+  RedisSessionCache.layer({ lease }).pipe(Layer.provide(pool("session")))
 )
 MessageQueueCache.contract(
   name,

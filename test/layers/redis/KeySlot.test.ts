@@ -4,12 +4,14 @@ import fc from "fast-check"
 import { Redis } from "ioredis"
 import { ClusterMap, parse, redirectOf } from "../../../src/layers/redis/ClusterMap.ts"
 import { SLOTS, slotOf } from "../../../src/layers/redis/KeySlot.ts"
+import * as Ports from "../../support/Ports.ts"
 import * as RedisServer from "../../support/RedisServer.ts"
 
 describe("slotOf", () => {
   it.live("says of every key what Redis says of it", () =>
     Effect.gen(function* () {
-      const { port } = yield* RedisServer.make({ args: ["--cluster-enabled", "yes", "--cluster-port", "0"] })
+      const bus = String(yield* Ports.free())
+      const { port } = yield* RedisServer.make({ args: ["--cluster-enabled", "yes", "--cluster-port", bus] })
       const client = new Redis(port)
       const keys = fc.oneof(
         fc.string({ unit: "grapheme" }),

@@ -10,7 +10,7 @@ import { presenceCacheContract } from "../../contract/PresenceCache.ts"
 import * as RedisPools from "../../support/RedisPools.ts"
 
 const onRedis = Effect.gen(function* () {
-  const redis = RedisPools.layer("session", { commandTimeout: "2 seconds" })
+  const redis = RedisPools.layer("session")
   const context = yield* Layer.build(Layer.fresh(RedisPresenceCache.layer.pipe(Layer.provideMerge(redis))))
   return { cache: Context.get(context, PresenceCache), redis: Context.get(context, Redis.Redis).session }
 })

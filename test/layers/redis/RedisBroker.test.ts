@@ -5,7 +5,7 @@ import { Redis as Client } from "ioredis"
 import { Broker } from "../../../src/domain/ports/Broker.ts"
 import * as MemoryBroker from "../../../src/layers/memory/MemoryBroker.ts"
 import { brokerContract, Node, publication, subscribe } from "../../contract/Broker.ts"
-import { node, nodes } from "../../support/Brokers.ts"
+import { node, nodes, unheard } from "../../support/Brokers.ts"
 import * as Poll from "../../support/Poll.ts"
 import * as RedisServer from "../../support/RedisServer.ts"
 
@@ -104,7 +104,7 @@ describe("The Redis broker", () => {
           admin.acl("SETUSER", "some", "on", "nopass", "~*", "resetchannels", "+@all", ...rules)
         )
       yield* user()
-      const { connection: pubsub, node: here } = yield* node(redis.url.replace("//", "//some:any@"))
+      const { connection: pubsub, node: here } = yield* unheard(redis.url.replace("//", "//some:any@"))
       here.broker.subscribe("a")
       yield* Poll.until(() => pubsub.isConnected && !pubsub.isAllowed)
       assert.deepStrictEqual(here.doubts, [])

@@ -9,12 +9,10 @@ import { contract } from "../../contract/SessionCache.ts"
 import * as Poll from "../../support/Poll.ts"
 import * as RedisPools from "../../support/RedisPools.ts"
 
-const lease = Duration.seconds(1)
-
 const redis = RedisPools.layer("session")
 
-contract("memory", MemorySessionCache.layer({ lease }))
-contract("Redis", RedisSessionCache.layer({ lease }).pipe(Layer.provide(redis)))
+contract("memory", (lease) => MemorySessionCache.layer({ lease }))
+contract("Redis", (lease) => RedisSessionCache.layer({ lease }).pipe(Layer.provide(redis)))
 
 describe("Sessions in Redis", () => {
   it.live("leave no key behind", () =>
@@ -36,6 +34,8 @@ describe("Sessions in Redis", () => {
       assert.strictEqual(yield* pool.send("DBSIZE"), 0)
       yield* cache.open(connected, limits)
       yield* Poll.until(Effect.map(pool.send("DBSIZE"), (size) => size === 0))
-    }).pipe(Effect.provide(RedisSessionCache.layer({ lease }).pipe(Layer.provideMerge(redis))))
+    }).pipe(
+      Effect.provide(RedisSessionCache.layer({ lease: Duration.seconds(3) }).pipe(Layer.provideMerge(redis)))
+    )
   )
 })

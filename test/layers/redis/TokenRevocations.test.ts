@@ -15,7 +15,7 @@ import * as RedisServer from "../../support/RedisServer.ts"
 const lifetime = Duration.minutes(62)
 const options = { lifetime, cacheTtl: Duration.minutes(1), whenDown: "closed" } as const
 
-const redis = RedisPools.layer("main", { commandTimeout: "300 millis" })
+const redis = RedisPools.layer("main")
 
 contract("memory", MemoryTokenRevocations.layer({ lifetime }))
 contract("Redis", RedisTokenRevocations.layer(options).pipe(Layer.provide(redis)))
