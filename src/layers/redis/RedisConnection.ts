@@ -30,10 +30,13 @@ export interface ConnectionOptions {
 /** Called in the same turn of the event loop in which the answer arrived. */
 export type Settle = (error: Error | undefined, answer: unknown) => void
 
-/** 100 ms, 200 ms, … up to 5 s, each 20 % more or less, so that many nodes do not come back in step. */
+/**
+ * 100 ms, 200 ms, … up to 2 s, each 20 % more or less, so that many nodes do not come back in step. Nor may they come back
+ * further apart than a lease of presence lasts: the first of them would take the others for dead.
+ */
 export const reconnect = Schedule.min([
   Schedule.exponential("100 millis"),
-  Schedule.spaced("5 seconds")
+  Schedule.spaced("2 seconds")
 ]).pipe(Schedule.jittered)
 
 const pingEvery = "1 second"
