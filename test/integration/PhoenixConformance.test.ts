@@ -33,6 +33,11 @@ const combinations = Object.entries(PhoenixClient.versions).flatMap(([version, m
 
 const A = topic(1)
 const soon = () => 5
+/**
+ * Of long-poll. A session ends when its client has not polled for half as long again: it must not be one that only a busy
+ * machine keeps from it.
+ */
+const WINDOW = "2 seconds"
 
 interface Entry {
   readonly metas: ReadonlyArray<{ readonly device_id: string; readonly status: string }>
@@ -107,14 +112,15 @@ describe.each(combinations)("phoenix $version over $transport", ({ module, optio
       const gate = (server.control.joinGate = yield* Deferred.make<void>())
       const room = client.socket.channel(A)
       yield* Effect.callback<void>((resume) => {
-        room.join(50).receive("timeout", () => resume(Effect.void))
+        // The joins after it are given no more time.
+        room.join(500).receive("timeout", () => resume(Effect.void))
       })
       assert.strictEqual(room.state, "errored")
       server.control.joinGate = undefined
       yield* Deferred.succeed(gate, undefined)
       const sent = yield* Effect.callback<unknown>((resume) => {
         room
-          .push("send_message", { content: "x", client_random: 1 }, 5_000)
+          .push("send_message", { content: "x", client_random: 1 }, 20_000)
           .receive("ok", (reply) => resume(Effect.succeed(reply)))
           .receive("timeout", () => resume(Effect.succeed("timeout")))
       })
@@ -173,7 +179,7 @@ describe.each(combinations)("phoenix $version over $transport", ({ module, optio
 
   it.live("reconnects and rejoins with its params, and misses nothing that was sent meanwhile", () =>
     Effect.gen(function* () {
-      const { client, server } = yield* connected({ window: "200 millis" })
+      const { client, server } = yield* connected({ window: WINDOW })
       const seen: Array<number> = []
       const params = () => ({ last_seq: seen.at(-1) ?? 0 })
       const room = client.channel<{ readonly messages: ReadonlyArray<{ readonly seq: number }> }>(A, params)
@@ -193,7 +199,7 @@ describe.each(combinations)("phoenix $version over $transport", ({ module, optio
 
   it.live("shows presence: everybody, every device, changes, who leaves and who drops off", () =>
     Effect.gen(function* () {
-      const { client, server } = yield* connected({ window: "200 millis" })
+      const { client, server } = yield* connected({ window: WINDOW })
       const room = yield* client.join(A)
       const [alice, bob] = [userId("alice"), userId("bob")]
       const shows = (expected: object, channel = room) =>
@@ -258,7 +264,8 @@ describe.each(Object.entries(PhoenixClient.versions))("phoenix %s", (version, mo
         ...common,
         url,
         headers,
-        longPollFallbackMs: 500,
+        // It need not be waited for: a connection that fails falls back at once.
+        longPollFallbackMs: 20_000,
         waitForOpen: false
       })
       const room = yield* client.join(A)

@@ -145,7 +145,7 @@ class Replay {
           found.clear()
           return fits(expected, frame, found)
         }
-        yield* this.#connection(who).frames.next({ where, deadline: 10_000 })
+        yield* this.#connection(who).frames.next({ where })
         for (const [name, value] of found) this.#names.set(name, value)
         return
       }
