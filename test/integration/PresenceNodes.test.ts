@@ -1,6 +1,7 @@
 /** Who is here, seen from clients of several nodes with one Redis: also when a node is killed, and when Redis is. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { Redis } from "ioredis"
 import * as AppProcess from "../support/AppProcess.ts"
 import * as Chat from "../support/Chat.ts"
 import * as Nodes from "../support/Nodes.ts"
@@ -40,6 +41,17 @@ const watch = Effect.fnUntraced(function* (app: AppProcess.RunningApp, person: C
   }
 })
 
+/** Waits until so many devices of the conversation are written for other nodes, a moment after their own shows them. */
+const areWritten = Effect.fnUntraced(function* (redisUrl: string, id: string, count: number) {
+  const client = yield* Effect.acquireRelease(
+    Effect.sync(() => new Redis(redisUrl)),
+    (client) => Effect.sync(() => client.disconnect())
+  )
+  yield* Poll.until(async () => (await client.hlen(`messaging:presence:conversation:${id}`)) === count, {
+    what: `${count} devices in Redis`
+  })
+})
+
 const minutes = { timeout: 120_000 }
 
 describe("Presence on several nodes", () => {
@@ -47,12 +59,13 @@ describe("Presence on several nodes", () => {
     "shows everyone on every node; a killed node's users leave within 10 seconds, and leave no ghost",
     () =>
       Effect.gen(function* () {
-        const { env, one, two } = yield* nodes
+        const { env, one, redis, two } = yield* nodes
         const alice = yield* Chat.person(one)
         const [bob, carol] = [yield* Chat.person(one), yield* Chat.person(one)]
         const id = yield* Chat.group(alice, bob, carol)
         const here = yield* watch(one, alice, id)
         yield* here.shows(alice.user_id)
+        yield* areWritten(redis.url, id, 1)
         const there = yield* watch(two, Chat.at(two, bob), id)
         assert.hasAllKeys(there.first, [alice.user_id, bob.user_id], "the state has who is on other nodes")
         yield* Effect.all([here, there].map(({ shows }) => shows(alice.user_id, bob.user_id)))

@@ -198,13 +198,13 @@ describe("Watching presence on several nodes", () => {
         ]
         yield* Chat.group(alice, bob, carol)
         const b = yield* connect(two, Chat.at(two, bob))
-        const a = yield* connect(one, alice)
+        // Who is not followed on a node is asked of the others, which write down who is there a moment later.
         yield* Poll.until(
-          Effect.map(a.watch(bob, carol), (seen) => seen.get(bob.user_id)?.status === "online"),
+          Effect.map(asked(carol, bob), (seen) => seen.get(bob.user_id)?.status === "online"),
           { what: "Bob, on the other node" }
         )
-        // Who is not followed on a node is asked of the others.
-        assert.strictEqual((yield* asked(carol, bob)).get(bob.user_id)?.status, "online")
+        const a = yield* connect(one, alice)
+        assert.strictEqual((yield* a.watch(bob, carol)).get(bob.user_id)?.status, "online")
         yield* b.channel.push("update_presence", { status: "away" })
         yield* a.changed(bob, "away")
         // Here and there at once: the better of both.
@@ -222,6 +222,7 @@ describe("Watching presence on several nodes", () => {
         assert.isUndefined((yield* asked(alice, bob)).get(bob.user_id)?.stale)
 
         yield* one.kill("SIGTERM")
+        yield* one.exited
         const again = yield* AppProcess.start({ env })
         yield* Nodes.hasRedis(again)
         const later = yield* asked(Chat.at(again, alice), bob, carol, alice)

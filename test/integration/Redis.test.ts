@@ -72,7 +72,7 @@ describe("The running service with REDIS_URL", () => {
         let sent = 0
         const sendAndSee = Effect.gen(function* () {
           sent++
-          yield* sender.push("send_message", { content: `message ${sent}`, client_random: sent }, 2_000)
+          yield* sender.push("send_message", { content: `message ${sent}`, client_random: sent })
           const got = yield* reader.next<{ readonly seq: number }>("new_message")
           assert.strictEqual(got.seq, sent)
         })
@@ -215,6 +215,8 @@ describe("The running service with REDIS_URL", () => {
         const missing = new Set(expected)
         yield* Poll.until(
           Effect.promise(async () => {
+            // Whoever asks for its health has it write the probe, which does not last.
+            await fetch(`${app.url}/health/ready`)
             for (const key of await redisClient.keys("*")) {
               const names = documented.filter((name) => patterns.get(name)!.test(key))
               assert.isAbove(names.length, 0, `${key} is not documented`)

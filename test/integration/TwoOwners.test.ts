@@ -16,7 +16,7 @@ import * as Databases from "../contract/Databases.ts"
 import { appendAll, message, newChange, newConversation, userId, writeAll } from "../contract/Fixtures.ts"
 import * as PostgresServer from "../support/PostgresServer.ts"
 
-/** Batches that the database refused: the lock makes the owners wait for each other before they could collide. */
+/** Batches that failed: the lock makes the owners wait for each other before they could collide, and nobody gives up. */
 let collisions = 0
 
 const counted = (url: string) =>
@@ -29,7 +29,7 @@ const counted = (url: string) =>
           Effect.tapError(database.attempt(what, query), () => Effect.sync(() => void collisions++))
       })
     )
-  ).pipe(Layer.provideMerge(Databases.at(url)))
+  ).pipe(Layer.provideMerge(Databases.at(url, { timeout: "30 seconds" })))
 
 /** A storage with a pool and writer of its own: a node. Its memo map is its own, too, or nodes would share layers. */
 const node = Effect.gen(function* () {
