@@ -18,6 +18,9 @@ const healthOf = async (app: AppProcess.RunningApp) => {
   return { http: response.status, status, checks }
 }
 
+/** A peer that is there is heard, however busy the machine is: what it says is the matter here, and not how soon. */
+const PATIENCE = { PEER_TIMEOUT: "10 seconds" }
+
 /** Grants everything. */
 const generous = ({ method }: FakePeer.Asked): FakePeer.Behaviour =>
   method === "ValidateMessagePermissions" ? { permission_granted: true } : { access_granted: true }
@@ -25,7 +28,7 @@ const generous = ({ method }: FakePeer.Asked): FakePeer.Behaviour =>
 const withUsers = Effect.fnUntraced(function* (env: Readonly<Record<string, string>> = {}) {
   const users = yield* FakePeer.make("user.UserService")
   users.behave(generous)
-  const app = yield* AppProcess.start({ env: { USER_SERVICE_URL: users.url.href, ...env } })
+  const app = yield* AppProcess.start({ env: { ...PATIENCE, USER_SERVICE_URL: users.url.href, ...env } })
   return { app, users }
 })
 
@@ -173,7 +176,7 @@ describe("With a media service", () => {
 
   const withMedia = Effect.gen(function* () {
     const media = yield* FakePeer.make("media.MediaService")
-    const app = yield* AppProcess.start({ env: { MEDIA_SERVICE_URL: media.url.href } })
+    const app = yield* AppProcess.start({ env: { ...PATIENCE, MEDIA_SERVICE_URL: media.url.href } })
     const alice = yield* Chat.person(app)
     return { alice, app, media, id: yield* Chat.group(alice) }
   })

@@ -108,8 +108,12 @@ describe("A gRPC call", () => {
   it.live("whose deadline is over is interrupted", () =>
     Effect.gen(function* () {
       const { interrupted, work } = yield* endless
-      const call = yield* peer({ conversations: { apply: () => work } })
-      const error = yield* Effect.flip(call({ token: "service", deadline: 300 }))
+      let apply: Effect.Effect<boolean> = Effect.succeed(true)
+      const call = yield* peer({ conversations: { apply: () => apply } })
+      // The connection is made by then, and the deadline is that of the work.
+      yield* call()
+      apply = work
+      const error = yield* Effect.flip(call({ token: "service", deadline: 1_000 }))
       assert.strictEqual(error.code, status.DEADLINE_EXCEEDED)
       yield* interrupted
     })

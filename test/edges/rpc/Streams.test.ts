@@ -122,7 +122,8 @@ layer(app, { excludeTestServices: true, timeout: "60 seconds" })("A stream of ev
   it.effect("ends when its token expires, and goes on with the next one of a client that has one", () =>
     Effect.gen(function* () {
       const { alice, here, id } = yield* people()
-      const brief = yield* here.token({ user_id: alice.user_id, expires_in: 2 })
+      // Long enough for all three to be connected by then.
+      const brief = yield* here.token({ user_id: alice.user_id, expires_in: 5 })
       const raw = yield* RawRpc.connect(here.url, { params: { token: brief.token } })
       raw.request("1", "conversationEvents", { conversation_id: id })
       const ending = Effect.gen(function* () {
