@@ -8,6 +8,7 @@ import * as AppProcess from "../support/AppProcess.ts"
 import * as Chat from "../support/Chat.ts"
 import * as MadeDirectory from "../support/MadeDirectory.ts"
 import * as Poll from "../support/Poll.ts"
+import * as Ports from "../support/Ports.ts"
 import * as RpcPeople from "../support/RpcPeople.ts"
 
 const MESSAGES = 120
@@ -22,9 +23,13 @@ describe("A stream of events", () => {
       `over ${protocol} survives a kill and a restart of the service: every event once, in order`,
       () =>
         Effect.gen(function* () {
-          const DATA_DIR = yield* MadeDirectory.make("rpc-resume")
-          let app = yield* AppProcess.start({ env: { DATA_DIR } })
-          const env = { DATA_DIR, PORT: String(app.httpPort), GRPC_PORT: String(app.grpcPort) }
+          // Ports that nobody's outgoing connection takes while the service is away.
+          const env = {
+            DATA_DIR: yield* MadeDirectory.make("rpc-resume"),
+            PORT: String(yield* Ports.free()),
+            GRPC_PORT: String(yield* Ports.free())
+          }
+          let app = yield* AppProcess.start({ env })
           const [alice, bob] = [yield* Chat.person(app), yield* Chat.person(app)]
           const id = yield* Chat.direct(alice, bob)
           const reader = yield* RpcPeople.client(app, alice, protocol)
