@@ -57,7 +57,7 @@ const pageServer = Effect.acquireRelease(
   ({ close }) => Effect.sync(close)
 )
 
-const timeout = { timeout: 90_000 }
+const timeout = { timeout: 120_000 }
 
 describe("The example", () => {
   it.live(

@@ -195,7 +195,7 @@ const replay = Effect.fnUntraced(function* ({
   }
 })
 
-layer(App.layer, { timeout: 60_000 })("The transcripts of docs/protocol.md", (it) => {
+layer(App.layer, { timeout: "2 minutes" })("The transcripts of docs/protocol.md", (it) => {
   for (const block of blocks()) {
     it.effect(`hold at line ${block.line}: ${block.lines[0]?.slice(0, 60)}`, () => replay(block))
   }

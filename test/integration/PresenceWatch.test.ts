@@ -57,7 +57,7 @@ const people = Effect.gen(function* () {
   return { app, alice, bob, carol }
 })
 
-layer(App.layer, { excludeTestServices: true, timeout: "90 seconds" })("Watching presence", (it) => {
+layer(App.layer, { excludeTestServices: true, timeout: "2 minutes" })("Watching presence", (it) => {
   it.effect("tells of those watched, over all their devices, also of one that is lost", () =>
     Effect.gen(function* () {
       const { alice, app, bob } = yield* people

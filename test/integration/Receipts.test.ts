@@ -40,7 +40,7 @@ const pair = Effect.gen(function* () {
   return { app, alice, bob, id, joined }
 })
 
-layer(App.layer, { excludeTestServices: true, timeout: "60 seconds" })("Receipts", (it) => {
+layer(App.layer, { excludeTestServices: true, timeout: "2 minutes" })("Receipts", (it) => {
   it.effect("reach the user's own other devices at once, but not the one that caused them", () =>
     Effect.gen(function* () {
       const { alice, app, bob, id } = yield* pair

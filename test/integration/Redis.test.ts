@@ -44,7 +44,7 @@ const urlOfUser = (redis: RedisServer.RedisServer["Service"]) =>
 const grant = (client: Redis, rights: string) =>
   Effect.promise(() => client.acl("SETUSER", user, "reset", "on", `>${password}`, ...rights.split(" ")))
 
-const minute = { timeout: 60_000 }
+const minutes = { timeout: 120_000 }
 
 describe("The running service with REDIS_URL", () => {
   it.live(
@@ -96,7 +96,7 @@ describe("The running service with REDIS_URL", () => {
         assert.strictEqual(reader.errors.all.length, 0, "nobody's channel was touched")
         assert.isTrue((yield* tree).nodes.every(({ restarts }) => restarts === 0))
       }),
-    minute
+    minutes
   )
 
   it.live(
@@ -120,7 +120,7 @@ describe("The running service with REDIS_URL", () => {
           yield* statusBecomes(app, "up")
         }
       }),
-    minute
+    minutes
   )
 
   it.live(
@@ -134,7 +134,7 @@ describe("The running service with REDIS_URL", () => {
         yield* redis.restart()
         yield* statusBecomes(app, "up")
       }),
-    minute
+    minutes
   )
 
   it.live(
@@ -153,7 +153,7 @@ describe("The running service with REDIS_URL", () => {
         yield* grant(client, rights)
         yield* statusBecomes(app, "up")
       }),
-    minute
+    minutes
   )
 
   it.live(
@@ -239,7 +239,7 @@ describe("The running service with REDIS_URL", () => {
         const denied = yield* Effect.promise(() => redisClient.acl("LOG"))
         assert.deepStrictEqual(denied, [], "nothing was forbidden")
       }),
-    minute
+    minutes
   )
 
   it.live(
@@ -254,6 +254,6 @@ describe("The running service with REDIS_URL", () => {
         assert.include(app.output(), "REDIS_QUEUE_URL cannot be used")
         assert.notInclude(app.output(), "secret")
       }),
-    minute
+    minutes
   )
 })

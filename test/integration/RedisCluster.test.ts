@@ -2,7 +2,7 @@
  * Two nodes with a Redis Cluster, under load, while what carries their conversation moves from master to master, and
  * then dies: sends are acknowledged as always, everybody ends with every message, and all heals without a restart.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { slotOf } from "../../src/layers/redis/KeySlot.ts"
 import * as AppProcess from "../support/AppProcess.ts"

@@ -119,7 +119,7 @@ describe("Reports", () => {
           details: { reason: "spam", report: reportId }
         })
       }),
-    60_000
+    120_000
   )
 
   it.live(
@@ -143,6 +143,6 @@ describe("Reports", () => {
         })
         assert.strictEqual((yield* report(bob, "user", alice.user_id)).status, 201)
       }),
-    60_000
+    120_000
   )
 })

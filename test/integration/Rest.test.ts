@@ -34,7 +34,7 @@ const setting = Effect.gen(function* () {
   return { app, alice, bob, mallory, id, path: `/api/v1/conversations/${id}` }
 })
 
-layer(App.layer, { excludeTestServices: true, timeout: "60 seconds" })("REST in the whole service", (it) => {
+layer(App.layer, { excludeTestServices: true, timeout: "2 minutes" })("REST in the whole service", (it) => {
   it.effect("a message sent by REST reaches the sockets, in the shape REST answered it", () =>
     Effect.gen(function* () {
       const { alice, app, bob, id, path } = yield* setting
@@ -235,7 +235,7 @@ describe("REST on a node that is full of sockets", () => {
         yield* app.kill("SIGTERM")
         yield* Poll.until(Effect.map(ready, ({ status }) => status === 503))
       }),
-    { timeout: 60_000 }
+    { timeout: 120_000 }
   )
 })
 

@@ -83,7 +83,7 @@ describe("Scheduled messages", () => {
           assert.strictEqual((yield* schedule(alice, 5, { scheduled_for })).status, 400)
         }
       }).pipe(Effect.scoped),
-    60_000
+    120_000
   )
 
   it.live(
@@ -132,6 +132,6 @@ describe("Scheduled messages", () => {
           history.map((message) => message.id)
         )
       }).pipe(Effect.scoped),
-    90_000
+    120_000
   )
 })

@@ -14,7 +14,7 @@ interface Page<A> {
   readonly next_cursor: string | null
 }
 
-layer(App.layer, { excludeTestServices: true, timeout: "60 seconds" })("Search and mentions", (it) => {
+layer(App.layer, { excludeTestServices: true, timeout: "2 minutes" })("Search and mentions", (it) => {
   it.effect("finds messages of one conversation, or of all of one's own, page by page", () =>
     Effect.gen(function* () {
       const app = yield* App

@@ -83,7 +83,7 @@ const survives = (
     return { app, channel, reader }
   })
 
-const minute = { timeout: 60_000 }
+const minutes = { timeout: 120_000 }
 
 describe("The running service", () => {
   it.live(
@@ -101,7 +101,7 @@ describe("The running service", () => {
         const withoutRemarks = (line: string) => line.replace(/^([│├└─ ]*\w+).*/, "$1")
         assert.deepStrictEqual(drawn.trimEnd().split("\n").map(withoutRemarks), drawing.map(withoutRemarks))
       }),
-    minute
+    minutes
   )
 
   it.live(
@@ -116,7 +116,7 @@ describe("The running service", () => {
         yield* Effect.andThen(channel.joins.next(), channel.joins.next())
         assert.strictEqual(reader.closes.all.length, 0, "the socket stayed")
       }),
-    minute
+    minutes
   )
 
   it.live(
@@ -128,7 +128,7 @@ describe("The running service", () => {
         )
         assert.strictEqual((yield* reader.closes.next()).code, 1011)
       }),
-    minute
+    minutes
   )
 
   for (const path of [
@@ -145,7 +145,7 @@ describe("The running service", () => {
     it.live(
       `goes on after a crash of ${path}, and nobody misses anything`,
       () => survives((app) => crash(app, path)),
-      minute
+      minutes
     )
   }
 
@@ -158,7 +158,7 @@ describe("The running service", () => {
         )
         assert.isTrue(yield* isUp(app))
       }),
-    minute
+    minutes
   )
 
   it.live(
@@ -181,7 +181,7 @@ describe("The running service", () => {
         const { code } = yield* app.exited
         assert.strictEqual(code, 1)
       }),
-    minute
+    minutes
   )
 
   it.live(
@@ -196,6 +196,6 @@ describe("The running service", () => {
         assert.strictEqual(code, 0)
         yield* Poll.until(() => socket.closes.all[0]?.code === 1012, { what: "close code 1012" })
       }),
-    minute
+    minutes
   )
 })

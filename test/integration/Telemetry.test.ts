@@ -6,7 +6,7 @@ import * as Chat from "../support/Chat.ts"
 import * as Collector from "../support/Collector.ts"
 import * as Poll from "../support/Poll.ts"
 
-const minute = { timeout: 60_000 }
+const minutes = { timeout: 120_000 }
 const words = "nobody else's business"
 
 const talk = Effect.fnUntraced(function* (app: AppProcess.RunningApp) {
@@ -68,7 +68,7 @@ describe("OTLP_URL", () => {
           assert.deepInclude(headers, { "x-key": "letmein", "x-tenant": "one" })
         }
       }),
-    minute
+    minutes
   )
 
   it.live(
@@ -87,7 +87,7 @@ describe("OTLP_URL", () => {
         assert.isAbove(collector.logs().length, 5)
         assert.deepStrictEqual(collector.spans(), [])
       }),
-    minute
+    minutes
   )
 
   it.live(
@@ -108,7 +108,7 @@ describe("OTLP_URL", () => {
           assert.strictEqual(app.output().split("cannot be used").length, 2, "it is logged once")
         }
       }),
-    minute
+    minutes
   )
 
   it.live("is named when it is wrong, and its headers are not shown", () =>

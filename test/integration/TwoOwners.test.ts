@@ -42,7 +42,7 @@ const conversations = 5
 const rounds = 30
 const perRound = 40
 
-layer(PostgresServer.layer({ fsync: false }), { excludeTestServices: true, timeout: "60 seconds" })(
+layer(PostgresServer.layer({ fsync: false }), { excludeTestServices: true, timeout: "2 minutes" })(
   "Two owners of the same conversations",
   (it) => {
     it.effect("end with one gapless order, nothing lost and nothing twice", () =>

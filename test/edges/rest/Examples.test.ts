@@ -157,7 +157,7 @@ describe("The examples of the OpenAPI document", () => {
         const shown = new Set(examples.map(({ operation }) => operation))
         assert.sameMembers([...shown], [...operations.keys()])
       }),
-    60_000
+    120_000
   )
 
   it.live("stand in the document, at every operation", () =>

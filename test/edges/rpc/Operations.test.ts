@@ -51,7 +51,7 @@ const setting = Effect.gen(function* () {
   return { alice, bob, one, path: `/conversations/${conversation.id}`, said }
 })
 
-layer(TestApp.layer(), { excludeTestServices: true, timeout: "60 seconds" })("Typed RPC", (it) => {
+layer(TestApp.layer(), { excludeTestServices: true, timeout: "2 minutes" })("Typed RPC", (it) => {
   it.effect("answers of conversations what REST does", () =>
     Effect.gen(function* () {
       const { alice, bob, one, path } = yield* setting

@@ -44,7 +44,7 @@ const told = <E>(stream: Stream.Stream<ConversationEvent, E>) =>
     return queue
   })
 
-layer(app, { excludeTestServices: true, timeout: "60 seconds" })("A stream of events", (it) => {
+layer(app, { excludeTestServices: true, timeout: "2 minutes" })("A stream of events", (it) => {
   for (const protocol of ["websocket", "http"] as const) {
     it.effect(`over ${protocol} begins with a snapshot and tells what happens, typed`, () =>
       Effect.gen(function* () {
@@ -264,7 +264,7 @@ layer(app, { excludeTestServices: true, timeout: "60 seconds" })("A stream of ev
   )
 })
 
-layer(app, { excludeTestServices: true, timeout: "60 seconds" })("A socket of typed RPC", (it) => {
+layer(app, { excludeTestServices: true, timeout: "2 minutes" })("A socket of typed RPC", (it) => {
   it.effect("answers more calls at once than may be with Overloaded, each of them", () =>
     Effect.gen(function* () {
       const { alice, here } = yield* people()
