@@ -49,7 +49,8 @@ const upgrade = (url: string): Promise<Answer> =>
       response.on("data", (chunk: string) => {
         text += chunk
       })
-      response.on("close", () => resolve(bodyOf(response.statusCode ?? 0, text)))
+      // A node that dies in the middle of its answer has not said why.
+      response.on("close", () => resolve(response.complete ? bodyOf(response.statusCode ?? 0, text) : none))
     })
   })
 

@@ -140,13 +140,9 @@ describe.skipIf(tools.chromium === undefined)("the demo page", () => {
         const { ada, ben, complaints } = yield* pair
         yield* act(() => ada.say("This stays"))
         yield* act(() => ada.root.getByLabel("Messages disappear after").selectOption("5 seconds"))
-        yield* act(() => ada.say("This does not"))
-        yield* act(() =>
-          ben
-            .message("This does not")
-            .getByRole("img", { name: /^Disappears/ })
-            .waitFor()
-        )
+        // Looked for before it is sent: it is not there for long.
+        const mark = ben.message("This does not").getByRole("img", { name: /^Disappears/ })
+        yield* act(() => Promise.all([mark.waitFor(), ada.say("This does not")]))
         yield* act(() => ben.message("This does not").waitFor({ state: "detached" }))
         yield* act(() => ada.message("This does not").waitFor({ state: "detached" }))
         assert.deepStrictEqual(yield* act(ada.texts), ["This stays"])
@@ -331,15 +327,18 @@ describe.skipIf(tools.chromium === undefined)("the demo page", () => {
 
     it.effect("says how long slow mode makes one wait, and sends what was written when it is over", () =>
       Effect.gen(function* () {
-        const { ada, ben, complaints } = yield* group
+        const { page, ada, ben, complaints } = yield* group
         yield* act(() => ada.button("Details").click())
+        const set = page.waitForResponse((response) => response.url().endsWith("/settings") && response.ok())
         yield* act(() => ada.root.getByLabel("Slow mode").selectOption("One message in 5 seconds"))
+        yield* act(() => set)
         yield* act(() => ada.button("Close").click())
-        yield* act(() => ben.button("Details").waitFor())
-        yield* act(() => ben.say("one"))
-        yield* act(() => ada.message("one").waitFor())
-        yield* act(() => ben.say("two"))
-        yield* act(() => ben.root.getByText(/^Slow mode: you can send again in \d s\.$/).waitFor())
+        // Looked for before the second is sent, at once after the first: it is not there for long.
+        const wait = ben.root.getByText(/^Slow mode: you can send again in \d s\.$/)
+        yield* act(async () => {
+          await ben.say("one")
+          await Promise.all([wait.waitFor(), ben.say("two")])
+        })
         yield* act(() => ada.message("two").waitFor())
         yield* act(() => ben.root.getByText(/^Slow mode/).waitFor(gone))
         assert.deepStrictEqual(yield* act(ada.texts), ["one", "two"])

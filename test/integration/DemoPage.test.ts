@@ -91,12 +91,13 @@ describe.skipIf(tools.chromium === undefined)("the demo page", () => {
         const { ada, ben, benName, complaints } = yield* twoPeople(app.url)
         yield* act(() => ada.converse(benName))
         yield* act(() => ada.shows("Online"))
-        yield* act(() => ben.writer.pressSequentially("hm"))
-        yield* act(() => ada.shows(`${benName} is typing…`))
+        // Looked for before it begins: it ends by itself when nothing more is typed.
+        const seesTyping = (words: string) =>
+          act(() => Promise.all([ada.shows(`${benName} is typing…`), ben.writer.pressSequentially(words)]))
+        yield* seesTyping("hm")
         yield* act(() => ben.writer.fill(""))
         yield* act(() => ada.shows("Online"))
-        yield* act(() => ben.writer.pressSequentially("so"))
-        yield* act(() => ada.shows(`${benName} is typing…`))
+        yield* seesTyping("so")
         yield* act(() => ben.writer.press("Enter"))
         yield* act(() => ada.message("so").waitFor())
         yield* act(() => ada.shows("Online"))

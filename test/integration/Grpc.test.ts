@@ -13,6 +13,7 @@ import * as AppProcess from "../support/AppProcess.ts"
 import * as Chat from "../support/Chat.ts"
 import * as GrpcClient from "../support/GrpcClient.ts"
 import { Inbox } from "../support/Inbox.ts"
+import * as Nodes from "../support/Nodes.ts"
 import * as Poll from "../support/Poll.ts"
 import * as Ports from "../support/Ports.ts"
 import * as PostgresServer from "../support/PostgresServer.ts"
@@ -147,6 +148,7 @@ describe("A gRPC peer", () => {
       const here = yield* AppProcess.start({ env })
       const jwks = { JWT_JWKS_URL: `${here.url}/.well-known/jwks.json` }
       const there = yield* AppProcess.start({ env: { ...env, ...jwks } })
+      yield* Effect.all([Nodes.hasRedis(here), Nodes.hasRedis(there)])
       const peer = yield* peerOf(here)
       const [alice, bob] = [yield* Chat.person(here), yield* Chat.person(here)]
       const id = yield* Chat.group(alice)

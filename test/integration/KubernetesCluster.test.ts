@@ -34,6 +34,7 @@ describe("Two nodes in Kubernetes", () => {
         const nodes = yield* Effect.forEach(hosts, (NODE_HOST) =>
           AppProcess.start({ env: { ...env, NODE_HOST } })
         )
+        yield* Effect.forEach(nodes, Nodes.hasRedis)
 
         /** The hosts that are to own conversations. */
         const healthy = Effect.gen(function* () {

@@ -7,7 +7,6 @@ import { defaultMemberSettings } from "../../src/domain/ConversationSettings.ts"
 import type { Message } from "../../src/domain/Message.ts"
 import * as AppProcess from "../support/AppProcess.ts"
 import * as Chat from "../support/Chat.ts"
-import * as Poll from "../support/Poll.ts"
 import type { RestError } from "../support/RestClient.ts"
 
 interface Page<A> {
@@ -322,7 +321,7 @@ layer(App.layer, { excludeTestServices: true, timeout: "60 seconds" })("Manageme
       }
       assert.lengthOf(seen, 303)
       assert.deepStrictEqual(seen, [...seen].sort())
-      yield* Poll.until(() => channel.received("member_added").length === 0, { what: "no event for each" })
+      assert.lengthOf(channel.received("member_added"), 0, "no event for each")
     })
   )
 })

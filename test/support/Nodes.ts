@@ -28,12 +28,10 @@ export const ground = Effect.fnUntraced(function* (extra?: Env) {
   return { redis, ...(yield* groundOn(redis.url, extra)) }
 })
 
-export const two = Effect.fnUntraced(function* (extra?: Env) {
-  const { env, redis } = yield* ground(extra)
-  return { env, redis, one: yield* AppProcess.start({ env }), two: yield* AppProcess.start({ env }) }
-})
-
-/** A node listens before it has reached Redis, and answers `unavailable` to what needs it until then. */
+/**
+ * A node listens before it has reached Redis: until then it answers `unavailable` to what needs it, and what the others
+ * tell passes it by.
+ */
 export const hasRedis = (app: AppProcess.RunningApp) =>
   Poll.until(
     async () => {
@@ -42,3 +40,11 @@ export const hasRedis = (app: AppProcess.RunningApp) =>
     },
     { what: "a node with Redis" }
   )
+
+/** Two that have reached their Redis. */
+export const two = Effect.fnUntraced(function* (extra?: Env) {
+  const { env, redis } = yield* ground(extra)
+  const [one, two] = [yield* AppProcess.start({ env }), yield* AppProcess.start({ env })]
+  yield* Effect.all([hasRedis(one), hasRedis(two)], { discard: true })
+  return { env, redis, one, two }
+})
