@@ -38,10 +38,11 @@ export const server = Layer.unwrap(Effect.map(PostgresServer.PostgresServer, ({ 
 )
 
 /** The embedded database of a directory, migrated. */
-export const over = (directory: string) => migrated(Database.layer({ ...defaults, dataDir: directory }))
+export const over = (directory: string, options: Partial<Database.DatabaseOptions> = {}) =>
+  migrated(Database.layer({ ...defaults, dataDir: directory, ...options }))
 
 /** A fresh, migrated embedded database. */
-export const embedded = Layer.unwrap(Effect.map(MadeDirectory.make(), over))
+export const embedded = Layer.unwrap(Effect.map(MadeDirectory.make(), (directory) => over(directory)))
 
 /** A bare client of the embedded database that listens there. */
 export const clientOf = (socketPath: string) =>

@@ -47,8 +47,7 @@ describe("An ask of another node", () => {
         assert.strictEqual((yield* Effect.flip(here.ask(one!, "question")))._tag, "OwnerSilent")
         answer = Effect.never
         assert.strictEqual((yield* Effect.flip(here.ask(two!, "question")))._tag, "OwnerSilent")
-      }),
-    { timeout: 90_000 }
+      })
   )
 
   it.live(
@@ -90,7 +89,6 @@ describe("An ask of another node", () => {
           { deadline: 20_000 }
         )
         assert.isTrue((yield* many).every(({ _tag }) => _tag === "Success"))
-      }),
-    { timeout: 90_000 }
+      })
   )
 })

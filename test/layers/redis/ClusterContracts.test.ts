@@ -24,7 +24,7 @@ let cluster: RedisCluster.RedisCluster
 
 beforeAll(async () => {
   cluster = await Effect.runPromise(Scope.provide(RedisCluster.make, scope))
-}, 60_000)
+})
 afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
 
 const pool = (name: RedisPools.PoolName) =>

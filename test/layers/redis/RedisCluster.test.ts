@@ -29,10 +29,8 @@ const it_ = (
   name: string,
   body: (cluster: RedisCluster.RedisCluster) => Effect.Effect<unknown, unknown, never>
 ) =>
-  it.live(
-    name,
-    () => Effect.scoped(Effect.flatMap(RedisCluster.make, body)).pipe(Effect.provide(Logger.layer([]))),
-    { timeout: 90_000 }
+  it.live(name, () =>
+    Effect.scoped(Effect.flatMap(RedisCluster.make, body)).pipe(Effect.provide(Logger.layer([])))
   )
 
 const keys = Array.from({ length: 60 }, (_, i) => `key ${i}`)
