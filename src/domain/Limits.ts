@@ -23,6 +23,7 @@ export const actions = [
   "group_creation",
   "contact_add",
   "report",
+  "change",
   "sign_out",
   "keyed_request"
 ] as const
@@ -79,12 +80,17 @@ export const userDefaults: Readonly<Record<Action, Described>> = {
   media: per(100, HOUR, "Attachments, with messages or added later"),
   reaction: per(1000, HOUR, "Reactions and pins, set and taken back"),
   typing: per(1000, HOUR, "Typing indicators started"),
-  search: per(500, HOUR, "Searches"),
+  search: per(500, HOUR, "Searches, of messages and of conversations"),
   presence: per(20_000, HOUR, "Users whose presence is asked for, or begun to be watched"),
   connection: per(200, HOUR, "Connections: WebSocket, long-poll, streams of typed RPC"),
   group_creation: per(10, DAY, "Groups created"),
   contact_add: per(50, DAY, "Direct conversations begun, and additions of members, whatever their number"),
   report: per(20, DAY, "Reports"),
+  change: per(
+    2000,
+    HOUR,
+    "Settings and roles changed, members removed; one's own settings and preferences; drafts saved, messages scheduled"
+  ),
   sign_out: per(100, HOUR, "Devices signed out one by one, also by who is blocked"),
   keyed_request: per(2000, HOUR, "Requests with an `Idempotency-Key`, which is remembered for a day")
 }

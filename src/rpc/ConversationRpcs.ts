@@ -29,6 +29,7 @@ const One = Schema.Struct(one)
 const Items = page(ConversationItem)
 const ask = [NotMember, Overloaded, Unavailable] as const
 const manage = [Conflict, Forbidden, NotFound, ...ask] as const
+const limited = [RateLimited, UserBlocked, ...manage] as const
 
 /** One's own, pinned ones first, then the most recently active. */
 export const listConversations = operation("listConversations", {
@@ -41,7 +42,7 @@ export const listConversations = operation("listConversations", {
 export const searchConversations = operation("searchConversations", {
   input: SearchConversations,
   success: Items,
-  errors: [Unavailable]
+  errors: [RateLimited, UserBlocked, Unavailable]
 })
 
 /** `created` is false where it is one that there was: of the same two, or of the same `external_group_id`. */
@@ -71,14 +72,14 @@ export const conversationStatus = operation("conversationStatus", {
 export const updateConversation = operation("updateConversation", {
   input: Schema.Struct({ ...one, metadata: Metadata }),
   success: ConversationView,
-  errors: [ContentRejected, MessageTooLarge, RateLimited, UserBlocked, ...manage]
+  errors: [ContentRejected, MessageTooLarge, ...limited]
 })
 
 /** Changes its settings. What is left out stays as it is. */
 export const configureConversation = operation("configureConversation", {
   input: Schema.Struct({ ...one, settings: UpdateSettings }),
   success: ConversationView,
-  errors: manage
+  errors: limited
 })
 
 /** Without a scope: of a direct one for oneself, of a group for everyone. */
@@ -92,7 +93,7 @@ export const deleteConversation = operation("deleteConversation", {
 export const leaveConversation = operation("leaveConversation", {
   input: One,
   success: Schema.Void,
-  errors: manage
+  errors: limited
 })
 
 export const mySettings = operation("mySettings", { input: One, success: MemberSettings, errors: ask })
@@ -101,7 +102,7 @@ export const mySettings = operation("mySettings", { input: One, success: MemberS
 export const updateMySettings = operation("updateMySettings", {
   input: Schema.Struct({ ...one, settings: UpdateMemberSettings }),
   success: MemberSettings,
-  errors: manage
+  errors: limited
 })
 
 const UpTo = Schema.Struct({ ...one, ...UpToHere.fields })
@@ -137,20 +138,20 @@ export const listMembers = operation("listMembers", {
 export const addMembers = operation("addMembers", {
   input: Schema.Struct({ ...one, ...AddMembers.fields }),
   success: Schema.Array(MemberView),
-  errors: [RateLimited, UserBlocked, ...manage]
+  errors: limited
 })
 
 /** By the owner; whom they make `owner` takes their place. */
 export const changeRole = operation("changeRole", {
   input: Schema.Struct({ ...one, user_id: UserId, ...ChangeRole.fields }),
   success: MemberView,
-  errors: manage
+  errors: limited
 })
 
 export const removeMember = operation("removeMember", {
   input: Schema.Struct({ ...one, user_id: UserId }),
   success: Schema.Void,
-  errors: manage
+  errors: limited
 })
 
 export class ConversationRpcs extends RpcGroup.make(

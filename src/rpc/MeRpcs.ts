@@ -55,7 +55,7 @@ export const preferences = operation("preferences", {
 export const updatePreferences = operation("updatePreferences", {
   input: UpdatePreferences,
   success: Preferences,
-  errors: [Unavailable]
+  errors: [RateLimited, UserBlocked, Unavailable]
 })
 
 /** Users that one asks about at once. */
@@ -87,7 +87,7 @@ export const showDraft = operation("showDraft", {
 export const saveDraft = operation("saveDraft", {
   input: Schema.Struct({ ...one, ...SaveDraft.fields }),
   success: Draft,
-  errors: [Conflict, ...ask]
+  errors: [Conflict, RateLimited, UserBlocked, ...ask]
 })
 
 export const removeDraft = operation("removeDraft", {

@@ -125,7 +125,7 @@ const scheduled = { id: MessageId }
 export const scheduleMessage = operation("scheduleMessage", {
   input: Schema.Struct({ ...one, ...ScheduleMessage.fields }),
   success: Schema.Struct({ scheduled: ScheduledMessage, created: Schema.Boolean }),
-  errors: [Conflict, MessageTooLarge, ...ask]
+  errors: [Conflict, MessageTooLarge, RateLimited, UserBlocked, ...ask]
 })
 
 /** One's own, by their time: all, or those of one status. */
@@ -145,7 +145,7 @@ export const showScheduledMessage = operation("showScheduledMessage", {
 export const updateScheduledMessage = operation("updateScheduledMessage", {
   input: Schema.Struct({ ...scheduled, ...Reschedule.fields }),
   success: ScheduledMessage,
-  errors: [NotFound, Conflict, MessageTooLarge, Unavailable]
+  errors: [NotFound, Conflict, MessageTooLarge, RateLimited, UserBlocked, Unavailable]
 })
 
 export const cancelScheduledMessage = operation("cancelScheduledMessage", {

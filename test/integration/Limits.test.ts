@@ -119,6 +119,46 @@ describe("A limit", () => {
       }),
     minutes
   )
+
+  it.live(
+    "is one for all changes that others or one's own devices are told of; who wants to leave may",
+    () =>
+      Effect.gen(function* () {
+        const env = {
+          ...calm,
+          RATE_LIMITS: "on",
+          RATE_LIMIT_CHANGE: "7 per 1 hour",
+          RATE_LIMIT_SEARCH: "2 per 1 hour"
+        }
+        const app = yield* AppProcess.start({ env })
+        const [alice, bob] = [yield* Chat.person(app), yield* Chat.person(app)]
+        const id = yield* Chat.group(alice, bob)
+        const at = `/api/v1/conversations/${id}`
+        const scheduled_for = new Date(Date.now() + 3_600_000).toISOString()
+        const changes = [
+          ["PATCH", `${at}/settings`, { who_may_pin: "everyone" }],
+          ["PATCH", `${at}/members/${bob.user_id}`, { role: "admin" }],
+          ["PATCH", `${at}/settings/me`, { muted: true }],
+          ["PUT", `${at}/draft`, { content: "x" }],
+          ["POST", `${at}/scheduled-messages`, { content: "x", client_random: random++, scheduled_for }],
+          ["PATCH", "/api/v1/me/preferences", { read_receipts: false }],
+          ["DELETE", `${at}/members/${bob.user_id}`, undefined]
+        ] as const
+        for (const [method, path, body] of changes) yield* alice.rest.ok(method, path, body)
+        const refused = { status: 429, reason: "rate_limited", scope: "change", limit: 7 }
+        for (const [method, path, body] of changes) {
+          assert.deepInclude((yield* alice.rest.request<object>(method, path, body)).body, refused, path)
+        }
+        yield* alice.rest.ok("POST", `${at}/leave`)
+
+        for (const path of ["conversations/search?q=a", "messages/search?q=a"]) {
+          yield* bob.rest.ok("GET", `/api/v1/${path}`)
+        }
+        const search = yield* bob.rest.request<object>("GET", "/api/v1/conversations/search?q=a")
+        assert.deepInclude(search.body, { status: 429, scope: "search", limit: 2 })
+      }),
+    minutes
+  )
 })
 
 describe("Limits on two nodes", () => {

@@ -11,13 +11,13 @@ import type { Identity } from "../../domain/Identity.ts"
 import type { ConversationId } from "../../domain/Ids.ts"
 import type { Message } from "../../domain/Message.ts"
 import { Admission } from "../../domain/ports/Admission.ts"
-import { ConversationStore } from "../../domain/ports/ConversationStore.ts"
+import { ConversationStore, type ListFilter } from "../../domain/ports/ConversationStore.ts"
 import { MessageStore, type Page } from "../../domain/ports/MessageStore.ts"
 import { wait } from "../../domain/ports/RateLimiter.ts"
 import { UserDirectory } from "../../domain/ports/UserDirectory.ts"
 import type { MemberSnapshot } from "./ConversationCommands.ts"
 import { type AskFailure, ConversationRegistry } from "./ConversationRegistry.ts"
-import type { AskError, Conversations, Snapshot } from "./Conversations.ts"
+import type { AskError, Conversations, PageOptions, Snapshot } from "./Conversations.ts"
 
 /** Events a resume answers with at the most; a client further behind resumes again from what it got. */
 const MAX_CATCH_UP = 1_000
@@ -27,6 +27,7 @@ const nothing: Page<Message> = { items: [], hasMore: false }
 type Reading = Pick<
   Conversations["Service"],
   | "list"
+  | "find"
   | "show"
   | "mySettings"
   | "members"
@@ -66,11 +67,13 @@ export const make = Effect.gen(function* () {
       ? Effect.map(Clock.currentTimeMillis, (now) => items.map((message) => asOf(message, now, retention)))
       : Effect.succeed(items)
 
+  const listOf = ({ userId }: Identity, options: ListFilter & PageOptions) =>
+    store.listOf(userId, options).pipe(Effect.catchTag("Conflict", () => Effect.fail(foreignCursor)))
+
   const reading: Reading = {
-    list: (caller, options) =>
-      store
-        .listOf(caller.userId, options)
-        .pipe(Effect.catchTag("Conflict", () => Effect.fail(foreignCursor))),
+    list: listOf,
+
+    find: (caller, options) => Effect.andThen(wait(admission.act(caller, "search")), listOf(caller, options)),
 
     show: (caller, id) => Effect.map(snapshotOf(caller, id), (snapshot) => snapshot.conversation),
 

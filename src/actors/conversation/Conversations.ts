@@ -61,6 +61,9 @@ export type ChangeError = Conflict | SendError
 /** `Conflict`: it is no more as the caller has seen it, or as its owner knew it. */
 export type ManageError = Conflict | Forbidden | NotFound | AskError
 
+/** Such changes are told to many, and so there may be only so many of them. */
+export type LimitedManageError = Limited | ManageError
+
 /** What a member gets at the join of `conversation:{id}`, or a resume after `last_seq`. */
 export interface Snapshot {
   readonly conversation: ConversationView
@@ -77,6 +80,11 @@ export interface Snapshot {
   readonly read_positions: Readonly<Record<string, ReadPosition>>
   /** Messages that the caller deleted for themselves on another device and this one may still show. */
   readonly hidden_ids: ReadonlyArray<MessageId>
+}
+
+export interface PageOptions {
+  readonly cursor: string | undefined
+  readonly limit: number
 }
 
 export interface MessagePage {
@@ -101,8 +109,13 @@ export class Conversations extends Context.Service<
     >
     readonly list: (
       caller: Identity,
-      options: ListFilter & { readonly cursor: string | undefined; readonly limit: number }
+      options: Pick<ListFilter, "archived"> & PageOptions
     ) => Effect.Effect<ConversationPage, InvalidInput | Unavailable>
+    /** Limited like searching messages. */
+    readonly find: (
+      caller: Identity,
+      options: Pick<ListFilter, "text" | "memberId"> & PageOptions
+    ) => Effect.Effect<ConversationPage, InvalidInput | Limited | Unavailable>
     readonly show: (caller: Identity, id: ConversationId) => Effect.Effect<ConversationView, AskError>
     /** With `expected`, an entity tag, only what the caller has seen is changed. */
     readonly update: (
@@ -116,13 +129,13 @@ export class Conversations extends Context.Service<
       id: ConversationId,
       settings: UpdateSettings,
       expected?: string
-    ) => Effect.Effect<ConversationView, ManageError>
+    ) => Effect.Effect<ConversationView, LimitedManageError>
     readonly mySettings: (caller: Identity, id: ConversationId) => Effect.Effect<MemberSettings, AskError>
     readonly updateMySettings: (
       caller: Caller,
       id: ConversationId,
       settings: UpdateMemberSettings
-    ) => Effect.Effect<MemberSettings, ManageError>
+    ) => Effect.Effect<MemberSettings, LimitedManageError>
     /** For the caller: what there is now is gone for them, and the conversation until something new happens. */
     readonly clear: (caller: Caller, id: ConversationId) => Effect.Effect<void, ManageError>
     /** For everyone. */
@@ -139,19 +152,19 @@ export class Conversations extends Context.Service<
       id: ConversationId,
       userId: UserId,
       role: Role
-    ) => Effect.Effect<MemberView, ManageError>
+    ) => Effect.Effect<MemberView, LimitedManageError>
     /** Answers those who were not members before. */
     readonly addMembers: (
       caller: Identity,
       id: ConversationId,
       input: AddMembers
-    ) => Effect.Effect<ReadonlyArray<MemberView>, InvalidInput | Limited | ManageError>
+    ) => Effect.Effect<ReadonlyArray<MemberView>, InvalidInput | LimitedManageError>
     /** Removing oneself is leaving. */
     readonly removeMember: (
       caller: Identity,
       id: ConversationId,
       userId: UserId
-    ) => Effect.Effect<void, ManageError>
+    ) => Effect.Effect<void, LimitedManageError>
     /**
      * For callers that keep many sends under way. Nearly always the message is queued, or refused, within the call:
      * then nothing is returned, and `answered` is called once, perhaps at once. Otherwise something must be waited for

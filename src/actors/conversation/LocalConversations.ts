@@ -53,6 +53,8 @@ export const layer = Layer.effect(
         (admitted) => admitted.metadata
       )
 
+    const admitChange = (caller: Identity) => wait(admission.act(caller, "change"))
+
     return Conversations.of({
       ...reading,
       ...writing,
@@ -102,9 +104,13 @@ export const layer = Layer.effect(
       }),
 
       configure: (caller, id, settings, expected) =>
-        registry.ask(id, "Configure", { by: caller.userId, settings, expected: expected ?? null }),
+        Effect.andThen(
+          admitChange(caller),
+          registry.ask(id, "Configure", { by: caller.userId, settings, expected: expected ?? null })
+        ),
 
-      updateMySettings: (caller, id, settings) => registry.ask(id, "Prefer", { caller, settings }),
+      updateMySettings: (caller, id, settings) =>
+        Effect.andThen(admitChange(caller.identity), registry.ask(id, "Prefer", { caller, settings })),
 
       clear: (caller, id) => registry.ask(id, "Clear", { caller }),
 
@@ -114,7 +120,10 @@ export const layer = Layer.effect(
       }),
 
       changeRole: (caller, id, userId, role) =>
-        registry.ask(id, "ChangeRole", { by: caller.userId, userId, role }),
+        Effect.andThen(
+          admitChange(caller),
+          registry.ask(id, "ChangeRole", { by: caller.userId, userId, role })
+        ),
 
       addMembers: Effect.fn("Conversations.addMembers")(function* (caller, id, input) {
         const { conversation, role } = yield* snapshotOf(caller, id)
@@ -140,6 +149,8 @@ export const layer = Layer.effect(
       }),
 
       removeMember: Effect.fn("Conversations.removeMember")(function* (caller, id, userId) {
+        // Nobody is kept where they want to leave.
+        if (userId !== caller.userId) yield* admitChange(caller)
         const at = yield* Clock.currentTimeMillis
         yield* registry.ask(id, "RemoveMember", { by: caller.userId, authority: "member", userId, at })
       }),

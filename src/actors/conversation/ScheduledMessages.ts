@@ -13,6 +13,8 @@ import {
 } from "../../domain/Errors.ts"
 import type { Identity } from "../../domain/Identity.ts"
 import type { ConversationId } from "../../domain/Ids.ts"
+import { Admission } from "../../domain/ports/Admission.ts"
+import { wait } from "../../domain/ports/RateLimiter.ts"
 import { type SchedulePage, type ScheduleQuery, ScheduleStore } from "../../domain/ports/ScheduleStore.ts"
 import {
   MAX_DAYS_AHEAD,
@@ -21,7 +23,7 @@ import {
   type ScheduleMessage
 } from "../../domain/Scheduled.ts"
 import { newId } from "../../domain/TimeOrderedId.ts"
-import { type AskError, Conversations } from "./Conversations.ts"
+import { type AskError, Conversations, type Limited } from "./Conversations.ts"
 
 export interface ScheduleOptions {
   /** Pending messages of one sender. */
@@ -30,7 +32,7 @@ export interface ScheduleOptions {
   readonly maxMessageBytes: number
 }
 
-type ChangeError = NotFound | Conflict | InvalidInput | MessageTooLarge | Unavailable
+type ChangeError = Limited | NotFound | Conflict | InvalidInput | MessageTooLarge | Unavailable
 
 export class ScheduledMessages extends Context.Service<
   ScheduledMessages,
@@ -41,7 +43,7 @@ export class ScheduledMessages extends Context.Service<
       message: ScheduleMessage
     ) => Effect.Effect<
       { readonly scheduled: ScheduledMessage; readonly created: boolean },
-      Conflict | InvalidInput | MessageTooLarge | AskError
+      Conflict | InvalidInput | Limited | MessageTooLarge | AskError
     >
     readonly list: (
       caller: Identity,
@@ -70,6 +72,7 @@ export const layer = (options: ScheduleOptions) =>
     Effect.gen(function* () {
       const store = yield* ScheduleStore
       const conversations = yield* Conversations
+      const admission = yield* Admission
 
       /** The moment lies ahead, the content is not too large. The rest is judged when it is sent. */
       const check = Effect.fnUntraced(function* ({ content, scheduled_for }: Reschedule) {
@@ -88,6 +91,7 @@ export const layer = (options: ScheduleOptions) =>
       return ScheduledMessages.of({
         create: Effect.fn("ScheduledMessages.create")(function* (caller, id, message) {
           const at = yield* check(message)
+          yield* wait(admission.act(caller, "change"))
           yield* conversations.show(caller, id)
           return yield* store.create(
             {
@@ -106,6 +110,7 @@ export const layer = (options: ScheduleOptions) =>
         show: (caller, id) => store.get(id, caller.userId),
         update: Effect.fn("ScheduledMessages.update")(function* (caller, id, changes) {
           yield* check(changes)
+          yield* wait(admission.act(caller, "change"))
           return yield* store.update(id, caller.userId, changes)
         }),
         cancel: (caller, id) => store.cancel(id, caller.userId)

@@ -13,10 +13,12 @@ import {
 } from "../../domain/Errors.ts"
 import type { Identity } from "../../domain/Identity.ts"
 import type { ConversationId } from "../../domain/Ids.ts"
+import { Admission } from "../../domain/ports/Admission.ts"
 import { Broker } from "../../domain/ports/Broker.ts"
 import { type DraftPage, DraftStore } from "../../domain/ports/DraftStore.ts"
+import { wait } from "../../domain/ports/RateLimiter.ts"
 import { draftUpdated } from "../conversation/ConversationEvents.ts"
-import { type AskError, Conversations } from "../conversation/Conversations.ts"
+import { type AskError, Conversations, type Limited } from "../conversation/Conversations.ts"
 
 export class Drafts extends Context.Service<
   Drafts,
@@ -25,7 +27,7 @@ export class Drafts extends Context.Service<
       caller: Identity,
       id: ConversationId,
       draft: SaveDraft
-    ) => Effect.Effect<Draft, Conflict | AskError>
+    ) => Effect.Effect<Draft, Conflict | Limited | AskError>
     readonly show: (caller: Identity, id: ConversationId) => Effect.Effect<Draft, NotFound | AskError>
     /** Where there is none there is nothing to do. */
     readonly remove: (caller: Identity, id: ConversationId) => Effect.Effect<void, Unavailable>
@@ -44,9 +46,11 @@ export const layer = ({ maxDrafts }: { readonly maxDrafts: number }) =>
       const store = yield* DraftStore
       const conversations = yield* Conversations
       const broker = yield* Broker
+      const admission = yield* Admission
 
       return Drafts.of({
         save: Effect.fn("Drafts.save")(function* (caller, id, wanted) {
+          yield* wait(admission.act(caller, "change"))
           yield* conversations.show(caller, id)
           const at = yield* Clock.currentTimeMillis
           const draft = yield* store.save(caller.userId, id, wanted, { at, maxDrafts })

@@ -8,12 +8,14 @@ import type { Overloaded, Unavailable } from "../../domain/Errors.ts"
 import type { Caller, Identity } from "../../domain/Identity.ts"
 import type { ConversationId } from "../../domain/Ids.ts"
 import type { Preferences, UpdatePreferences } from "../../domain/Preferences.ts"
+import { Admission } from "../../domain/ports/Admission.ts"
 import { Broker } from "../../domain/ports/Broker.ts"
 import { ConversationStore } from "../../domain/ports/ConversationStore.ts"
+import { wait } from "../../domain/ports/RateLimiter.ts"
 import { SyncStore, type Unread } from "../../domain/ports/SyncStore.ts"
 import { UserPreferences } from "../../domain/ports/UserPreferences.ts"
 import * as Events from "../conversation/ConversationEvents.ts"
-import { Conversations } from "../conversation/Conversations.ts"
+import { Conversations, type Limited } from "../conversation/Conversations.ts"
 
 /** Conversations that are marked at once. */
 const CONCURRENCY = 8
@@ -33,7 +35,7 @@ export class Me extends Context.Service<
     readonly updatePreferences: (
       caller: Identity,
       changes: UpdatePreferences
-    ) => Effect.Effect<Preferences, Unavailable>
+    ) => Effect.Effect<Preferences, Limited | Unavailable>
     /**
      * Marks everything there is now as read. Answers the positions; of a conversation that the caller is no member of,
      * none.
@@ -53,6 +55,7 @@ export const layer = Layer.effect(
     const sync = yield* SyncStore
     const preferences = yield* UserPreferences
     const broker = yield* Broker
+    const admission = yield* Admission
 
     return Me.of({
       unread: ({ userId }) => sync.unread(userId),
@@ -70,7 +73,9 @@ export const layer = Layer.effect(
         }
       }),
 
-      updatePreferences: Effect.fn("Me.updatePreferences")(function* ({ userId }, changes) {
+      updatePreferences: Effect.fn("Me.updatePreferences")(function* (caller, changes) {
+        yield* wait(admission.act(caller, "change"))
+        const { userId } = caller
         const updated = yield* preferences.update(userId, changes)
         broker.publish(Events.preferencesUpdated(userId, updated))
         if (changes.last_seen !== undefined) broker.publish(Events.watchDoubted(userId))

@@ -78,6 +78,7 @@ export class ScheduleStore extends Context.Service<
       limit: number
     ) => Effect.Effect<ReadonlyArray<DueMessage>, Unavailable>
     readonly sent: (id: string, messageId: MessageId) => Effect.Effect<void, Unavailable>
+    /** Sent all the same, when an attempt in doubt turns out to have stored the message. */
     readonly failed: (id: string, reason: string) => Effect.Effect<void, Unavailable>
     /** The next attempt is at `at`; `isInDoubt`: one that was made may have succeeded. */
     readonly later: (id: string, at: number, isInDoubt: boolean) => Effect.Effect<void, Unavailable>

@@ -13,6 +13,7 @@ import { texts } from "../database/SqlArrays.ts"
 import { describe } from "../database/SqlFailure.ts"
 import type { Head } from "./AuditChain.ts"
 import * as AuditText from "./AuditText.ts"
+import { RepeatedRefusals } from "./RepeatedRefusals.ts"
 
 export interface AuditOptions {
   /** Entries that may wait for a commit; past it events are counted, and requests to record answer `Unavailable`. */
@@ -28,6 +29,8 @@ export class AuditLoop extends Context.Service<AuditLoop, { readonly run: Effect
 
 const MAX_BATCH = 500
 const RETRY = "500 millis"
+/** How long refusals that repeat are counted before their number goes on record. */
+const COUNTED_FOR = "1 minute"
 /** The head goes into the process's own log this often, out of reach of whoever can change the database. */
 const HEAD_EVERY_MS = 3_600_000
 
@@ -70,6 +73,7 @@ const make = Effect.fnUntraced(function* ({ capacity, timeout }: AuditOptions) {
   const context = yield* Effect.context<never>()
   const filled = Latch.makeUnsafe(false)
   const queue: Array<Waiting> = []
+  const repeated = new RepeatedRefusals()
   let overflowed = 0
   let batchSize = MAX_BATCH
   let headLoggedAt = 0
@@ -147,11 +151,17 @@ const make = Effect.fnUntraced(function* ({ capacity, timeout }: AuditOptions) {
     Effect.logError(`${queue.length} entries of the audit log were not committed`)
   )
 
+  const appendOrCount = (event: AuditEvent): void => {
+    if (append(event, ignore)) return
+    overflowed++
+    overflow.updateUnsafe(1, context)
+  }
+
+  const noteRepeated = Effect.sync(() => repeated.take().forEach(appendOrCount))
+
   const log = AuditLog.of({
     note: (event) => {
-      if (append(event, ignore)) return
-      overflowed++
-      overflow.updateUnsafe(1, context)
+      if (repeated.admits(event)) appendOrCount(event)
     },
     record: (event) =>
       Effect.callback<void, Unavailable>((resume) => {
@@ -170,7 +180,10 @@ const make = Effect.fnUntraced(function* ({ capacity, timeout }: AuditOptions) {
       )
     }
   })
-  const run = Effect.forever(next).pipe(Effect.onInterrupt(() => drain))
+  const run = Effect.forever(next).pipe(
+    Effect.raceFirst(Effect.forever(Effect.delay(noteRepeated, COUNTED_FOR))),
+    Effect.onInterrupt(() => Effect.andThen(noteRepeated, drain))
+  )
   return Context.make(AuditLog, log).pipe(Context.add(AuditLoop, AuditLoop.of({ run })))
 })
 

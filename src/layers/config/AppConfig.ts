@@ -50,7 +50,8 @@ const read = Effect.gen(function* () {
   }
   if (values.cluster === "on" && (values.databaseUrl === undefined || values.redisUrl === undefined)) {
     return yield* new ConfigInvalid({
-      message: "CLUSTER is on, and needs DATABASE_URL and REDIS_URL, which its nodes share"
+      message:
+        "CLUSTER is on, as it is with --workers, and needs DATABASE_URL and REDIS_URL, which its nodes share"
     })
   }
   return AppConfig.of({ ...values, env })

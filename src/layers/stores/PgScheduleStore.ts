@@ -94,6 +94,18 @@ export const takeSql = `
   FROM due WHERE s.id = due.id
   RETURNING ${columns}, due.is_sending AS is_in_doubt`
 
+/** $1 id, $2 reason. What was sent by an attempt of which nothing was recorded is sent, whatever refused the next one. */
+const failedSql = `
+  UPDATE scheduled_messages s SET is_sent = f.sent_id IS NOT NULL, message_id = f.sent_id,
+    failure = CASE WHEN f.sent_id IS NULL THEN $2::text END, is_sending = false, updated_at = now()
+  FROM (
+    SELECT s.id, m.id AS sent_id FROM scheduled_messages s
+    LEFT JOIN messages m ON m.conversation_id = s.conversation_id AND m.sender_id = s.sender_id
+      AND m.client_random = s.client_random
+    WHERE s.id = $1::uuid
+  ) f
+  WHERE s.id = f.id AND NOT s.is_sent`
+
 const statusOf = (row: Row): ScheduleStatus => {
   if (row.is_sent) return "sent"
   if (row.is_cancelled) return "cancelled"
@@ -244,7 +256,7 @@ const make = Effect.gen(function* () {
       ),
 
     sent: (id, messageId) => settle("sent", "is_sent = true, message_id = $2::uuid", [id, messageId]),
-    failed: (id, reason) => settle("failed", "failure = $2, is_sending = false", [id, reason]),
+    failed: (id, reason) => Effect.asVoid(query("failed", failedSql, [id, reason])),
     later: (id, at, isInDoubt) =>
       settle("later", "attempt_at = $2, is_sending = $3", [id, PgTypes.timestamptz(at), isInDoubt])
   })

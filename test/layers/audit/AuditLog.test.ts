@@ -167,6 +167,35 @@ describe("PgAuditLog", () => {
     )
   )
 
+  it.live("has repeated refusals on record one by one at first, and then by their number", () =>
+    Effect.gen(function* () {
+      const log = yield* AuditLog
+      const { run } = yield* PgAuditLog.AuditLoop
+      const refused = (address: string, id: string) =>
+        log.note({ action: "admin.refused", outcome: "refused", address, targets: [{ type: "path", id }] })
+      for (let n = 1; n <= 25; n++) refused("192.0.2.1", `/made/up/${n}`)
+      refused("192.0.2.2", "/another")
+      for (let n = 1; n <= 12; n++) log.note({ action: "member.added", outcome: "done" })
+      const fiber = yield* Effect.forkScoped(run, { startImmediately: true })
+      yield* Fiber.interrupt(fiber)
+      const entries = (yield* log.read({ limit: 100 })).toReversed()
+      assert.deepStrictEqual(
+        entries.map(({ action, address, targets }) => [action, address, targets?.[0]?.id]),
+        [
+          ...Array.from({ length: 10 }, (_, n) => ["admin.refused", "192.0.2.1", `/made/up/${n + 1}`]),
+          ["admin.refused", "192.0.2.2", "/another"],
+          ...Array(12).fill(["member.added", undefined, undefined]),
+          ["admin.refused", "192.0.2.1", undefined]
+        ]
+      )
+      assert.deepStrictEqual(entries.at(-1)?.details, { repeated: 15 })
+    }).pipe(
+      Effect.provide(
+        PgAuditLog.layer(options).pipe(Layer.provideMerge(Databases.embedded), Layer.provide(Databases.quiet))
+      )
+    )
+  )
+
   it.live("commits what waits before it ends", () =>
     Effect.gen(function* () {
       const log = yield* AuditLog

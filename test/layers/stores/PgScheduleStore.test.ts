@@ -5,7 +5,7 @@ import type { ConversationId, UserId } from "../../../src/domain/Ids.ts"
 import { ScheduleStore } from "../../../src/domain/ports/ScheduleStore.ts"
 import type { ScheduleMessage, ScheduleStatus } from "../../../src/domain/Scheduled.ts"
 import * as Databases from "../../contract/Databases.ts"
-import { messageId, newConversation, someTime, userId } from "../../contract/Fixtures.ts"
+import { append, messageId, newConversation, someTime, userId } from "../../contract/Fixtures.ts"
 
 const databases = { "a Postgres server": Databases.server, "the embedded database": Databases.embedded }
 
@@ -100,6 +100,27 @@ for (const [name, database] of Object.entries(databases)) {
           assert.strictEqual((yield* store.get(first.id, bob)).status, "sent")
           assert.deepInclude(yield* store.get(second.id, ann), { status: "failed", failure: "not_member" })
         })
+    )
+
+    it.effect("was sent, whatever refused the attempt after the one whose end nobody recorded", () =>
+      Effect.gen(function* () {
+        const [id, ann] = [yield* newConversation, userId()]
+        const store = yield* ScheduleStore
+        const { scheduled } = yield* create(id, ann)
+        yield* store.take(someTime + 1000, someTime + 2000, 10)
+        const stored = yield* append({
+          conversationId: id,
+          senderId: ann,
+          clientRandom: scheduled.client_random
+        })
+        yield* store.failed(scheduled.id, "not_member")
+        assert.deepInclude(yield* store.get(scheduled.id, ann), {
+          status: "sent",
+          message_id: stored.id,
+          failure: null
+        })
+        assert.deepStrictEqual(yield* store.take(someTime + 9000, someTime + 9999, 10), [])
+      })
     )
 
     it.effect("is changed and cancelled by its sender, until it may have been sent", () =>

@@ -89,13 +89,13 @@ export const make = (url: string): Edge => {
     call("read", "listPins"),
     call("read", "listAttachments"),
     call("read", "mySettings"),
-    call("read", "updateMySettings", () => ({ settings: { muted: true } })),
+    call("read", "updateMySettings", () => ({ settings: { muted: true } }), atOnce),
     call("read", "markAsRead", () => ({ seq: 1 })),
     call("read", "markAsDelivered", () => ({ seq: 1 })),
-    call("read", "saveDraft", () => ({ content: "x" })),
+    call("read", "saveDraft", () => ({ content: "x" }), atOnce),
     call("read", "showDraft"),
     call("own", "removeDraft"),
-    call("read", "scheduleMessage", () => ({ ...message(), scheduled_for: inAnHour() })),
+    call("read", "scheduleMessage", () => ({ ...message(), scheduled_for: inAnHour() }), atOnce),
     call("send", "sendMessage", message, atOnce),
     call("send", "typing", () => ({ action: "start" }), atOnce),
     call(
@@ -131,16 +131,22 @@ export const make = (url: string): Edge => {
     call("pin", "pinMessage", others, asMember),
     call("pin", "unpinMessage", others, asMember),
     call("update", "updateConversation", () => ({ metadata: { name: "x" } }), atOnce),
-    call("configure", "configureConversation", () => ({ settings: { message_ttl_seconds: null } })),
+    call("configure", "configureConversation", () => ({ settings: { message_ttl_seconds: null } }), atOnce),
     call("add_member", "addMembers", () => ({ user_ids: [crypto.randomUUID()] }), ifAllowed),
     call("grant_role", "addMembers", () => ({ user_ids: [crypto.randomUUID()], role: "admin" }), {
       ...ifAllowed,
       after: "add_member"
     }),
-    call("remove_member", "removeMember", someone),
-    call("change_role", "changeRole", (actor, place) => ({ ...someone(actor, place), role: "admin" })),
+    call("remove_member", "removeMember", someone, atOnce),
+    call(
+      "change_role",
+      "changeRole",
+      (actor, place) => ({ ...someone(actor, place), role: "admin" }),
+      atOnce
+    ),
     call("transfer", "changeRole", (actor, place) => ({ ...someone(actor, place), role: "owner" }), {
       ...spending,
+      ...atOnce,
       isSoInDirect: true
     }),
     call("leave", "leaveConversation", undefined, spending),

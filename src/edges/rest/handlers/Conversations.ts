@@ -4,7 +4,7 @@ import { HttpApiBuilder } from "effect/http-api"
 import { Conversations } from "../../../actors/conversation/Conversations.ts"
 import { DEFAULT_PAGE } from "../../../domain/Commands.ts"
 import type { ConversationId } from "../../../domain/Ids.ts"
-import type { ListFilter } from "../../../domain/ports/ConversationStore.ts"
+import type { ConversationPage } from "../../../domain/ports/ConversationStore.ts"
 import { conversationItem } from "../../Views.ts"
 import { Api } from "../Api.ts"
 import { CurrentIdentity, currentCaller } from "../Authorization.ts"
@@ -37,17 +37,10 @@ export const layer = HttpApiBuilder.group(
       )
     }, answerRefusals)
 
-    const pageOf = Effect.fnUntraced(function* (
-      query: { readonly cursor?: string; readonly limit?: number },
-      filter: ListFilter
-    ) {
-      const { items, nextCursor } = yield* conversations.list(yield* CurrentIdentity, {
-        ...filter,
-        cursor: query.cursor,
-        limit: query.limit ?? DEFAULT_PAGE
-      })
-      return { items: items.map(conversationItem), next_cursor: nextCursor }
-    }, answerRefusals)
+    const pageOf = ({ items, nextCursor }: ConversationPage) => ({
+      items: items.map(conversationItem),
+      next_cursor: nextCursor
+    })
 
     return handlers.handleAll({
       create: Effect.fn("Rest.conversations.create")(function* ({ payload }) {
@@ -60,10 +53,15 @@ export const layer = HttpApiBuilder.group(
         })
       }, answerRefusals),
 
-      list: ({ query }) =>
-        pageOf(query, query.archived === undefined ? {} : { archived: query.archived === "true" }),
+      list: Effect.fnUntraced(function* ({ query: { archived, cursor, limit = DEFAULT_PAGE } }) {
+        const filter = archived === undefined ? {} : { archived: archived === "true" }
+        return pageOf(yield* conversations.list(yield* CurrentIdentity, { ...filter, cursor, limit }))
+      }, answerRefusals),
 
-      search: ({ query }) => pageOf(query, { text: query.q, memberId: query.member_id }),
+      search: Effect.fnUntraced(function* ({ query: { cursor, limit = DEFAULT_PAGE, member_id, q } }) {
+        const wanted = { text: q, memberId: member_id, cursor, limit }
+        return pageOf(yield* conversations.find(yield* CurrentIdentity, wanted))
+      }, answerRefusals),
 
       show: Effect.fn("Rest.conversations.show")(function* ({ params }) {
         return ConversationAnswer.tagged(

@@ -3,8 +3,7 @@ import { Effect } from "effect"
 import { Conversations } from "../../../actors/conversation/Conversations.ts"
 import { Statuses } from "../../../actors/conversation/Statuses.ts"
 import { DEFAULT_PAGE } from "../../../domain/Commands.ts"
-import type { Identity } from "../../../domain/Identity.ts"
-import type { ListFilter } from "../../../domain/ports/ConversationStore.ts"
+import type { ConversationPage } from "../../../domain/ports/ConversationStore.ts"
 import * as Rpcs from "../../../rpc/ConversationRpcs.ts"
 import * as MemberCursor from "../../rest/MemberCursor.ts"
 import { conversationItem } from "../../Views.ts"
@@ -15,22 +14,21 @@ export const layer = Rpcs.ConversationRpcs.toLayer(
     const conversations = yield* Conversations
     const statuses = yield* Statuses
 
-    const pageOf = (
-      caller: Identity,
-      { cursor, limit = DEFAULT_PAGE }: { readonly cursor?: string; readonly limit?: number },
-      filter: ListFilter
-    ) =>
-      Effect.map(conversations.list(caller, { ...filter, cursor, limit }), ({ items, nextCursor }) => ({
-        items: items.map(conversationItem),
-        next_cursor: nextCursor
-      }))
+    const pageOf = ({ items, nextCursor }: ConversationPage) => ({
+      items: items.map(conversationItem),
+      next_cursor: nextCursor
+    })
 
     return Rpcs.ConversationRpcs.of({
-      listConversations: answer(Rpcs.listConversations, ({ identity }, { archived, ...page }) =>
-        pageOf(identity, page, archived === undefined ? {} : { archived })
+      listConversations: answer(
+        Rpcs.listConversations,
+        ({ identity }, { archived, cursor, limit = DEFAULT_PAGE }) =>
+          Effect.map(conversations.list(identity, { archived, cursor, limit }), pageOf)
       ),
-      searchConversations: answer(Rpcs.searchConversations, ({ identity }, { member_id, q, ...page }) =>
-        pageOf(identity, page, { text: q, memberId: member_id })
+      searchConversations: answer(
+        Rpcs.searchConversations,
+        ({ identity }, { cursor, limit = DEFAULT_PAGE, member_id, q }) =>
+          Effect.map(conversations.find(identity, { text: q, memberId: member_id, cursor, limit }), pageOf)
       ),
       createConversation: answer(Rpcs.createConversation, ({ identity }, input) =>
         conversations.create(identity, input)
