@@ -45,6 +45,11 @@ export interface Listening {
 /** Node looks for slow clients this often at the least. */
 const CONNECTIONS_CHECK_MS = 5_000
 const MAX_HEADER_BYTES = 16 * 1024
+/**
+ * Connections that the kernel holds for us until we take them, as far as it allows (`somaxconn`, 4096 on Linux). Node's own
+ * 511 are fewer than come at once after a deploy: those beyond are lost, or come again seconds later.
+ */
+const BACKLOG = 16_384
 /** Requests under way at a shutdown have this long. */
 const CLOSE_GRACE = "5 seconds"
 
@@ -106,7 +111,8 @@ export const listen = Effect.fnUntraced(function* (options: EndpointOptions) {
     Effect.callback<void, ListenFailed>((resume) => {
       const onError = (error: NodeJS.ErrnoException) => resume(Effect.fail(failed(error)))
       server.once("error", onError)
-      server.listen({ port: options.port, host: options.host, reusePort: options.sharedPort }, () => {
+      const { host, port, sharedPort: reusePort } = options
+      server.listen({ port, host, reusePort, backlog: BACKLOG }, () => {
         server.off("error", onError)
         resume(Effect.void)
       })
