@@ -119,7 +119,11 @@ for (const [name, database] of Object.entries(databases)) {
           message_id: stored.id,
           failure: null
         })
-        assert.deepStrictEqual(yield* store.take(someTime + 9000, someTime + 9999, 10), [])
+        const due = yield* store.take(someTime + 9000, someTime + 9999, 100)
+        assert.notInclude(
+          due.map((one) => one.scheduled.id),
+          scheduled.id
+        )
       })
     )
 

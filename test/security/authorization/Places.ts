@@ -69,6 +69,13 @@ const send = ({ rest }: Actor, id: string) =>
     (sent) => sent.id
   )
 
+/** Has begun to write, and sent something. */
+const write = (actor: Actor, id: string) =>
+  Effect.andThen(
+    actor.rest.ok("PUT", `/api/v1/conversations/${id}/draft`, { content: "begun" }),
+    send(actor, id)
+  )
+
 /** The messages of a place by who sent them, and who is asked for which. */
 const messagesOf = (byActor: ReadonlyMap<ActorName, string>) => {
   const first = byActor.values().next().value!
@@ -101,7 +108,7 @@ const group = Effect.fnUntraced(function* ({ actors, unblocked }: World, state: 
   })
   const path = `/api/v1/conversations/${id}`
   const byActor = new Map<ActorName, string>()
-  for (const name of members) byActor.set(name, yield* unblocked(actors[name], send(actors[name], id)))
+  for (const name of members) byActor.set(name, yield* unblocked(actors[name], write(actors[name], id)))
   yield* owner.rest.ok("PATCH", `${path}/members/${admin.userId}`, { role: "admin" })
   yield* owner.rest.ok("DELETE", `${path}/members/${removed.userId}`)
   yield* owner.rest.ok("PATCH", `${path}/settings`, audience(who))
