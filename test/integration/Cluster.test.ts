@@ -193,7 +193,10 @@ describe("A node that cannot take part in a cluster says why", () => {
     Effect.gen(function* () {
       const app = yield* AppProcess.spawn({ env: { CLUSTER: "on" } })
       assert.strictEqual((yield* app.exited).code, 1)
-      assert.match(app.output(), /^messaging-service: CLUSTER is on, as it is with --workers, and needs DATABASE_URL and REDIS_URL/m)
+      assert.match(
+        app.output(),
+        /^messaging-service: CLUSTER is on, as it is with --workers, and needs DATABASE_URL and REDIS_URL/m
+      )
     })
   )
 

@@ -98,7 +98,10 @@ describe("Two workers on one port", () => {
     Effect.gen(function* () {
       const app = yield* AppProcess.spawn({ args: ["--workers", "2"] })
       assert.strictEqual((yield* app.exited).code, 1)
-      assert.match(app.output(), /^messaging-service: CLUSTER is on, as it is with --workers, and needs DATABASE_URL and REDIS_URL/)
+      assert.match(
+        app.output(),
+        /^messaging-service: CLUSTER is on, as it is with --workers, and needs DATABASE_URL and REDIS_URL/
+      )
     })
   )
 })
