@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import * as AppProcess from "../support/AppProcess.ts"
 import * as Chat from "../support/Chat.ts"
 
-const minute = 60_000
+const minutes = 120_000
 
 interface Body {
   readonly id?: string
@@ -70,7 +70,7 @@ describe("The content policy", () => {
         )
         assert.deepInclude(reply, { response: { reason: "content_rejected", rule: "blocked_words" } })
       }),
-    minute
+    minutes
   )
 
   it.live(
@@ -94,6 +94,6 @@ describe("The content policy", () => {
         for (let i = 0; i < 3; i++) assert.deepStrictEqual(yield* call(`name ${i}`), [200, undefined])
         assert.deepStrictEqual(yield* call("once more"), [429, "rate_limited"])
       }),
-    minute
+    minutes
   )
 })

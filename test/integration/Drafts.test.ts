@@ -51,6 +51,6 @@ describe("Drafts", () => {
         yield* alice.rest.ok("DELETE", path)
         assert.deepStrictEqual((yield* list).items, [])
       }).pipe(Effect.scoped),
-    60_000
+    120_000
   )
 })

@@ -60,7 +60,7 @@ describe("Messages that expire", () => {
           assert.strictEqual((yield* alice.rest.request("POST", `${path}/messages`, body)).status, 400)
         }
       }).pipe(Effect.scoped),
-    60_000
+    120_000
   )
 
   it.live(
@@ -110,6 +110,6 @@ describe("Messages that expire", () => {
         )
         assert.strictEqual(last_seq, 2 * COUNT)
       }).pipe(Effect.scoped),
-    90_000
+    120_000
   )
 })

@@ -80,6 +80,6 @@ describe("/metrics", () => {
           "documented and not there"
         )
       }),
-    { timeout: 60_000 }
+    { timeout: 120_000 }
   )
 })

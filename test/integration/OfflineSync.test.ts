@@ -164,8 +164,6 @@ const lists = Effect.fnUntraced(function* (
 /** What Redis does not answer in time cannot be acknowledged: a busy machine has more of it. One that is killed is gone at once. */
 const REDIS_TIMEOUT = "20 seconds"
 
-const minute = { timeout: 60_000 }
-/** For tests that wait until the margin of the clocks is over. */
 const minutes = { timeout: 120_000 }
 
 describe("A device that was away", () => {
@@ -176,7 +174,7 @@ describe("A device that was away", () => {
         const app = yield* AppProcess.start()
         yield* scenario(app, app)
       }),
-    minute
+    minutes
   )
 
   it.live(
@@ -204,7 +202,7 @@ describe("A device that was away", () => {
         assert.strictEqual(reset.unread.conversations.length, 2)
         yield* channel.push("ack", { cursor: reset.cursor })
       }),
-    minute
+    minutes
   )
 
   it.live(
@@ -249,7 +247,7 @@ describe("A device that was away", () => {
         const channel = yield* client.join(`user:${bob.user_id}`, { cursor: back.complete.cursor })
         assert.strictEqual((yield* channel.next<Reset>("sync_reset")).reason, "trimmed")
       }),
-    minute
+    minutes
   )
 
   it.live(
@@ -274,7 +272,7 @@ describe("A device that was away", () => {
         )
         assert.strictEqual(back.complete.pending_count, 370)
       }),
-    minute
+    minutes
   )
 
   it.live(
@@ -291,6 +289,6 @@ describe("A device that was away", () => {
           assert.deepInclude(refused.response, { reason: "invalid" })
         }
       }),
-    minute
+    minutes
   )
 })
