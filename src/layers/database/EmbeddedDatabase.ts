@@ -30,8 +30,11 @@ export interface EmbeddedOptions {
   readonly patience?: Duration.Input
 }
 
-/** Opening, recovery after a crash included, takes well under a second; the very first start takes a few. */
-const openTimeout = "60 seconds"
+/**
+ * Opening, recovery after a crash included, takes well under a second, and the very first start a few, where there is a
+ * processor for it. Past this it is taken for broken, and its owner told to restore it: a busy machine must not be.
+ */
+const openTimeout = "3 minutes"
 const closeTimeout = "10 seconds"
 
 /** A Unix socket's path is short by nature (108 bytes on Linux, 104 on macOS): a deep DATA_DIR has it elsewhere. */
