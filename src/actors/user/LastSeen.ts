@@ -50,11 +50,13 @@ export const layer = ({ capacity, interval }: LastSeenOptions) =>
       /** When users came or left, and it is not on record; in the order in which they did. */
       const unwritten = new Map<UserId, number>()
       const hasUnwritten = Latch.makeUnsafe(false)
-      let [writing, lost] = [0, 0]
+      /** Those that a statement is under way with. */
+      let writing: ReadonlyMap<UserId, number> = new Map()
+      let lost = 0
       yield* LiveMetrics.gauge({
         id: "last_seen_queue_depth",
         description: "Users who have come or left, and it is not on record yet",
-        value: () => unwritten.size + writing
+        value: () => unwritten.size + writing.size
       })
       yield* LiveMetrics.counter({
         id: "last_seen_lost_total",
@@ -86,14 +88,14 @@ export const layer = ({ capacity, interval }: LastSeenOptions) =>
 
       /** Whether it was written; what was not waits again, or is later than that already. */
       const write = (seen: ReadonlyArray<Seen>) => {
-        writing = seen.length
+        writing = new Map(seen.map(({ at, userId }) => [userId, at]))
         return Effect.match(store.record(seen), {
           onSuccess: () => {
-            writing = 0
+            writing = new Map()
             return true
           },
           onFailure: () => {
-            writing = 0
+            writing = new Map()
             for (const one of seen) note(one)
             return false
           }
@@ -122,6 +124,9 @@ export const layer = ({ capacity, interval }: LastSeenOptions) =>
           : Effect.flatMap(write(take()), (written) => (written ? drain : Effect.void))
       )
 
+      const remembered = (userId: UserId): number =>
+        Math.max(unwritten.get(userId) ?? 0, writing.get(userId) ?? 0)
+
       return LastSeen.of({
         arrived: (userId) => {
           const before = here.get(userId) ?? 0
@@ -135,10 +140,14 @@ export const layer = ({ capacity, interval }: LastSeenOptions) =>
           note({ userId, at: clock.currentTimeMillisUnsafe() })
         },
         of: (userId) =>
-          Effect.map(store.of(userId), ({ at = 0, isHidden }) => ({
-            at: Math.max(at, unwritten.get(userId) ?? 0) || undefined,
-            isHidden
-          })),
+          Effect.suspend(() => {
+            // What is written while storage is asked is in neither its answer nor here afterwards.
+            const before = remembered(userId)
+            return Effect.map(store.of(userId), ({ at = 0, isHidden }) => ({
+              at: Math.max(at, before, remembered(userId)) || undefined,
+              isHidden
+            }))
+          }),
         run: Effect.raceFirst(
           Effect.forever(writeNews),
           Effect.forever(Effect.andThen(Effect.sleep(interval), writeHere))

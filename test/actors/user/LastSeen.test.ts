@@ -12,15 +12,19 @@ const [ann, bob, cem] = ["ann", "bob", "cem"] as [UserId, UserId, UserId]
 class Record {
   readonly statements: Array<ReadonlyArray<Seen>> = []
   isDown = false
+  /** How long a statement takes. */
+  delay: Duration.Input = 0
+  /** What asking for one awaits, and is answered from before. */
+  asked: Effect.Effect<void> = Effect.void
 
   readonly layer = Layer.mock(LastSeenStore, {
     record: (seen) =>
       Effect.suspend(() => {
         if (this.isDown) return Effect.fail(new Unavailable({ what: "database" }))
         this.statements.push(seen)
-        return Effect.void
+        return Effect.sleep(this.delay)
       }),
-    of: () => Effect.succeed({ at: undefined, isHidden: false })
+    of: () => Effect.suspend(() => Effect.as(this.asked, { at: undefined, isHidden: false }))
   })
 }
 
@@ -60,6 +64,24 @@ describe("LastSeen", () => {
           { userId: ann, at: 10_101 }
         ]
       ])
+    })
+  )
+
+  it.effect("knows what is being written, and what was while storage was asked", () =>
+    Effect.gen(function* () {
+      const { lastSeen, record } = yield* start()
+      record.delay = "10 seconds"
+      lastSeen.arrived(ann)
+      yield* TestClock.adjust("1 second")
+      const meanwhile = yield* lastSeen.of(ann)
+      record.asked = Effect.sleep("20 seconds")
+      const asking = yield* Effect.forkChild(lastSeen.of(ann), { startImmediately: true })
+      yield* TestClock.adjust("20 seconds")
+      const afterwards = yield* Fiber.join(asking)
+      // What is here is written once more at the end, when the clock stands still.
+      record.delay = 0
+      assert.lengthOf(record.statements, 1)
+      assert.deepStrictEqual([meanwhile.at, afterwards.at], [1, 1])
     })
   )
 
