@@ -8,19 +8,24 @@ import type {
   PinnedMessage
 } from "../domain/Answers.ts"
 import type { Identity } from "../domain/Identity.ts"
-import type { ConversationSummary } from "../domain/ports/ConversationStore.ts"
+import type { ConversationPage, ConversationSummary } from "../domain/ports/ConversationStore.ts"
 import type { Pin, PlacedAttachment } from "../domain/ports/MessageStore.ts"
 import type { ConnectedSession as Connected } from "../domain/ports/SessionCache.ts"
 
 const at = (ms: number): string => new Date(ms).toISOString()
 
-export const conversationItem = (summary: ConversationSummary): ConversationItem => ({
+const conversationItem = (summary: ConversationSummary): ConversationItem => ({
   ...summary.conversation,
   role: summary.role,
   my_settings: summary.settings,
   last_read_seq: summary.lastReadSeq,
   unread_count: summary.unreadCount,
   unread_mentions: summary.unreadMentions
+})
+
+export const conversationPage = ({ items, nextCursor }: ConversationPage) => ({
+  items: items.map(conversationItem),
+  next_cursor: nextCursor
 })
 
 export const attachmentItem = ({

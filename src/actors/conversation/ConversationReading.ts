@@ -11,13 +11,13 @@ import type { Identity } from "../../domain/Identity.ts"
 import type { ConversationId } from "../../domain/Ids.ts"
 import type { Message } from "../../domain/Message.ts"
 import { Admission } from "../../domain/ports/Admission.ts"
-import { ConversationStore, type ListFilter } from "../../domain/ports/ConversationStore.ts"
+import { ConversationStore, type ListFilter, type PageOptions } from "../../domain/ports/ConversationStore.ts"
 import { MessageStore, type Page } from "../../domain/ports/MessageStore.ts"
 import { wait } from "../../domain/ports/RateLimiter.ts"
 import { UserDirectory } from "../../domain/ports/UserDirectory.ts"
 import type { MemberSnapshot } from "./ConversationCommands.ts"
 import { type AskFailure, ConversationRegistry } from "./ConversationRegistry.ts"
-import type { AskError, Conversations, PageOptions, Snapshot } from "./Conversations.ts"
+import type { AskError, Conversations, Snapshot } from "./Conversations.ts"
 
 /** Events a resume answers with at the most; a client further behind resumes again from what it got. */
 const MAX_CATCH_UP = 1_000

@@ -39,7 +39,7 @@ import type { Caller, Identity } from "../../domain/Identity.ts"
 import type { ConversationId, MessageId, UserId } from "../../domain/Ids.ts"
 import type { Message, Metadata } from "../../domain/Message.ts"
 import type { AdmissionRefusal } from "../../domain/ports/Admission.ts"
-import type { ConversationPage, ListFilter } from "../../domain/ports/ConversationStore.ts"
+import type { ConversationPage, ListFilter, PageOptions } from "../../domain/ports/ConversationStore.ts"
 import type {
   AttachmentPlace,
   Page,
@@ -80,11 +80,6 @@ export interface Snapshot {
   readonly read_positions: Readonly<Record<string, ReadPosition>>
   /** Messages that the caller deleted for themselves on another device and this one may still show. */
   readonly hidden_ids: ReadonlyArray<MessageId>
-}
-
-export interface PageOptions {
-  readonly cursor: string | undefined
-  readonly limit: number
 }
 
 export interface MessagePage {

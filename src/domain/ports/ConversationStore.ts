@@ -45,6 +45,12 @@ export interface RecentSend {
   readonly clientRandom: number
 }
 
+/** From where on, opaque, and how many at the most. */
+export interface PageOptions {
+  readonly cursor: string | undefined
+  readonly limit: number
+}
+
 /** Which of one's conversations; all that is given must hold. */
 export interface ListFilter {
   readonly archived?: boolean | undefined
@@ -97,7 +103,7 @@ export class ConversationStore extends Context.Service<
     /** Pinned ones, then the most recently active first; keyset-paged. `Conflict` on a cursor that is not ours. */
     readonly listOf: (
       userId: UserId,
-      options: ListFilter & { readonly cursor: string | undefined; readonly limit: number }
+      options: ListFilter & PageOptions
     ) => Effect.Effect<ConversationPage, Conflict | Unavailable>
     /** Counting messages takes as long as the conversation is: for those who ask rarely. */
     readonly stats: (

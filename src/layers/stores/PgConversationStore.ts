@@ -22,6 +22,7 @@ import {
   type ConversationSummary,
   type ListFilter,
   type NewConversation,
+  type PageOptions,
   type RecentSend,
   type Removal
 } from "../../domain/ports/ConversationStore.ts"
@@ -231,13 +232,7 @@ const make = Effect.fnUntraced(function* (options: Watermarks.WatermarkOptions) 
 
   const listOf = Effect.fnUntraced(function* (
     userId: UserId,
-    {
-      archived,
-      cursor,
-      limit,
-      memberId,
-      text
-    }: ListFilter & { readonly cursor: string | undefined; readonly limit: number }
+    { archived, cursor, limit, memberId, text }: ListFilter & PageOptions
   ) {
     // Pinned ones come first: whether it was one of them is the first character.
     const after = /^[01]/.test(cursor ?? "") ? ConversationCursor.decode((cursor ?? "").slice(1)) : undefined

@@ -4,8 +4,7 @@ import { HttpApiBuilder } from "effect/http-api"
 import { Conversations } from "../../../actors/conversation/Conversations.ts"
 import { DEFAULT_PAGE } from "../../../domain/Commands.ts"
 import type { ConversationId } from "../../../domain/Ids.ts"
-import type { ConversationPage } from "../../../domain/ports/ConversationStore.ts"
-import { conversationItem } from "../../Views.ts"
+import { conversationPage } from "../../Views.ts"
 import { Api } from "../Api.ts"
 import { CurrentIdentity, currentCaller } from "../Authorization.ts"
 import * as ConversationAnswer from "../ConversationAnswer.ts"
@@ -37,11 +36,6 @@ export const layer = HttpApiBuilder.group(
       )
     }, answerRefusals)
 
-    const pageOf = ({ items, nextCursor }: ConversationPage) => ({
-      items: items.map(conversationItem),
-      next_cursor: nextCursor
-    })
-
     return handlers.handleAll({
       create: Effect.fn("Rest.conversations.create")(function* ({ payload }) {
         const caller = yield* CurrentIdentity
@@ -55,12 +49,14 @@ export const layer = HttpApiBuilder.group(
 
       list: Effect.fnUntraced(function* ({ query: { archived, cursor, limit = DEFAULT_PAGE } }) {
         const filter = archived === undefined ? {} : { archived: archived === "true" }
-        return pageOf(yield* conversations.list(yield* CurrentIdentity, { ...filter, cursor, limit }))
+        return conversationPage(
+          yield* conversations.list(yield* CurrentIdentity, { ...filter, cursor, limit })
+        )
       }, answerRefusals),
 
       search: Effect.fnUntraced(function* ({ query: { cursor, limit = DEFAULT_PAGE, member_id, q } }) {
         const wanted = { text: q, memberId: member_id, cursor, limit }
-        return pageOf(yield* conversations.find(yield* CurrentIdentity, wanted))
+        return conversationPage(yield* conversations.find(yield* CurrentIdentity, wanted))
       }, answerRefusals),
 
       show: Effect.fn("Rest.conversations.show")(function* ({ params }) {

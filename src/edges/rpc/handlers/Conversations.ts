@@ -3,10 +3,9 @@ import { Effect } from "effect"
 import { Conversations } from "../../../actors/conversation/Conversations.ts"
 import { Statuses } from "../../../actors/conversation/Statuses.ts"
 import { DEFAULT_PAGE } from "../../../domain/Commands.ts"
-import type { ConversationPage } from "../../../domain/ports/ConversationStore.ts"
 import * as Rpcs from "../../../rpc/ConversationRpcs.ts"
 import * as MemberCursor from "../../rest/MemberCursor.ts"
-import { conversationItem } from "../../Views.ts"
+import { conversationPage } from "../../Views.ts"
 import { answer } from "../Answer.ts"
 
 export const layer = Rpcs.ConversationRpcs.toLayer(
@@ -14,21 +13,19 @@ export const layer = Rpcs.ConversationRpcs.toLayer(
     const conversations = yield* Conversations
     const statuses = yield* Statuses
 
-    const pageOf = ({ items, nextCursor }: ConversationPage) => ({
-      items: items.map(conversationItem),
-      next_cursor: nextCursor
-    })
-
     return Rpcs.ConversationRpcs.of({
       listConversations: answer(
         Rpcs.listConversations,
         ({ identity }, { archived, cursor, limit = DEFAULT_PAGE }) =>
-          Effect.map(conversations.list(identity, { archived, cursor, limit }), pageOf)
+          Effect.map(conversations.list(identity, { archived, cursor, limit }), conversationPage)
       ),
       searchConversations: answer(
         Rpcs.searchConversations,
         ({ identity }, { cursor, limit = DEFAULT_PAGE, member_id, q }) =>
-          Effect.map(conversations.find(identity, { text: q, memberId: member_id, cursor, limit }), pageOf)
+          Effect.map(
+            conversations.find(identity, { text: q, memberId: member_id, cursor, limit }),
+            conversationPage
+          )
       ),
       createConversation: answer(Rpcs.createConversation, ({ identity }, input) =>
         conversations.create(identity, input)
